@@ -1,0 +1,252 @@
+import { ByteWriter } from "./bytes.ts";
+import { instruction, VALUE_TYPE, type ValueType } from "./opcodes.ts";
+
+/** An expression: its type, and how to leave its value on the stack. */
+export interface Expression {
+  readonly type: ValueType;
+  emit(f: FunctionBuilder): void;
+}
+
+/** A local variable; as an expression it is its current value. */
+export interface Local extends Expression {
+  readonly index: number;
+}
+
+/** A structured-control label: the depth at which it was opened. */
+export interface Label {
+  readonly depth: number;
+}
+
+/** Index of a function in its module, with what it returns. */
+export interface FunctionReference {
+  readonly index: number;
+  readonly parameters: readonly ValueType[];
+  readonly result: ValueType | "";
+}
+
+/** A mutable global of the module. */
+export interface GlobalReference {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+/** `(op operands…)` for any plain instruction of the table, for example `op("i32.add", a, b)`. */
+export function op(name: string, ...operands: Expression[]): Expression {
+  const { result } = instruction(name);
+  if (result === "") throw new Error(`${name} leaves no value`);
+  return {
+    type: result,
+    emit(f) {
+      for (const operand of operands) operand.emit(f);
+      f.plain(name);
+    },
+  };
+}
+
+/** A 32-bit constant. */
+export function i32(value: number): Expression {
+  return { type: "i32", emit: (f) => void f.code.byte(0x41).signed(value) };
+}
+
+/** A 64-bit constant. */
+export function i64(value: bigint): Expression {
+  return { type: "i64", emit: (f) => void f.code.byte(0x42).signed64(value) };
+}
+
+/** A load, for example `load("i32.load16_u", address, 2)`; `offset` is in bytes. */
+export function load(name: string, address: Expression, offset = 0): Expression {
+  const type = instruction(name).result as ValueType;
+  return {
+    type,
+    emit(f) {
+      address.emit(f);
+      f.plain(name, offset);
+    },
+  };
+}
+
+/** The value of a call. */
+export function call(target: FunctionReference, ...operands: Expression[]): Expression {
+  return {
+    type: target.result as ValueType,
+    emit(f) {
+      for (const operand of operands) operand.emit(f);
+      f.code.byte(0x10).unsigned(target.index);
+    },
+  };
+}
+
+/** `condition ? whenTrue : whenFalse`, both evaluated. */
+export function select(
+  whenTrue: Expression,
+  whenFalse: Expression,
+  condition: Expression,
+): Expression {
+  return {
+    type: whenTrue.type,
+    emit(f) {
+      whenTrue.emit(f);
+      whenFalse.emit(f);
+      condition.emit(f);
+      if (whenTrue.type === "v128") f.code.byte(0x1c).byte(1).byte(VALUE_TYPE.v128);
+      else f.code.byte(0x1b);
+    },
+  };
+}
+
+/** The value of a global. */
+export function global(reference: GlobalReference): Expression {
+  return { type: reference.type, emit: (f) => void f.code.byte(0x23).unsigned(reference.index) };
+}
+
+/**
+ * Writes the body of one function: locals, statements and structured control.
+ *
+ * Statements take {@linkcode Expression}s; nothing is checked beyond what the WebAssembly
+ * validator checks, which runs on every module that is built.
+ */
+export class FunctionBuilder {
+  /** The instructions so far. */
+  readonly code = new ByteWriter();
+  readonly #locals: ValueType[] = [];
+  #depth = 0;
+
+  constructor(readonly parameters: readonly ValueType[], readonly result: ValueType | "") {}
+
+  /** The n-th parameter. */
+  parameter(n: number): Local {
+    return this.#local(n, this.parameters[n]);
+  }
+
+  /** A new local variable, zero at first. */
+  local(type: ValueType): Local {
+    this.#locals.push(type);
+    return this.#local(this.parameters.length + this.#locals.length - 1, type);
+  }
+
+  /** One plain instruction; `immediate` is a memory offset in bytes or a lane index. */
+  plain(name: string, immediate = 0): void {
+    const { code, align, lanes } = instruction(name);
+    this.code.raw(code);
+    if (align !== undefined) this.code.unsigned(align).unsigned(immediate);
+    if (lanes !== undefined) this.code.byte(immediate);
+  }
+
+  /** Stores `value` to a local. */
+  set(target: Local, value: Expression): void {
+    value.emit(this);
+    this.code.byte(0x21).unsigned(target.index);
+  }
+
+  /** Stores `value` to a global. */
+  setGlobal(target: GlobalReference, value: Expression): void {
+    value.emit(this);
+    this.code.byte(0x24).unsigned(target.index);
+  }
+
+  /** Stores to memory, for example `store("i64.store", address, value, 8)`. */
+  store(name: string, address: Expression, value: Expression, offset = 0): void {
+    address.emit(this);
+    value.emit(this);
+    this.plain(name, offset);
+  }
+
+  /** Calls a function and drops what it returns. */
+  call(target: FunctionReference, ...operands: Expression[]): void {
+    for (const operand of operands) operand.emit(this);
+    this.code.byte(0x10).unsigned(target.index);
+    if (target.result !== "") this.code.byte(0x1a);
+  }
+
+  /** Runs `then` if `condition` is not zero, else `otherwise`. */
+  if(condition: Expression, then: () => void, otherwise?: () => void): void {
+    condition.emit(this);
+    this.code.byte(0x04).byte(0x40);
+    this.#depth++;
+    then();
+    if (otherwise) {
+      this.code.byte(0x05);
+      otherwise();
+    }
+    this.#end();
+  }
+
+  /** `block … end`: a branch to the label goes behind it. */
+  block(body: (label: Label) => void): void {
+    this.code.byte(0x02).byte(0x40);
+    body({ depth: ++this.#depth });
+    this.#end();
+  }
+
+  /** `loop … end`: a branch to the label goes to its start; without one the loop is left at its end. */
+  loop(body: (label: Label) => void): void {
+    this.code.byte(0x03).byte(0x40);
+    body({ depth: ++this.#depth });
+    this.#end();
+  }
+
+  /** Opens a block whose end is written by {@linkcode close}: for more blocks than calls should nest. */
+  open(): Label {
+    this.code.byte(0x02).byte(0x40);
+    return { depth: ++this.#depth };
+  }
+
+  /** Ends what {@linkcode open} opened last. */
+  close(): void {
+    this.#end();
+  }
+
+  /** Branches to a label. */
+  branch(label: Label): void {
+    this.code.byte(0x0c).unsigned(this.#depth - label.depth);
+  }
+
+  /** Branches to a label if `condition` is not zero. */
+  branchIf(label: Label, condition: Expression): void {
+    condition.emit(this);
+    this.code.byte(0x0d).unsigned(this.#depth - label.depth);
+  }
+
+  /** `br_table`: branches to `labels[index]`, or to `fallback` beyond them. */
+  branchTable(index: Expression, labels: readonly Label[], fallback: Label): void {
+    index.emit(this);
+    this.code.byte(0x0e).unsigned(labels.length);
+    for (const label of labels) this.code.unsigned(this.#depth - label.depth);
+    this.code.unsigned(this.#depth - fallback.depth);
+  }
+
+  /** Returns from the function. */
+  return(value?: Expression): void {
+    value?.emit(this);
+    this.code.byte(0x0f);
+  }
+
+  /** Marks a place that is never reached. */
+  unreachable(): void {
+    this.code.byte(0x00);
+  }
+
+  /** The function's entry in the code section: size, locals, instructions. */
+  finish(): Uint8Array {
+    const body = new ByteWriter();
+    const runs: [number, ValueType][] = [];
+    for (const type of this.#locals) {
+      const last = runs.at(-1);
+      if (last && last[1] === type) last[0]++;
+      else runs.push([1, type]);
+    }
+    body.unsigned(runs.length);
+    for (const [count, type] of runs) body.unsigned(count).byte(VALUE_TYPE[type]);
+    body.raw(this.code.view()).byte(0x0b);
+    return new ByteWriter().unsigned(body.length).raw(body.view()).view();
+  }
+
+  #local(index: number, type: ValueType): Local {
+    return { index, type, emit: (f) => void f.code.byte(0x20).unsigned(index) };
+  }
+
+  #end(): void {
+    this.code.byte(0x0b);
+    this.#depth--;
+  }
+}

@@ -1,0 +1,130 @@
+import { ByteWriter } from "./bytes.ts";
+import {
+  FunctionBuilder,
+  type FunctionReference,
+  type GlobalReference,
+} from "./function_builder.ts";
+import { VALUE_TYPE, type ValueType } from "./opcodes.ts";
+
+interface FunctionType {
+  parameters: readonly ValueType[];
+  result: ValueType | "";
+}
+
+/**
+ * Builds one WebAssembly module: an imported memory, imported and own functions, globals, exports.
+ *
+ * Imports must be declared before the first own function, because function indices count imports
+ * first. The result is the binary; the engine's validator is the check.
+ *
+ * @example
+ * ```ts
+ * const m = new ModuleBuilder();
+ * const add = m.function(["i32", "i32"], "i32");
+ * add.body.return(op("i32.add", add.body.parameter(0), add.body.parameter(1)));
+ * m.export("add", add.reference);
+ * ```
+ */
+export class ModuleBuilder {
+  readonly #types: FunctionType[] = [];
+  readonly #imports: { module: string; name: string; type: number }[] = [];
+  readonly #functions: { type: number; body: FunctionBuilder }[] = [];
+  readonly #globals: { type: ValueType; initial: number }[] = [];
+  readonly #exports: { name: string; kind: number; index: number }[] = [];
+  #memory: { module: string; name: string; pages: number; shared?: number } | undefined;
+
+  /** Imports the memory; `pages` is the smallest accepted size in 64 KiB pages. */
+  importMemory(module: string, name: string, pages: number): void {
+    this.#memory = { module, name, pages };
+  }
+
+  /** Imports a function. */
+  importFunction(
+    module: string,
+    name: string,
+    parameters: readonly ValueType[],
+    result: ValueType | "",
+  ): FunctionReference {
+    if (this.#functions.length > 0) throw new Error("imports come before functions");
+    this.#imports.push({ module, name, type: this.#type(parameters, result) });
+    return { index: this.#imports.length - 1, parameters, result };
+  }
+
+  /** A new function; write its body through `body`. */
+  function(
+    parameters: readonly ValueType[],
+    result: ValueType | "",
+  ): { reference: FunctionReference; body: FunctionBuilder } {
+    const body = new FunctionBuilder(parameters, result);
+    this.#functions.push({ type: this.#type(parameters, result), body });
+    const index = this.#imports.length + this.#functions.length - 1;
+    return { reference: { index, parameters, result }, body };
+  }
+
+  /** A new mutable i32 or i64 global. */
+  global(type: "i32" | "i64", initial = 0): GlobalReference {
+    this.#globals.push({ type, initial });
+    return { index: this.#globals.length - 1, type };
+  }
+
+  /** Exports a function. */
+  export(name: string, target: FunctionReference): void {
+    this.#exports.push({ name, kind: 0, index: target.index });
+  }
+
+  /** The module in the binary format. */
+  build(): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter();
+    out.raw([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+    this.#section(out, 1, this.#types, (w, type) => {
+      w.byte(0x60).unsigned(type.parameters.length);
+      for (const parameter of type.parameters) w.byte(VALUE_TYPE[parameter]);
+      if (type.result === "") w.unsigned(0);
+      else w.unsigned(1).byte(VALUE_TYPE[type.result]);
+    });
+    this.#importSection(out);
+    this.#section(out, 3, this.#functions, (w, f) => w.unsigned(f.type));
+    this.#section(out, 6, this.#globals, (w, g) => {
+      w.byte(VALUE_TYPE[g.type]).byte(0x01).byte(g.type === "i32" ? 0x41 : 0x42);
+      w.signed(g.initial).byte(0x0b);
+    });
+    this.#section(out, 7, this.#exports, (w, e) => w.name(e.name).byte(e.kind).unsigned(e.index));
+    this.#section(out, 10, this.#functions, (w, f) => w.raw(f.body.finish()));
+    return out.view().slice() as Uint8Array<ArrayBuffer>;
+  }
+
+  #importSection(out: ByteWriter): void {
+    const entries: ((w: ByteWriter) => void)[] = this.#imports.map((i) => (w) =>
+      w.name(i.module).name(i.name).byte(0x00).unsigned(i.type)
+    );
+    const memory = this.#memory;
+    if (memory) {
+      entries.push((w) =>
+        w.name(memory.module).name(memory.name).byte(0x02).byte(0x00).unsigned(memory.pages)
+      );
+    }
+    this.#section(out, 2, entries, (w, write) => write(w));
+  }
+
+  #section<T>(
+    out: ByteWriter,
+    id: number,
+    items: readonly T[],
+    write: (w: ByteWriter, item: T) => void,
+  ): void {
+    if (items.length === 0) return;
+    const body = new ByteWriter().unsigned(items.length);
+    for (const item of items) write(body, item);
+    out.byte(id).unsigned(body.length).raw(body.view());
+  }
+
+  #type(parameters: readonly ValueType[], result: ValueType | ""): number {
+    const known = this.#types.findIndex((t) =>
+      t.result === result && t.parameters.length === parameters.length &&
+      t.parameters.every((p, i) => p === parameters[i])
+    );
+    if (known >= 0) return known;
+    this.#types.push({ parameters, result });
+    return this.#types.length - 1;
+  }
+}
