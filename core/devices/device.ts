@@ -1,0 +1,50 @@
+/**
+ * The contract between the board and a device.
+ *
+ * A device is a window of physical addresses with registers behind it. It has no clock, no random
+ * source and no host I/O of its own: what it needs is injected when it is made, so that the same
+ * accesses always give the same answers. Its whole state can be saved and restored.
+ */
+
+/** A memory-mapped device. Register values have at most 32 bits unless `size` is 8. */
+export interface Device {
+  /** Short name as in the device tree, for example `pl011`. */
+  readonly name: string;
+  /** Physical address of the first byte. */
+  readonly base: number;
+  /** Bytes of address space, a multiple of 4096. */
+  readonly size: number;
+  /**
+   * Reads `size` bytes (1, 2, 4 or 8) at `offset` from the base.
+   *
+   * @returns the value as an unsigned number; for 8-byte reads `[low, high]` are combined by the bus from two 4-byte reads
+   */
+  read(offset: number, size: number): number;
+  /** Writes the low `size` bytes (1, 2 or 4) of `value`. An 8-byte write arrives as two of 4. */
+  write(offset: number, value: number, size: number): void;
+  /** The complete state as plain CBOR-able data, equal for equal states. */
+  save(): DeviceState;
+  /** Restores what {@linkcode save} returned. */
+  restore(state: DeviceState): void;
+}
+
+/** Saved device state: numbers, strings, byte strings and arrays or records of them. */
+export type DeviceState =
+  | number
+  | string
+  | boolean
+  | Uint8Array
+  | DeviceState[]
+  | { [field: string]: DeviceState };
+
+/** An interrupt wire from a device to the interrupt controller. */
+export interface InterruptLine {
+  /** Sets the level of the wire. Setting the level it already has does nothing. */
+  set(level: boolean): void;
+}
+
+/** Virtual time, injected. */
+export interface Clock {
+  /** Nanoseconds of virtual time since reset. Reading it makes the access time-dependent. */
+  nanoseconds(): number;
+}

@@ -1,0 +1,494 @@
+import { instruction, type ValueType } from "../engine/wasm/opcodes.ts";
+
+/**
+ * What an instruction's semantics are written with.
+ *
+ * A row's `execute` calls these methods and thereby describes the instruction once, as a small
+ * program over values: a list of ordered {@linkcode Statement}s (memory accesses, call-outs,
+ * control) and a set of *commits* (register, flag and state writes). An engine lowers that program
+ * to WebAssembly: the interpreter with fields read from the decoded record, a translator with
+ * fields bound to constants.
+ *
+ * Invariant: commits take effect together, after the last access of the instruction. An access
+ * that faults therefore leaves every register as it was, and `x("Rn")` always reads the value from
+ * before the instruction, even if it is also written.
+ *
+ * A value is a node of a pure expression graph. Types are WebAssembly's; arithmetic takes the type
+ * of its first operand. Comparisons give an i32 of 0 or 1.
+ */
+
+/** A node of the expression graph. */
+export interface Value {
+  readonly type: ValueType;
+  readonly kind: ValueKind;
+  readonly operands: readonly Value[];
+}
+
+/** What a node stands for. */
+export type ValueKind =
+  | { readonly k: "plain"; readonly name: string; readonly immediate: number }
+  | { readonly k: "constant"; readonly value: bigint }
+  | { readonly k: "select" }
+  | { readonly k: "register"; readonly file: RegisterFile; readonly field: string }
+  | { readonly k: "field"; readonly name: string }
+  | { readonly k: "pc" }
+  | { readonly k: "flag"; readonly flag: Flag }
+  | { readonly k: "state"; readonly name: StateName }
+  | { readonly k: "helper"; readonly name: string }
+  | { readonly k: "variable"; readonly id: number }
+  | { readonly k: "result"; readonly id: number };
+
+/**
+ * Which register a five-bit field names: `x` reads 31 as zero and drops writes to it, `xsp` means
+ * the stack pointer by 31, `base` is `xsp` as the base of an access (SP alignment is checked), `v`
+ * is a vector register.
+ */
+export type RegisterFile = "x" | "xsp" | "base" | "v";
+
+/**
+ * The condition flags as engines keep them. `n` is an i64 whose sign is N, `z` an i64 that is zero
+ * exactly if Z is set, `c` an i32 of 0 or 1, `v` an i64 whose sign is V: an addition sets them
+ * without a branch and without computing what is not asked for.
+ */
+export type Flag = "n" | "z" | "c" | "v";
+
+/** Architectural state beside the registers that semantics read and write. All are i64. */
+export type StateName =
+  | "exclusive-address"
+  | "exclusive-size"
+  | "exclusive-low"
+  | "exclusive-high"
+  | "fpcr"
+  | "fpsr";
+
+/** How one access is made. */
+export interface Access {
+  /** Bytes of one element: 1, 2, 4, 8 or 16. */
+  readonly size: 1 | 2 | 4 | 8 | 16;
+  /** Number of consecutive elements; 1 if left out. */
+  readonly count?: number;
+  /** For loads: sign-extend to the result's type. */
+  readonly signed?: boolean;
+  /** For loads: the type of each result; i64 if left out, i32 for sizes up to 4, v128 for 16 (8 and less are zero-extended). */
+  readonly type?: "i32" | "i64" | "v128";
+  /** Permissions are checked as for EL0 (LDTR, STTR). */
+  readonly unprivileged?: boolean;
+  /**
+   * `natural`: an unaligned address is an Alignment fault whatever SCTLR.A says (exclusives; the
+   * whole access of all elements must be aligned). `ordered`: the same by the architecture, let pass and reported as a hazard as
+   * the reference does (load-acquire, store-release).
+   */
+  readonly alignment?: "natural" | "ordered";
+  /** For loads: a fault is reported as that of a write (the load inside STXR). */
+  readonly asWrite?: boolean;
+}
+
+/** An ordered effect. */
+export type Statement =
+  | {
+    readonly k: "load";
+    readonly id: number;
+    readonly address: Value;
+    readonly access: Access;
+    readonly results: readonly Value[];
+  }
+  | {
+    readonly k: "store";
+    readonly address: Value;
+    readonly access: Access;
+    readonly values: readonly Value[];
+  }
+  | {
+    readonly k: "call-out";
+    readonly name: CallOut;
+    readonly argument: Value;
+    readonly operand: Value;
+    readonly result: Value;
+  }
+  | { readonly k: "assign"; readonly variable: Value; readonly value: Value }
+  | { readonly k: "when"; readonly condition: Value; readonly body: readonly Statement[] };
+
+/** Work that the machine does in TypeScript. */
+export type CallOut =
+  | "mrs"
+  | "msr"
+  | "msr-immediate"
+  | "sys"
+  | "sysl"
+  | "barrier"
+  | "hint"
+  | "dc-zva";
+
+/** How the instruction ends, if not by going on to the next one. */
+export type Transfer =
+  | { readonly k: "relative"; readonly target: string; readonly condition?: Value }
+  | { readonly k: "absolute"; readonly address: Value }
+  | { readonly k: "exception"; readonly cause: ExceptionCause; readonly argument: Value }
+  | { readonly k: "eret" };
+
+/** Exceptions that an instruction asks for. */
+export type ExceptionCause = "svc" | "hvc" | "smc" | "brk" | "hlt" | "undefined";
+
+/** A write that happens when the instruction completes. */
+export type Commit =
+  | {
+    readonly k: "register";
+    readonly file: RegisterFile;
+    readonly field: string;
+    readonly value: Value;
+  }
+  | { readonly k: "link"; readonly value: Value }
+  | { readonly k: "flag"; readonly flag: Flag; readonly value: Value }
+  | { readonly k: "state"; readonly name: StateName; readonly value: Value };
+
+/** The condition codes' values of the manual's `ConditionHolds()`. */
+export type ConditionCode = number;
+
+/** Records what one instruction does. */
+export class Ops {
+  readonly commits: Commit[] = [];
+  transfer: Transfer | undefined;
+  #statements: Statement[] = [];
+  #ids = 0;
+  readonly #shared = new Map<string, Value>();
+
+  /** The ordered effects so far. */
+  get statements(): readonly Statement[] {
+    return this.#statements;
+  }
+
+  // ---- registers and fields ----
+
+  /** A general-purpose register; 31 reads as zero. i64, or its low half as i32 if `sf` is 0. */
+  x(field: string, sf = 1): Value {
+    return this.#leaf({ k: "register", file: "x", field }, sf ? "i64" : "i32");
+  }
+
+  /** The same with 31 meaning SP. */
+  xsp(field: string, sf = 1): Value {
+    return this.#leaf({ k: "register", file: "xsp", field }, sf ? "i64" : "i32");
+  }
+
+  /** The base register of an access: `xsp` with CheckSPAlignment() if it is SP. i64. */
+  base(field: string): Value {
+    return this.#leaf({ k: "register", file: "base", field }, "i64");
+  }
+
+  /** A vector register, all 128 bits. */
+  v(field: string): Value {
+    return this.#leaf({ k: "register", file: "v", field }, "v128");
+  }
+
+  /** The low 64 bits (sf = 1) or 32 bits (sf = 0) of a vector register, as an integer. */
+  vLow(field: string, sf = 1): Value {
+    return this.#leaf({ k: "register", file: "v", field }, sf ? "i64" : "i32");
+  }
+
+  /** A field or derived value of at most 32 bits, as i32. */
+  immediate(name: string): Value {
+    return this.#leaf({ k: "field", name }, "i32");
+  }
+
+  /** A derived 64-bit value. */
+  immediate64(name: string): Value {
+    return this.#leaf({ k: "field", name }, "i64");
+  }
+
+  /** The address of this instruction. */
+  pc(): Value {
+    return this.#leaf({ k: "pc" }, "i64");
+  }
+
+  /** A condition flag in the engines' form, see {@linkcode Flag}. */
+  flag(flag: Flag): Value {
+    return this.#leaf({ k: "flag", flag }, flag === "c" ? "i32" : "i64");
+  }
+
+  /** Architectural state beside the registers. */
+  state(name: StateName): Value {
+    return this.#leaf({ k: "state", name }, "i64");
+  }
+
+  /** Writes a general-purpose register; 31 drops the write; an i32 is zero-extended. */
+  setX(field: string, value: Value): void {
+    this.commits.push({ k: "register", file: "x", field, value });
+  }
+
+  /** The same with 31 meaning SP. */
+  setXsp(field: string, value: Value): void {
+    this.commits.push({ k: "register", file: "xsp", field, value });
+  }
+
+  /** Writes a vector register; an i32 or i64 is zero-extended to 128 bits. */
+  setV(field: string, value: Value): void {
+    this.commits.push({ k: "register", file: "v", field, value });
+  }
+
+  /** Writes X30. */
+  setLink(value: Value): void {
+    this.commits.push({ k: "link", value });
+  }
+
+  /** Writes condition flags in the engines' form, see {@linkcode Flag}. */
+  setFlags(flags: Partial<Record<Flag, Value>>): void {
+    for (const flag of ["n", "z", "c", "v"] as const) {
+      const value = flags[flag];
+      if (value) this.commits.push({ k: "flag", flag, value });
+    }
+  }
+
+  /** Writes architectural state beside the registers. */
+  setState(name: StateName, value: Value): void {
+    this.commits.push({ k: "state", name, value });
+  }
+
+  // ---- pure values ----
+
+  /** A 32-bit constant. */
+  c32(value: number): Value {
+    return this.#leaf({ k: "constant", value: BigInt(value | 0) }, "i32");
+  }
+
+  /** A 64-bit constant. */
+  c64(value: bigint | number): Value {
+    return this.#leaf({ k: "constant", value: BigInt.asIntN(64, BigInt(value)) }, "i64");
+  }
+
+  /** A constant of the same type as `like`. */
+  like(like: Value, value: number): Value {
+    return like.type === "i32" ? this.c32(value) : this.c64(value);
+  }
+
+  /** Any plain WebAssembly instruction by name, for example `plain("i32x4.add", a, b)`. */
+  plain(name: string, ...operands: Value[]): Value {
+    return this.#plain(name, 0, operands);
+  }
+
+  /** A WebAssembly instruction with a lane index. */
+  lane(name: string, index: number, ...operands: Value[]): Value {
+    return this.#plain(name, index, operands);
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.#typed("add", a, b);
+  }
+  sub(a: Value, b: Value): Value {
+    return this.#typed("sub", a, b);
+  }
+  mul(a: Value, b: Value): Value {
+    return this.#typed("mul", a, b);
+  }
+  and(a: Value, b: Value): Value {
+    return this.#typed("and", a, b);
+  }
+  or(a: Value, b: Value): Value {
+    return this.#typed("or", a, b);
+  }
+  xor(a: Value, b: Value): Value {
+    return this.#typed("xor", a, b);
+  }
+  not(a: Value): Value {
+    return this.xor(a, this.like(a, -1));
+  }
+  /** Shifts take the amount modulo the width, in the type of the value shifted. */
+  shl(a: Value, amount: Value): Value {
+    return this.#typed("shl", a, amount);
+  }
+  shrU(a: Value, amount: Value): Value {
+    return this.#typed("shr_u", a, amount);
+  }
+  shrS(a: Value, amount: Value): Value {
+    return this.#typed("shr_s", a, amount);
+  }
+  rotr(a: Value, amount: Value): Value {
+    return this.#typed("rotr", a, amount);
+  }
+  clz(a: Value): Value {
+    return this.#typed("clz", a);
+  }
+  eqz(a: Value): Value {
+    return this.#typed("eqz", a);
+  }
+  eq(a: Value, b: Value): Value {
+    return this.#typed("eq", a, b);
+  }
+  ne(a: Value, b: Value): Value {
+    return this.#typed("ne", a, b);
+  }
+  ltU(a: Value, b: Value): Value {
+    return this.#typed("lt_u", a, b);
+  }
+  ltS(a: Value, b: Value): Value {
+    return this.#typed("lt_s", a, b);
+  }
+  geU(a: Value, b: Value): Value {
+    return this.#typed("ge_u", a, b);
+  }
+  geS(a: Value, b: Value): Value {
+    return this.#typed("ge_s", a, b);
+  }
+  /** Division by zero and overflow trap in WebAssembly: guard the operands. */
+  divU(a: Value, b: Value): Value {
+    return this.#typed("div_u", a, b);
+  }
+  divS(a: Value, b: Value): Value {
+    return this.#typed("div_s", a, b);
+  }
+
+  /** `condition ? a : b`; both are evaluated. */
+  select(condition: Value, a: Value, b: Value): Value {
+    return { kind: { k: "select" }, type: a.type, operands: [a, b, condition] };
+  }
+
+  /** i32 → i64, zero-extended. */
+  extendU(a: Value): Value {
+    return a.type === "i64" ? a : this.plain("i64.extend_i32_u", a);
+  }
+  /** i32 → i64, sign-extended. */
+  extendS(a: Value): Value {
+    return a.type === "i64" ? a : this.plain("i64.extend_i32_s", a);
+  }
+  /** i64 → i32. */
+  wrap(a: Value): Value {
+    return a.type === "i32" ? a : this.plain("i32.wrap_i64", a);
+  }
+
+  /** Calls a shared pure function of the engine (`core/engine/helpers.ts`), for example `crc32`. */
+  helper(name: string, type: ValueType, ...operands: Value[]): Value {
+    return { kind: { k: "helper", name }, type, operands };
+  }
+
+  /** The manual's ConditionHolds(): 1 if the condition with this four-bit code is true. */
+  condition(code: ConditionCode): Value {
+    const zero = this.c64(0);
+    const n = this.flag("n"), z = this.flag("z"), c = this.flag("c"), v = this.flag("v");
+    const base = (): Value => {
+      switch (code >> 1) {
+        case 0:
+          return this.eqz(z);
+        case 1:
+          return c;
+        case 2:
+          return this.ltS(n, zero);
+        case 3:
+          return this.ltS(v, zero);
+        case 4:
+          return this.select(this.eqz(z), this.c32(0), c);
+        case 5:
+          return this.geS(this.xor(n, v), zero);
+        case 6:
+          return this.select(this.eqz(z), this.c32(0), this.geS(this.xor(n, v), zero));
+        default:
+          return this.c32(1);
+      }
+    };
+    return (code & 1) && code !== 15 ? this.eqz(base()) : base();
+  }
+
+  // ---- ordered effects ----
+
+  /** A variable for use around {@linkcode when}; its value is what was assigned last. */
+  variable(initial: Value): Value {
+    const variable: Value = {
+      kind: { k: "variable", id: this.#ids++ },
+      type: initial.type,
+      operands: [],
+    };
+    this.assign(variable, initial);
+    return variable;
+  }
+
+  /** Assigns to a variable. */
+  assign(variable: Value, value: Value): void {
+    this.#statements.push({ k: "assign", variable, value });
+  }
+
+  /** Does what `body` records only if `condition` is not zero. */
+  when(condition: Value, body: () => void): void {
+    const outer = this.#statements;
+    this.#statements = [];
+    body();
+    const inner = this.#statements;
+    this.#statements = outer;
+    outer.push({ k: "when", condition, body: inner });
+  }
+
+  /** Loads one element. */
+  load(address: Value, access: Access): Value {
+    return this.loadAll(address, access)[0];
+  }
+
+  /** Loads `access.count` consecutive elements. */
+  loadAll(address: Value, access: Access): readonly Value[] {
+    const type = access.type ?? (access.size === 16 ? "v128" : "i64");
+    const id = this.#ids;
+    const results = Array.from({ length: access.count ?? 1 }, (): Value => ({
+      kind: { k: "result", id: this.#ids++ },
+      type,
+      operands: [],
+    }));
+    this.#statements.push({ k: "load", id, address, access, results });
+    return results;
+  }
+
+  /** Stores one element, or as many as there are values. */
+  store(address: Value, value: Value | readonly Value[], access: Access): void {
+    const values = Array.isArray(value) ? value as readonly Value[] : [value as Value];
+    this.#statements.push({
+      k: "store",
+      address,
+      access: { ...access, count: values.length },
+      values,
+    });
+  }
+
+  /** Has the machine do something in TypeScript; gives an i64 where the call-out returns one. */
+  callOut(name: CallOut, argument: Value, operand: Value = this.c64(0)): Value {
+    const result: Value = { kind: { k: "result", id: this.#ids++ }, type: "i64", operands: [] };
+    this.#statements.push({ k: "call-out", name, argument, operand, result });
+    return result;
+  }
+
+  // ---- control ----
+
+  /** Branches to `pc + target`, a derived byte offset; if `condition` is given, only where it is not zero. */
+  branch(target: string, condition?: Value): void {
+    this.transfer = condition ? { k: "relative", target, condition } : { k: "relative", target };
+  }
+
+  /** Branches to an address. */
+  branchTo(address: Value): void {
+    this.transfer = { k: "absolute", address };
+  }
+
+  /** Takes an exception; SVC, HVC and SMC complete first. `argument` is the 16-bit immediate. */
+  exception(cause: ExceptionCause, argument: Value): void {
+    this.transfer = { k: "exception", cause, argument };
+  }
+
+  /** Returns from an exception. */
+  exceptionReturn(): void {
+    this.transfer = { k: "eret" };
+  }
+
+  #typed(name: string, a: Value, b?: Value): Value {
+    return this.#plain(`${a.type}.${name}`, 0, b ? [a, b] : [a]);
+  }
+
+  #plain(name: string, immediate: number, operands: Value[]): Value {
+    const { operands: types, result } = instruction(name);
+    operands.forEach((operand, i) => {
+      if (operand.type !== types[i]) {
+        throw new Error(`${name}: operand ${i} is ${operand.type}, expected ${types[i]}`);
+      }
+    });
+    return { kind: { k: "plain", name, immediate }, type: result as ValueType, operands };
+  }
+
+  #leaf(kind: ValueKind, type: ValueType): Value {
+    const key = Object.values(kind).join() + type;
+    let leaf = this.#shared.get(key);
+    if (!leaf) this.#shared.set(key, leaf = { kind, type, operands: [] });
+    return leaf;
+  }
+}

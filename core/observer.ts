@@ -1,0 +1,158 @@
+/**
+ * What the machine tells the world: architectural events, one plain object each.
+ *
+ * The machine knows nothing of traces. It hands every event to the observer it was given; the
+ * recorder, tests and commands implement that one interface. Events are rare beside instructions
+ * (about one per thousand on a Linux boot), so 64-bit values are BigInt here and nowhere on the
+ * path that executes instructions.
+ *
+ * `position` counts steps: `#N` is the moment before step N+1. An event caused by an instruction
+ * carries the position *before* that instruction, and `pc` is that instruction's address.
+ */
+
+/** Fields that every event has. */
+export interface EventBase {
+  /** Steps executed before the one that caused the event, over all CPUs. */
+  position: number;
+  /** Index of the CPU, from 0. */
+  cpu: number;
+  /** Address of the instruction that caused the event; for an interrupt, the preferred return address. */
+  pc: bigint;
+}
+
+/** An exception entry. `retires` is true for SVC, HVC and SMC, whose instruction completes in the same step. */
+export interface ExceptionEvent extends EventBase {
+  kind: "exception";
+  type: "sync" | "irq" | "fiq" | "serror";
+  retires: boolean;
+  fromEl: number;
+  toEl: number;
+  /** Address of the vector entered. */
+  vector: bigint;
+  esr: bigint;
+  /** 0 where the syndrome makes FAR UNKNOWN (FAR then keeps its old value). */
+  far: bigint;
+  elr: bigint;
+  spsr: bigint;
+}
+
+/** An exception return (ERET). `illegal` when PSTATE.IL was set by it. */
+export interface ExceptionReturnEvent extends EventBase {
+  kind: "eret";
+  fromEl: number;
+  toEl: number;
+  elr: bigint;
+  spsr: bigint;
+  illegal: boolean;
+}
+
+/** One descriptor that a walk read. */
+export interface DescriptorRead {
+  level: number;
+  /** Physical address of the descriptor. */
+  address: number;
+  descriptor: bigint;
+}
+
+/** A fill of the modelled TLB. */
+export interface TlbFillEvent extends EventBase {
+  kind: "tlb-fill";
+  /** What needed the translation. */
+  access: "read" | "write" | "execute";
+  /** The address that was translated. */
+  va: bigint;
+  /** Its physical address. */
+  pa: number;
+  /** Level of the leaf descriptor. */
+  level: number;
+  /** log2 of the bytes that the entry covers. */
+  sizeLog2: number;
+  asid: number;
+  global: boolean;
+  /** MAIR attribute byte of the leaf. */
+  attributes: number;
+  /** Resulting permissions: bit 0 EL0 read, 1 EL0 write, 2 EL0 execute, 3 EL1 read, 4 EL1 write, 5 EL1 execute. */
+  permissions: number;
+  /** In the order they were read. */
+  descriptors: DescriptorRead[];
+}
+
+/** TLB or cache maintenance, or a barrier: the SYS or barrier instruction executed. */
+export interface MaintenanceEvent extends EventBase {
+  kind: "tlbi" | "cache" | "barrier";
+  /** As in assembly, in capitals: `TLBI VMALLE1`, `IC IALLU`, `DC CIVAC`, `DSB SY`, `ISB`. */
+  operation: string;
+  /** The Xt operand; 0 where the operation takes none. */
+  value: bigint;
+}
+
+/** A write to a system register by MSR. */
+export interface SystemRegisterEvent extends EventBase {
+  kind: "sysreg";
+  /** Manual name, for example `SCTLR_EL1`. */
+  register: string;
+  old: bigint;
+  new: bigint;
+}
+
+/** An access to a device. */
+export interface MmioEvent extends EventBase {
+  kind: "mmio";
+  write: boolean;
+  /** Physical address. */
+  address: number;
+  /** Bytes: 1, 2, 4 or 8. */
+  size: number;
+  value: bigint;
+}
+
+/** A byte that left the first UART. */
+export interface ConsoleEvent extends EventBase {
+  kind: "console";
+  byte: number;
+}
+
+/** Works in QEMU, may hang on hardware. */
+export interface HazardEvent extends EventBase {
+  kind: "hazard";
+  hazard: HazardName;
+  /** The address concerned, or 0. */
+  address: bigint;
+}
+
+/** An encoding or system register that nothing implements, executed and therefore UNDEFINED. */
+export interface UnknownEvent extends EventBase {
+  kind: "unknown";
+  /** The instruction word. */
+  word: number;
+  /** What it is as far as the table knows: `S3_0_C15_C2_0`, or the row's name and the reason it is not supported. */
+  text: string;
+}
+
+/** What QEMU lets pass although the architecture does not. */
+export type HazardName =
+  | "unaligned-device"
+  | "unaligned-exclusive-or-acquire"
+  | "sysreg-without-isb"
+  | "descriptor-without-dsb"
+  | "break-before-make"
+  | "stale-translation"
+  | "code-without-maintenance";
+
+/** Everything an observer can be told. */
+export type MachineEvent =
+  | ExceptionEvent
+  | ExceptionReturnEvent
+  | TlbFillEvent
+  | MaintenanceEvent
+  | SystemRegisterEvent
+  | MmioEvent
+  | ConsoleEvent
+  | HazardEvent
+  | UnknownEvent;
+
+/** Receives what a machine does. Must not change the machine. */
+export interface Observer {
+  /** Called once per event, in order of position. */
+  event(event: MachineEvent): void;
+}

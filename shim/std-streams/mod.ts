@@ -1,0 +1,3 @@
+// The genuine package, from npm, for places where JSR is not reachable.
+// @ts-types="./mod.d.ts"
+export * from "npm:deno-std@1.4.0/streams/mod.js";
