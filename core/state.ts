@@ -1,0 +1,176 @@
+/**
+ * The processor state, laid out at fixed addresses at the start of the engine's memory.
+ *
+ * Generated code reaches a register by an absolute address below 64 KiB, so a decoded instruction
+ * carries a register as 16 bits and never asks whether 31 means zero or SP: the decoder chooses
+ * the slot. Slots that only the engine uses while it runs (record pointer, page base, budget…) are
+ * valid whenever TypeScript has control.
+ */
+
+/** Byte addresses of the slots. 64 bits each unless noted. */
+export const SLOT = {
+  /** X0..X30 at 8 bytes each. */
+  x: 0x000,
+  /** Always zero: register 31 as a source. */
+  zero: 0x0f8,
+  /** Never read: register 31 as a destination. */
+  sink: 0x100,
+  /** The stack pointer in use. */
+  sp: 0x108,
+  /** Program counter; while an engine runs, its record pointer and page base stand for it. */
+  pc: 0x110,
+  /** i32: address of the next instruction's record. */
+  record: 0x118,
+  /** i32: record where the run that has not been delivered yet began. */
+  runStart: 0x11c,
+  /** PC minus a quarter of the record's address. */
+  pcBase: 0x120,
+  /** i32: instructions that completed runs may still retire. */
+  budget: 0x128,
+  /** i32: where the next flow entry is written. */
+  ring: 0x12c,
+  /** Flags as `ops.ts` defines them; `flagC` is an i32. */
+  flagN: 0x130,
+  flagZ: 0x138,
+  flagV: 0x140,
+  flagC: 0x148,
+  exclusiveAddress: 0x150,
+  /** 0 while the monitor is open. */
+  exclusiveSize: 0x158,
+  exclusiveLow: 0x160,
+  exclusiveHigh: 0x168,
+  fpcr: 0x170,
+  fpsr: 0x178,
+  /** i32: lookup cache of data accesses at the current EL, and at EL0. */
+  dataLookup: 0x180,
+  dataLookupEl0: 0x184,
+  /** i32: lookup cache of instruction fetches at the current EL. */
+  fetchLookup: 0x188,
+  /** i32: 15 where SP alignment is checked, else 0. */
+  spAlignMask: 0x18c,
+  /** Virtual address of the slow access in hand. */
+  accessAddress: 0x190,
+  /** Values to and from TypeScript: up to 64 bytes. */
+  scratch: 0x1a0,
+  /** i32 each: PSTATE.EL, PSTATE.SP, PSTATE.DAIF as in SPSR (bits 9:6), PSTATE.IL and SS as in SPSR (bits 20, 21). */
+  el: 0x1e0,
+  spSel: 0x1e4,
+  daif: 0x1e8,
+  ilss: 0x1ec,
+  /** V0..V31 at 16 bytes each. */
+  v: 0x200,
+  /** System registers that are plain storage, in the order of the table in `sysregs.ts`. */
+  system: 0x400,
+  /** First byte after the state. */
+  end: 0x2000,
+} as const;
+
+/** Bits of SPSR and PSTATE (Arm ARM C5.2.18). */
+const SPSR_N = 0x8000_0000n;
+const SPSR_Z = 0x4000_0000n;
+const SPSR_C = 0x2000_0000n;
+const SPSR_V = 0x1000_0000n;
+
+/** A view of one processor's state in the engine's memory. */
+export class CpuState {
+  readonly #u64: BigUint64Array;
+  readonly #i32: Int32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: ArrayBufferLike) {
+    this.#u64 = new BigUint64Array(memory, 0, SLOT.end / 8);
+    this.#i32 = new Int32Array(memory, 0, SLOT.end / 4);
+    this.#bytes = new Uint8Array(memory, 0, SLOT.end);
+  }
+
+  /** The 64-bit slot at a byte address. */
+  get64(address: number): bigint {
+    return this.#u64[address >> 3];
+  }
+  /** Sets the 64-bit slot at a byte address. */
+  set64(address: number, value: bigint): void {
+    this.#u64[address >> 3] = value;
+  }
+  /** The i32 slot at a byte address. */
+  get32(address: number): number {
+    return this.#i32[address >> 2];
+  }
+  /** Sets the i32 slot at a byte address. */
+  set32(address: number, value: number): void {
+    this.#i32[address >> 2] = value;
+  }
+
+  /** X0..X30. */
+  x(n: number): bigint {
+    return this.#u64[n];
+  }
+  /** Sets X0..X30. */
+  setX(n: number, value: bigint): void {
+    this.#u64[n] = value;
+  }
+  /** V0..V31 as 16 bytes, lowest first; a live view. */
+  v(n: number): Uint8Array {
+    return this.#bytes.subarray(SLOT.v + 16 * n, SLOT.v + 16 * n + 16);
+  }
+  get sp(): bigint {
+    return this.get64(SLOT.sp);
+  }
+  set sp(value: bigint) {
+    this.set64(SLOT.sp, value);
+  }
+  get pc(): bigint {
+    return this.get64(SLOT.pc);
+  }
+  set pc(value: bigint) {
+    this.set64(SLOT.pc, value);
+  }
+  /** PSTATE.EL. */
+  get el(): number {
+    return this.get32(SLOT.el);
+  }
+  /** PSTATE.SP. */
+  get spSel(): number {
+    return this.get32(SLOT.spSel);
+  }
+  /** PSTATE.DAIF in bits 9:6, as MRS DAIF gives it. */
+  get daif(): number {
+    return this.get32(SLOT.daif);
+  }
+  set daif(value: number) {
+    this.set32(SLOT.daif, value & 0x3c0);
+  }
+
+  /** N, Z, C, V in bits 31:28, as MRS NZCV gives them. */
+  get nzcv(): bigint {
+    return (BigInt.asIntN(64, this.get64(SLOT.flagN)) < 0n ? SPSR_N : 0n) |
+      (this.get64(SLOT.flagZ) === 0n ? SPSR_Z : 0n) |
+      (this.get32(SLOT.flagC) ? SPSR_C : 0n) |
+      (BigInt.asIntN(64, this.get64(SLOT.flagV)) < 0n ? SPSR_V : 0n);
+  }
+  set nzcv(value: bigint) {
+    this.set64(SLOT.flagN, value & SPSR_N ? 1n << 63n : 0n);
+    this.set64(SLOT.flagZ, value & SPSR_Z ? 0n : 1n);
+    this.set32(SLOT.flagC, value & SPSR_C ? 1 : 0);
+    this.set64(SLOT.flagV, value & SPSR_V ? 1n << 63n : 0n);
+  }
+
+  /** PSTATE in the form of SPSR_ELx for AArch64 (Arm ARM C5.2.18). */
+  get pstate(): bigint {
+    return this.nzcv | BigInt(this.get32(SLOT.ilss) | this.daif | (this.el << 2) | this.spSel);
+  }
+
+  /** Sets all of PSTATE. Changing EL or SP exchanges the stack pointers: see `exception.ts`. */
+  setPstateBits(pstate: bigint): void {
+    const low = Number(pstate & 0xffff_ffffn);
+    this.nzcv = pstate;
+    this.set32(SLOT.ilss, low & 0x30_0000);
+    this.daif = low;
+    this.set32(SLOT.el, (low >> 2) & 3);
+    this.set32(SLOT.spSel, low & 1);
+  }
+
+  /** Closes nothing and opens the local monitor: a following store-exclusive fails. */
+  clearExclusive(): void {
+    this.set64(SLOT.exclusiveSize, 0n);
+  }
+}
