@@ -68,6 +68,8 @@ export interface RowSpecification {
   readonly derive?: Readonly<Record<string, (fields: Fields) => number | Wide>>;
   readonly assembly: readonly Syntax[];
   readonly ends?: BlockEnd;
+  /** It uses the FP/SIMD registers: trapped where CPACR_EL1.FPEN says so. */
+  readonly fp?: true;
   execute(o: Ops, s: Fields): void;
 }
 

@@ -1,0 +1,80 @@
+/**
+ * Where everything stands in the engine's one WebAssembly memory.
+ *
+ * ```text
+ * 0x000000  processor state (core/state.ts)
+ * 0x010000  lookup caches of data accesses, one per exception level
+ * 0x050000  lookup caches of instruction fetches, one per exception level
+ * 0x070000  modelled TLB
+ * 0x0a0000  flow ring
+ * 0x130000  tables of the helper functions
+ * 0x140000  code table: for every page of guest memory its records and which lines are decoded
+ *   …       record arena: decoded instructions, one slot per page that holds code
+ *   …       guest memory
+ * ```
+ *
+ * **Lookup entry of data accesses** (32 bytes, direct-mapped by virtual page): the tags are the
+ * virtual page address, or {@linkcode NO_TAG}, which no access can produce.
+ *
+ * | offset | type | |
+ * |---|---|---|
+ * | 0 | u64 | tag for reads |
+ * | 8 | u64 | tag for writes: set only after the first write of an epoch, and never for a page that holds code |
+ * | 16 | u32 | address in this memory minus the low 32 bits of the virtual address |
+ * | 20 | u32 | bit 0: an unaligned access within the page is an ordinary one |
+ * | 24 | u64 | tag for writes to a page that holds code: allowed where the line written is not decoded |
+ *
+ * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context.
+ *
+ * **Code table entry** (16 bytes per guest page): u32 address of the page's records or 0, u32 unused, u64 set of decoded 64-byte lines.
+ */
+
+/** Byte addresses and sizes. */
+export const LAYOUT = {
+  dataLookup: 0x10000,
+  dataLookupEntries: 2048,
+  dataLookupStride: 0x10000,
+  fetchLookup: 0x50000,
+  fetchLookupEntries: 1024,
+  fetchLookupStride: 0x8000,
+  tlb: 0x70000,
+  tlbBytes: 0x30000,
+  ring: 0xa0000,
+  /** Entries are 8 bytes; a slice ends when the ring is fuller than `ringLimit`. */
+  ringLimit: 0x120000,
+  ringEnd: 0x130000,
+  helperTables: 0x130000,
+  codeTable: 0x140000,
+} as const;
+
+/** A tag that no virtual address can equal, because its low bits are set. */
+export const NO_TAG = 0xffff_ffff_ffff_ffffn;
+
+/** Bytes of one page's records: 1,024 of 16 bytes and a trailer. */
+export const RECORD_PAGE_BYTES = 1025 * 16;
+/** Distance of the slots in the arena. */
+export const RECORD_SLOT_BYTES = RECORD_PAGE_BYTES + 48;
+
+/** Sizes and addresses that depend on the guest's memory. */
+export interface MemoryLayout {
+  readonly arena: number;
+  readonly arenaSlots: number;
+  /** Address of the first guest page. */
+  readonly guest: number;
+  /** Bytes of guest memory. */
+  readonly guestBytes: number;
+  /** Size of the whole memory in 64 KiB pages. */
+  readonly wasmPages: number;
+}
+
+/** Lays out a memory with `guestBytes` of guest memory (a multiple of 64 KiB). */
+export function layOut(guestBytes: number): MemoryLayout {
+  const guestPages = guestBytes / 4096;
+  const align = (n: number) => Math.ceil(n / 65536) * 65536;
+  const arena = align(LAYOUT.codeTable + guestPages * 16);
+  const arenaSlots = Math.min(guestPages, 4096);
+  const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
+  const wasmPages = (guest + guestBytes) / 65536;
+  if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
+  return { arena, arenaSlots, guest, guestBytes, wasmPages };
+}
