@@ -50,13 +50,18 @@ export const SLOT = {
   spAlignMask: 0x18c,
   /** Virtual address of the slow access in hand. */
   accessAddress: 0x190,
-  /** Values to and from TypeScript: up to 64 bytes. */
+  /** i32: non-zero where an FP/SIMD instruction is trapped. */
+  fpTrap: 0x198,
+  /** Values to and from TypeScript: up to 64 bytes (16 per element). */
   scratch: 0x1a0,
   /** i32 each: PSTATE.EL, PSTATE.SP, PSTATE.DAIF as in SPSR (bits 9:6), PSTATE.IL and SS as in SPSR (bits 20, 21). */
   el: 0x1e0,
   spSel: 0x1e4,
   daif: 0x1e8,
   ilss: 0x1ec,
+  /** i32 each: address of the first guest page, address of the code table. */
+  guestBase: 0x1f0,
+  guestToCode: 0x1f4,
   /** V0..V31 at 16 bytes each. */
   v: 0x200,
   /** System registers that are plain storage, in the order of the table in `sysregs.ts`. */

@@ -20,16 +20,14 @@ export const EXIT = {
   callOutException: 7,
   /** The probe's processor state was met again. */
   probe: 8,
-  /** The record arena must be flushed before the instruction can be decoded. */
-  arenaFull: 9,
 } as const;
 
 /** What a call from generated code into TypeScript answers. */
 export const ANSWER = {
   /** Done: go on. */
   done: 0,
-  /** Done; complete the instruction, then leave the engine. */
-  leave: 1,
+  /** Done; complete the instruction, then leave the engine. The same number as {@linkcode EXIT.leave}. */
+  leave: 4,
   /** The instruction must not complete: an exception is pending. */
   exception: 2,
 } as const;

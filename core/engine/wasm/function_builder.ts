@@ -111,6 +111,11 @@ export class FunctionBuilder {
   readonly #locals: ValueType[] = [];
   #depth = 0;
 
+  /** How many blocks are open. */
+  get depth(): number {
+    return this.#depth;
+  }
+
   constructor(readonly parameters: readonly ValueType[], readonly result: ValueType | "") {}
 
   /** The n-th parameter. */

@@ -1,0 +1,510 @@
+import { SLOT } from "../state.ts";
+import { type CallOut, type ExceptionCause, Ops } from "../isa/ops.ts";
+import type { Row } from "../isa/row.ts";
+import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
+import { defineHelpers } from "./helpers.ts";
+import { LAYOUT } from "./layout.ts";
+import { type Frame, Lowering, type RecordField, Temporaries } from "./lowering.ts";
+import { ACCESS, CAUSE, EXIT } from "./reasons.ts";
+import {
+  call,
+  type Expression,
+  type FunctionBuilder,
+  type FunctionReference,
+  i32,
+  i64,
+  type Label,
+  load,
+  type Local,
+  op,
+} from "./wasm/function_builder.ts";
+import { ModuleBuilder } from "./wasm/module_builder.ts";
+
+/**
+ * Generates the interpreter: one WebAssembly function, `loop { br_table }` over flat records.
+ *
+ * ```text
+ * block exit
+ *   loop outer
+ *     block enter                      a branch to an address: look its page up, then go on
+ *       block branch                   a branch inside the page: go on at `next`
+ *         loop dispatch
+ *           block dataFault … block callOutException
+ *             block handler n … block handler 0
+ *               br_table op(record)
+ *             end  code of handler 0; record += 16; br dispatch
+ *             …
+ * ```
+ *
+ * A **run** is the instructions from one transfer of control to the next. Nothing is counted per
+ * instruction: at the end of a run its length is taken off the budget and the run is written to
+ * the flow ring as two u32, `[first record, record behind the last]`; entering a page writes
+ * `[0, context]`. Position and PC inside a run follow from the record pointer.
+ */
+
+/** Numbers by which generated code names the call-outs. */
+export const CALL_OUTS: Readonly<Record<CallOut, number>> = {
+  mrs: 0,
+  msr: 1,
+  "msr-immediate": 2,
+  sys: 3,
+  sysl: 4,
+  barrier: 5,
+  hint: 6,
+  "dc-zva": 7,
+};
+
+/** What the module needs from TypeScript; every answer is one of `ANSWER`. */
+export interface InterpreterImports {
+  /** Decodes the line of the record in SLOT.record. */
+  decode(): void;
+  /** Makes SLOT.pc executable: fills its lookup entry. Answers non-zero if it cannot be fetched. */
+  fetch(): number;
+  /** The load or store described by the access bits at SLOT.accessAddress. */
+  access(kind: number): number;
+  callOut(what: number, argument: number): number;
+}
+
+/** A generated interpreter. */
+export interface Interpreter {
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** By handler id: what the decoder writes into a record. */
+  readonly records: readonly (readonly RecordField[] | undefined)[];
+}
+
+/** Generates the interpreter for a set of handlers; with `flow` it writes the flow ring. */
+export function generateInterpreter(
+  table: HandlerTable,
+  options: { flow: boolean; memoryPages: number },
+): Interpreter {
+  const m = new ModuleBuilder();
+  m.importMemory("engine", "memory", options.memoryPages);
+  const imports = {
+    decode: m.importFunction("engine", "decode", [], ""),
+    fetch: m.importFunction("engine", "fetch", [], "i32"),
+    access: m.importFunction("engine", "access", ["i32"], "i32"),
+    callOut: m.importFunction("engine", "callOut", ["i32", "i32"], "i32"),
+  };
+  const helpers = defineHelpers(m);
+  const slowLoad = defineSlowAccess(m, imports.access, false);
+  const slowStore = defineSlowAccess(m, imports.access, true);
+  const { reference, body } = m.function([], "i32");
+  const generator = new Generator(body, { ...imports, helpers, slowLoad, slowStore }, options.flow);
+  const records = generator.generate(table);
+  m.export("run", reference);
+  return { module: m.build(), records };
+}
+
+interface Callees {
+  readonly decode: FunctionReference;
+  readonly fetch: FunctionReference;
+  readonly callOut: FunctionReference;
+  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  readonly slowLoad: FunctionReference;
+  readonly slowStore: FunctionReference;
+}
+
+class Generator {
+  readonly #record: Local;
+  readonly #pcBase: Local;
+  readonly #runStart: Local;
+  readonly #budget: Local;
+  readonly #ring: Local;
+  readonly #next: Local;
+  readonly #end: Local;
+  readonly #address: Local;
+  readonly #leaving: Local;
+  readonly #flags: Readonly<Record<"n" | "z" | "c" | "v", Local>>;
+  readonly #temporaries: Temporaries;
+
+  constructor(readonly f: FunctionBuilder, readonly callees: Callees, readonly flow: boolean) {
+    this.#record = f.local("i32");
+    this.#runStart = f.local("i32");
+    this.#budget = f.local("i32");
+    this.#ring = f.local("i32");
+    this.#next = f.local("i32");
+    this.#end = f.local("i32");
+    this.#leaving = f.local("i32");
+    const c = f.local("i32");
+    this.#pcBase = f.local("i64");
+    this.#address = f.local("i64");
+    this.#flags = { n: f.local("i64"), z: f.local("i64"), c, v: f.local("i64") };
+    this.#temporaries = new Temporaries(f);
+  }
+
+  /** Writes the whole function; gives the record layout of every handler. */
+  generate(table: HandlerTable): (readonly RecordField[] | undefined)[] {
+    const { f } = this;
+    const records: (readonly RecordField[] | undefined)[] = [];
+    this.#restore();
+    f.block((exit) =>
+      f.loop((outer) => {
+        f.block((enter) => {
+          f.block((branch) =>
+            f.loop((dispatch) => this.#dispatch(table, records, { exit, enter, branch, dispatch }))
+          );
+          this.#completeRun(op("i32.add", this.#record, i32(16)));
+          f.set(this.#record, this.#next);
+          f.set(this.#runStart, this.#next);
+          f.branchIf(exit, this.#mustLeave());
+          f.branch(outer);
+        });
+        this.#completeRun(this.#end);
+        this.#enterPage(exit);
+        f.branchIf(exit, this.#mustLeave());
+        f.branch(outer);
+      })
+    );
+    this.#save();
+    f.return(this.#leaving);
+    return records;
+  }
+
+  #dispatch(
+    table: HandlerTable,
+    records: (readonly RecordField[] | undefined)[],
+    to: Labels,
+  ): void {
+    const { f } = this;
+    const dataFault = f.open();
+    const spFault = f.open();
+    const callOutException = f.open();
+    const frame: Frame = {
+      f,
+      record: this.#record,
+      pcBase: this.#pcBase,
+      flags: this.#flags,
+      helpers: this.callees.helpers,
+      slowLoad: this.callees.slowLoad,
+      slowStore: this.callees.slowStore,
+      callOut: this.callees.callOut,
+      callOuts: CALL_OUTS,
+      spill: () => this.#spill(),
+      dataFault,
+      spFault,
+      callOutException,
+      leaving: this.#leaving,
+      temporaries: this.#temporaries,
+    };
+    const labels: Label[] = [];
+    for (let id = table.count - 1; id >= 0; id--) labels[id] = f.open();
+    f.branchTable(load("i32.load16_u", this.#record), labels, labels[BUILT_IN.undefined]);
+    const builtIn = this.#builtIn(to);
+    for (const emit of builtIn) {
+      f.close();
+      emit();
+    }
+    for (const handler of table.handlers) {
+      f.close();
+      records[handler.id] = this.#handler(handler, frame, to);
+    }
+    f.close();
+    this.#leave(EXIT.callOutException, to.exit);
+    f.close();
+    f.store("i32.store", i32(0), i32(CAUSE.spAlignment), SLOT.scratch);
+    this.#leave(EXIT.exception, to.exit);
+    f.close();
+    this.#leave(EXIT.dataFault, to.exit);
+  }
+
+  /** Code of the handlers that belong to no row, in the order of `BUILT_IN`. */
+  #builtIn(to: Labels): (() => void)[] {
+    const { f } = this;
+    return [
+      () => {
+        this.#spill();
+        f.call(this.callees.decode);
+        f.branch(to.dispatch);
+      },
+      () => {
+        f.set(this.#end, this.#record);
+        f.set(this.#address, this.#pc());
+        f.branch(to.enter);
+      },
+      () => this.#leave(EXIT.stop, to.exit),
+      () => {
+        f.store("i32.store", i32(0), i32(CAUSE.undefined), SLOT.scratch);
+        this.#leave(EXIT.exception, to.exit);
+      },
+      () => this.#leave(EXIT.probe, to.exit),
+    ];
+  }
+
+  #handler(handler: Handler, frame: Frame, to: Labels): readonly RecordField[] {
+    const { f } = this;
+    const { row, statics } = handler;
+    const ops = new Ops();
+    row.execute(ops, statics);
+    const lowering = new Lowering(frame, ops, { spBase: handler.spBase });
+    if (row.fp) this.#checkFp(to.exit);
+    lowering.effects();
+    this.#finish(handler, ops, lowering, to);
+    return lowering.fields;
+  }
+
+  /** Commits and goes where the instruction goes. */
+  #finish({ row, far }: Handler, ops: Ops, lowering: Lowering, to: Labels): void {
+    const { f } = this;
+    const { transfer } = ops;
+    switch (transfer?.k) {
+      case undefined:
+        lowering.commits();
+        return this.#goOn(row, ops, to);
+      case "relative": {
+        const { condition, target } = transfer;
+        const taken = condition && lowering.materialize(condition);
+        lowering.commits();
+        f.set(this.#next, op("i32.add", this.#record, i32(16)));
+        const distance = lowering.immediate(target);
+        const take = () => {
+          if (!far) return f.set(this.#next, op("i32.add", this.#record, distance));
+          f.set(this.#end, this.#next);
+          f.set(this.#address, op("i64.add", this.#pc(), op("i64.extend_i32_s", distance)));
+          f.branch(to.enter);
+        };
+        if (taken) f.if(taken, take);
+        else take();
+        return f.branch(to.branch);
+      }
+      case "absolute":
+        f.set(this.#address, lowering.expression(transfer.address));
+        lowering.commits();
+        f.set(this.#end, op("i32.add", this.#record, i32(16)));
+        return f.branch(to.enter);
+      case "exception":
+        f.store("i32.store", i32(0), lowering.expression(transfer.argument), SLOT.scratch + 8);
+        return this.#exception(transfer.cause, to);
+      case "eret":
+        f.set(this.#leaving, i32(EXIT.eret));
+        f.set(this.#next, op("i32.add", this.#record, i32(16)));
+        return f.branch(to.branch);
+    }
+  }
+
+  #goOn(row: Row, ops: Ops, to: Labels): void {
+    const { f } = this;
+    if (row.ends) {
+      f.set(this.#next, op("i32.add", this.#record, i32(16)));
+      return f.branch(to.branch);
+    }
+    f.set(this.#record, op("i32.add", this.#record, i32(16)));
+    if (ops.statements.some((s) => s.k === "call-out")) f.branchIf(to.exit, this.#leaving);
+    f.branch(to.dispatch);
+  }
+
+  /** SVC, HVC and SMC retire before their exception; the others do not. */
+  #exception(cause: ExceptionCause, to: Labels): void {
+    const { f } = this;
+    f.store("i32.store", i32(0), i32(CAUSE[cause]), SLOT.scratch);
+    if (cause !== "svc" && cause !== "hvc" && cause !== "smc") {
+      return this.#leave(EXIT.exception, to.exit);
+    }
+    f.set(this.#leaving, i32(EXIT.exception));
+    f.set(this.#next, op("i32.add", this.#record, i32(16)));
+    f.branch(to.branch);
+  }
+
+  #checkFp(exit: Label): void {
+    const { f } = this;
+    f.if(load("i32.load", i32(0), SLOT.fpTrap), () => {
+      f.store("i32.store", i32(0), i32(CAUSE.fpTrapped), SLOT.scratch);
+      this.#leave(EXIT.exception, exit);
+    });
+  }
+
+  #leave(reason: number, exit: Label): void {
+    this.f.set(this.#leaving, i32(reason));
+    this.f.branch(exit);
+  }
+
+  /** Takes the run that ends before record `end` off the budget and writes it to the ring. */
+  #completeRun(end: Expression): void {
+    const { f } = this;
+    f.set(this.#end, end);
+    if (this.flow) {
+      f.store("i32.store", this.#ring, this.#runStart);
+      f.store("i32.store", this.#ring, this.#end, 4);
+      const written = op("i32.shl", op("i32.ne", this.#runStart, this.#end), i32(3));
+      f.set(this.#ring, op("i32.add", this.#ring, written));
+    }
+    const bytes = op("i32.sub", this.#end, this.#runStart);
+    f.set(this.#budget, op("i32.sub", this.#budget, op("i32.shr_u", bytes, i32(4))));
+  }
+
+  /** Finds the records of the page of `address`, calling TypeScript on a miss. */
+  #enterPage(exit: Label): void {
+    const { f } = this;
+    const entry = this.#next;
+    const page = op("i32.wrap_i64", op("i64.shr_u", this.#address, i64(12n)));
+    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.fetchLookupEntries - 1)), i32(5));
+    f.set(entry, op("i32.add", index, load("i32.load", i32(0), SLOT.fetchLookup)));
+    const tag = op("i64.and", this.#address, i64(~0xffcn));
+    f.if(op("i64.ne", tag, load("i64.load", entry)), () => {
+      f.set(this.#runStart, this.#end);
+      f.set(this.#record, this.#end);
+      f.store("i64.store", i32(0), this.#address, SLOT.pc);
+      this.#spill();
+      f.if(call(this.callees.fetch), () => {
+        f.set(this.#ring, load("i32.load", i32(0), SLOT.ring));
+        this.#leave(EXIT.fetchFault, exit);
+      });
+      f.set(this.#ring, load("i32.load", i32(0), SLOT.ring));
+    });
+    f.set(this.#pcBase, load("i64.load", entry, 8));
+    const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
+    const start = op("i32.add", load("i32.load", entry, 16), op("i32.shl", offset, i32(2)));
+    f.set(this.#record, start);
+    f.set(this.#runStart, this.#record);
+    if (!this.flow) return;
+    f.store("i32.store", this.#ring, i32(0));
+    f.store("i32.store", this.#ring, load("i32.load", entry, 20), 4);
+    f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
+  }
+
+  #mustLeave(): Expression {
+    const spent = op("i32.le_s", this.#budget, i32(0));
+    const full = op("i32.ge_u", this.#ring, i32(LAYOUT.ringLimit));
+    const asked = op("i32.or", spent, this.#leaving);
+    return this.flow ? op("i32.or", asked, full) : asked;
+  }
+
+  #pc(): Expression {
+    const quarter = op("i64.extend_i32_u", op("i32.shr_u", this.#record, i32(2)));
+    return op("i64.add", this.#pcBase, quarter);
+  }
+
+  #spill(): void {
+    const { f } = this;
+    f.store("i32.store", i32(0), this.#record, SLOT.record);
+    f.store("i32.store", i32(0), this.#runStart, SLOT.runStart);
+    f.store("i32.store", i32(0), this.#budget, SLOT.budget);
+    f.store("i32.store", i32(0), this.#ring, SLOT.ring);
+    f.store("i64.store", i32(0), this.#pcBase, SLOT.pcBase);
+  }
+
+  #save(): void {
+    const { f } = this;
+    this.#spill();
+    f.store("i64.store", i32(0), this.#flags.n, SLOT.flagN);
+    f.store("i64.store", i32(0), this.#flags.z, SLOT.flagZ);
+    f.store("i32.store", i32(0), this.#flags.c, SLOT.flagC);
+    f.store("i64.store", i32(0), this.#flags.v, SLOT.flagV);
+  }
+
+  #restore(): void {
+    const { f } = this;
+    f.set(this.#record, load("i32.load", i32(0), SLOT.record));
+    f.set(this.#runStart, load("i32.load", i32(0), SLOT.runStart));
+    f.set(this.#budget, load("i32.load", i32(0), SLOT.budget));
+    f.set(this.#ring, load("i32.load", i32(0), SLOT.ring));
+    f.set(this.#pcBase, load("i64.load", i32(0), SLOT.pcBase));
+    f.set(this.#flags.n, load("i64.load", i32(0), SLOT.flagN));
+    f.set(this.#flags.z, load("i64.load", i32(0), SLOT.flagZ));
+    f.set(this.#flags.c, load("i32.load", i32(0), SLOT.flagC));
+    f.set(this.#flags.v, load("i64.load", i32(0), SLOT.flagV));
+  }
+}
+
+interface Labels {
+  readonly exit: Label;
+  readonly enter: Label;
+  readonly branch: Label;
+  readonly dispatch: Label;
+}
+
+/**
+ * The access that missed its lookup entry. What is only unaligned, or a store beside code, is done
+ * here; the rest goes to TypeScript. Gives non-zero if the access faulted.
+ *
+ * Parameters: virtual address, access bits (`ACCESS`). The value is in scratch.
+ */
+function defineSlowAccess(
+  m: ModuleBuilder,
+  access: FunctionReference,
+  write: boolean,
+): FunctionReference {
+  const { reference, body: f } = m.function(["i64", "i32"], "i32");
+  const va = f.parameter(0), kind = f.parameter(1);
+  const entry = f.local("i32"),
+    host = f.local("i32"),
+    size = f.local("i32"),
+    where = f.local("i32");
+  const page = (address: Expression) => op("i64.and", address, i64(~0xfffn));
+  const index = op(
+    "i32.and",
+    op("i32.wrap_i64", op("i64.shr_u", va, i64(12n))),
+    i32(LAYOUT.dataLookupEntries - 1),
+  );
+  f.set(
+    entry,
+    op("i32.add", op("i32.shl", index, i32(5)), load("i32.load", i32(0), SLOT.dataLookup)),
+  );
+  f.if(op("i32.and", kind, i32(ACCESS.unprivileged)), () => {
+    f.set(
+      entry,
+      op("i32.add", op("i32.shl", index, i32(5)), load("i32.load", i32(0), SLOT.dataLookupEl0)),
+    );
+  });
+  f.set(size, op("i32.shl", i32(1), op("i32.and", kind, i32(ACCESS.sizeMask))));
+  f.set(where, op("i32.and", op("i32.shr_u", kind, i32(ACCESS.scratchShift)), i32(0xff)));
+  const last = op("i64.add", va, op("i64.extend_i32_u", op("i32.sub", size, i32(1))));
+  const special = ACCESS.natural | ACCESS.ordered | ACCESS.asWrite;
+  const ordinary = op("i32.eqz", op("i32.and", kind, i32(special)));
+  const within = op("i64.eq", page(va), page(last));
+  f.if(op("i32.and", ordinary, within), () => {
+    f.set(host, op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16)));
+    const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
+    const tag = op("i64.eq", page(va), load("i64.load", entry, write ? 8 : 0));
+    f.if(op("i32.and", normal, tag), () => {
+      copyBySize(f, size, host, where, write);
+      f.return(i32(0));
+    });
+    if (write) besideCode(f, { va, size, entry, host, where });
+  });
+  f.store("i64.store", i32(0), va, SLOT.accessAddress);
+  f.return(call(access, kind));
+  return reference;
+}
+
+/** An aligned store to a page that holds code, if the line it hits is not decoded. */
+function besideCode(
+  f: FunctionBuilder,
+  at: { va: Expression; size: Local; entry: Local; host: Local; where: Local },
+): void {
+  const { va, size, entry, host, where } = at;
+  const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 24));
+  const low = op("i32.and", op("i32.wrap_i64", va), op("i32.sub", size, i32(1)));
+  f.if(op("i32.and", tag, op("i32.eqz", low)), () => {
+    const code = f.local("i32");
+    f.set(code, load("i32.load", i32(0), SLOT.guestToCode));
+    const pageIndex = op(
+      "i32.shr_u",
+      op("i32.sub", host, load("i32.load", i32(0), SLOT.guestBase)),
+      i32(12),
+    );
+    f.set(code, op("i32.add", code, op("i32.shl", pageIndex, i32(4))));
+    const line = op("i64.and", op("i64.shr_u", va, i64(6n)), i64(63n));
+    const decoded = op("i64.and", op("i64.shr_u", load("i64.load", code, 8), line), i64(1n));
+    f.if(op("i64.eqz", decoded), () => {
+      copyBySize(f, size, host, where, true);
+      f.return(i32(0));
+    });
+  });
+}
+
+function copyBySize(
+  f: FunctionBuilder,
+  size: Expression,
+  host: Expression,
+  where: Expression,
+  write: boolean,
+): void {
+  const kinds: [number, string][] = [[1, "8"], [2, "16"], [4, "32"], [8, ""]];
+  for (const [bytes, suffix] of kinds) {
+    f.if(op("i32.eq", size, i32(bytes)), () => {
+      const loadName = suffix ? `i64.load${suffix}_u` : "i64.load";
+      if (write) f.store(`i64.store${suffix}`, host, load(loadName, where, SLOT.scratch));
+      else f.store("i64.store", where, load(loadName, host), SLOT.scratch);
+    });
+  }
+}

@@ -1,0 +1,503 @@
+import { SLOT } from "../state.ts";
+import type { Access, Commit, Flag, Ops, Statement, StateName, Value } from "../isa/ops.ts";
+import {
+  type Expression,
+  type FunctionBuilder,
+  type FunctionReference,
+  i32,
+  i64,
+  type Label,
+  load,
+  type Local,
+  op,
+} from "./wasm/function_builder.ts";
+import { instruction, type ValueType } from "./wasm/opcodes.ts";
+import { ACCESS, ANSWER } from "./reasons.ts";
+import { LAYOUT } from "./layout.ts";
+
+/**
+ * Lowers one instruction's program (`ops.ts`) to WebAssembly inside the interpreter's function.
+ *
+ * A value used more than once is computed once, into a temporary local. Memory accesses look their
+ * page up in line and call TypeScript only on a miss. Commits are computed first and written
+ * together at the end, so that an instruction which faults changes nothing.
+ */
+
+/** Where a field of the instruction is found in its record. */
+export interface RecordField {
+  /** Field or derived value of the row. */
+  readonly name: string;
+  /** Byte offset in the 16-byte record. */
+  readonly offset: number;
+  /** `x`, `xsp`, `v`: a u16 slot address; `imm32`, `imm64`: the value itself; `near`: a distance in records. */
+  readonly as: "x" | "xsp" | "v" | "imm32" | "imm64" | "near";
+}
+
+/** What the interpreter's function offers to every handler. */
+export interface Frame {
+  readonly f: FunctionBuilder;
+  readonly record: Local;
+  readonly pcBase: Local;
+  readonly flags: Readonly<Record<Flag, Local>>;
+  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  readonly slowLoad: FunctionReference;
+  readonly slowStore: FunctionReference;
+  readonly callOut: FunctionReference;
+  /** Numbers of the call-outs by name. */
+  readonly callOuts: Readonly<Record<string, number>>;
+  /** Writes what TypeScript must be able to see to the state. */
+  spill(): void;
+  /** Taken with the record unchanged when an access faulted. */
+  readonly dataFault: Label;
+  /** Taken with scratch filled in when SP is misaligned. */
+  readonly spFault: Label;
+  /** Taken when a call-out answered {@linkcode ANSWER.exception}. */
+  readonly callOutException: Label;
+  /** i32: set when a call-out answered {@linkcode ANSWER.leave}. */
+  readonly leaving: Local;
+  readonly temporaries: Temporaries;
+}
+
+/** Locals that handlers reuse, since only one handler runs at a time. */
+export class Temporaries {
+  readonly #locals = new Map<ValueType, Local[]>();
+  readonly #used = new Map<ValueType, number>();
+
+  constructor(readonly f: FunctionBuilder) {}
+
+  /** Makes all of them free again. */
+  reset(): void {
+    this.#used.clear();
+  }
+
+  /** One that no earlier caller since {@linkcode reset} has. */
+  take(type: ValueType): Local {
+    const n = this.#used.get(type) ?? 0;
+    this.#used.set(type, n + 1);
+    const locals = this.#locals.get(type) ?? [];
+    this.#locals.set(type, locals);
+    return locals[n] ??= this.f.local(type);
+  }
+}
+
+const STATE: Readonly<Record<StateName, number>> = {
+  "exclusive-address": SLOT.exclusiveAddress,
+  "exclusive-size": SLOT.exclusiveSize,
+  "exclusive-low": SLOT.exclusiveLow,
+  "exclusive-high": SLOT.exclusiveHigh,
+  fpcr: SLOT.fpcr,
+  fpsr: SLOT.fpsr,
+};
+
+/** Lowers one program; afterwards `fields` says what the decoder must put into the record. */
+export class Lowering {
+  readonly fields: RecordField[] = [];
+  readonly #uses = new Map<Value, number>();
+  readonly #known = new Map<Value, Local>();
+  readonly #frame: Frame;
+  readonly #f: FunctionBuilder;
+  readonly #spBase: boolean;
+  readonly #free = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12], wide: [8] };
+
+  constructor(frame: Frame, readonly ops: Ops, options: { spBase: boolean }) {
+    this.#frame = frame;
+    this.#f = frame.f;
+    this.#spBase = options.spBase;
+    frame.temporaries.reset();
+    this.#countStatements(ops.statements);
+    for (const commit of ops.commits) this.#count(commit.value);
+    const { transfer } = ops;
+    if (transfer?.k === "relative" && transfer.condition) this.#count(transfer.condition);
+    if (transfer?.k === "absolute") this.#count(transfer.address);
+    if (transfer?.k === "exception") this.#count(transfer.argument);
+    this.#reserve();
+  }
+
+  /** Emits the ordered effects. */
+  effects(): void {
+    if (this.#spBase) this.#checkStackAlignment();
+    this.#statements(this.ops.statements);
+  }
+
+  /** Emits the commits: all values first, then all writes. */
+  commits(): void {
+    const { commits } = this.ops;
+    if (commits.length === 1) return this.#commit(commits[0], this.expression(commits[0].value));
+    const values = commits.map((commit) => this.#materialize(commit.value));
+    commits.forEach((commit, i) => this.#commit(commit, values[i]));
+  }
+
+  /** A value as an expression. */
+  expression(value: Value): Expression {
+    return { type: value.type, emit: () => this.#emit(value) };
+  }
+
+  /** A value computed now, into a local. */
+  materialize(value: Value): Expression {
+    return this.#materialize(value);
+  }
+
+  /** The record's field of this name, as an i32 or i64. */
+  immediate(name: string, as: "imm32" | "imm64" | "near" = "imm32"): Expression {
+    const offset = this.#field(name, as);
+    return load(as === "imm64" ? "i64.load" : "i32.load", this.#frame.record, offset);
+  }
+
+  // ---- values ----
+
+  #emit(value: Value): void {
+    const known = this.#known.get(value);
+    if (known) return known.emit(this.#f);
+    if ((this.#uses.get(value) ?? 0) > 1 && !isCheap(value)) {
+      return this.#materialize(value).emit(this.#f);
+    }
+    this.#compute(value);
+  }
+
+  #materialize(value: Value): Expression {
+    const known = this.#known.get(value);
+    if (known) return known;
+    if (value.kind.k === "constant") return this.expression(value);
+    const local = this.#frame.temporaries.take(value.type);
+    this.#compute(value);
+    this.#f.code.byte(0x21).unsigned(local.index);
+    this.#known.set(value, local);
+    return local;
+  }
+
+  #compute(value: Value): void {
+    const { kind, operands } = value;
+    const f = this.#f;
+    switch (kind.k) {
+      case "plain":
+        for (const operand of operands) this.#emit(operand);
+        return f.plain(kind.name, kind.immediate);
+      case "constant":
+        return (value.type === "i32" ? i32(Number(kind.value)) : i64(kind.value)).emit(f);
+      case "select":
+        for (const operand of operands) this.#emit(operand);
+        return void (value.type === "v128"
+          ? f.code.byte(0x1c).byte(1).byte(0x7b)
+          : f.code.byte(0x1b));
+      case "register": {
+        const file = kind.file === "base" ? "xsp" : kind.file;
+        const slot = load("i32.load16_u", this.#frame.record, this.#field(kind.field, file));
+        return load(`${value.type}.load`, slot).emit(f);
+      }
+      case "field":
+        return this.immediate(kind.name, value.type === "i64" ? "imm64" : "imm32").emit(f);
+      case "pc":
+        return this.#pc().emit(f);
+      case "flag":
+        return this.#frame.flags[kind.flag].emit(f);
+      case "state":
+        return load("i64.load", i32(STATE[kind.name])).emit(f);
+      case "helper": {
+        const helper = this.#frame.helpers.get(kind.name);
+        if (!helper) throw new Error(`no helper function is named ${kind.name}`);
+        for (const operand of operands) this.#emit(operand);
+        return void f.code.byte(0x10).unsigned(helper.index);
+      }
+      case "variable":
+      case "result":
+        throw new Error(`${kind.k} ${kind.id} is used before it is set`);
+    }
+  }
+
+  #pc(): Expression {
+    const quarter = op("i32.shr_u", this.#frame.record, i32(2));
+    return op("i64.add", this.#frame.pcBase, op("i64.extend_i32_u", quarter));
+  }
+
+  // ---- statements ----
+
+  #statements(statements: readonly Statement[]): void {
+    for (const statement of statements) this.#statement(statement);
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.k) {
+      case "load":
+        return this.#load(statement);
+      case "store":
+        return this.#store(statement);
+      case "call-out":
+        return this.#callOut(statement);
+      case "assign": {
+        const local = this.#known.get(statement.variable) ??
+          this.#frame.temporaries.take(statement.variable.type);
+        this.#f.set(local, this.expression(statement.value));
+        this.#known.set(statement.variable, local);
+        return;
+      }
+      case "when": {
+        const condition = this.expression(statement.condition);
+        this.#f.if(condition, () => {
+          const before = new Set(this.#known.keys());
+          this.#statements(statement.body);
+          for (const value of this.#known.keys()) if (!before.has(value)) this.#known.delete(value);
+        });
+      }
+    }
+  }
+
+  #load({ address, access, results }: Extract<Statement, { k: "load" }>): void {
+    const f = this.#f;
+    const va = this.#local(address, "i64");
+    const locals = results.map((result) => {
+      const local = this.#frame.temporaries.take(result.type);
+      this.#known.set(result, local);
+      return local;
+    });
+    const entry = this.#lookup(va, access);
+    f.if(this.#hit(va, entry, access, access.asWrite ? 8 : 0), () => {
+      const host = this.#host(va, entry);
+      locals.forEach((local, i) =>
+        f.set(local, load(loadName(access, local.type), host, i * access.size))
+      );
+    }, () => {
+      this.#frame.spill();
+      locals.forEach((local, i) => {
+        this.#slow(this.#frame.slowLoad, va, access, i, 0);
+        f.set(local, load(loadName(access, local.type), i32(SLOT.scratch), i * 16));
+      });
+    });
+  }
+
+  #store({ address, access, values }: Extract<Statement, { k: "store" }>): void {
+    const f = this.#f;
+    const va = this.#local(address, "i64");
+    const sources = values.map((value) => this.#materialize(value));
+    const entry = this.#lookup(va, access);
+    f.if(this.#hit(va, entry, access, 8), () => {
+      const host = this.#host(va, entry);
+      sources.forEach((source, i) =>
+        f.store(storeName(access, source.type), host, source, i * access.size)
+      );
+    }, () => {
+      this.#frame.spill();
+      sources.forEach((source, i) => {
+        f.store(storeName(access, source.type), i32(SLOT.scratch), source, i * 16);
+        this.#slow(this.#frame.slowStore, va, access, i, ACCESS.write);
+      });
+    });
+  }
+
+  /** One element through the slow path; 16 bytes go as two halves. */
+  #slow(target: FunctionReference, va: Local, access: Access, element: number, bits: number): void {
+    const halves = access.size === 16 ? 2 : 1;
+    const size = access.size / halves;
+    const total = access.size * (access.count ?? 1);
+    let kind = bits | Math.log2(size);
+    if (access.unprivileged) kind |= ACCESS.unprivileged;
+    if (access.asWrite) kind |= ACCESS.asWrite;
+    if (access.alignment === "natural") kind |= ACCESS.natural;
+    if (access.alignment === "ordered") kind |= ACCESS.ordered;
+    if (access.alignment) kind |= Math.log2(total) << ACCESS.alignShift;
+    for (let half = 0; half < halves; half++) {
+      const offset = element * access.size + half * size;
+      const at = offset === 0 ? va : op("i64.add", va, i64(BigInt(offset)));
+      const where = (element * 16 + half * 8) << ACCESS.scratchShift;
+      at.emit(this.#f);
+      i32(kind | where).emit(this.#f);
+      this.#f.code.byte(0x10).unsigned(target.index);
+      this.#f.code.byte(0x0d).unsigned(this.#depthOf(this.#frame.dataFault));
+    }
+  }
+
+  #lookup(va: Local, access: Access): Local {
+    const entry = this.#frame.temporaries.take("i32");
+    const page = op("i32.wrap_i64", op("i64.shr_u", va, i64(12n)));
+    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.dataLookupEntries - 1)), i32(5));
+    const base = access.unprivileged ? SLOT.dataLookupEl0 : SLOT.dataLookup;
+    this.#f.set(entry, op("i32.add", index, load("i32.load", i32(0), base)));
+    return entry;
+  }
+
+  /** Tag comparison: same page to the last byte, and aligned; everything else is the slow path's. */
+  #hit(va: Local, entry: Local, access: Access, tag: number): Expression {
+    const total = access.size * (access.count ?? 1);
+    const aligned = access.alignment ? total : Math.min(access.size, 8);
+    const last = total - aligned;
+    const end = last === 0 ? va : op("i64.add", va, i64(BigInt(last)));
+    const masked = op("i64.and", end, i64(~0xfffn | BigInt(aligned - 1)));
+    return op("i64.eq", masked, load("i64.load", entry, tag));
+  }
+
+  #host(va: Local, entry: Local): Local {
+    const host = this.#frame.temporaries.take("i32");
+    this.#f.set(host, op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16)));
+    return host;
+  }
+
+  #callOut({ name, argument, operand, result }: Extract<Statement, { k: "call-out" }>): void {
+    const f = this.#f;
+    const { callOut, callOuts, leaving, callOutException } = this.#frame;
+    f.store("i64.store", i32(0), this.expression(operand), SLOT.scratch);
+    const what = this.#local(argument, "i32");
+    this.#frame.spill();
+    i32(callOuts[name]).emit(f);
+    what.emit(f);
+    f.code.byte(0x10).unsigned(callOut.index);
+    f.code.byte(0x22).unsigned(leaving.index);
+    i32(ANSWER.exception).emit(f);
+    f.plain("i32.eq");
+    f.code.byte(0x0d).unsigned(this.#depthOf(callOutException));
+    if ((this.#uses.get(result) ?? 0) > 0) {
+      const local = this.#frame.temporaries.take("i64");
+      f.set(local, load("i64.load", i32(0), SLOT.scratch));
+      this.#known.set(result, local);
+    }
+  }
+
+  #checkStackAlignment(): void {
+    const mask = load("i32.load", i32(0), SLOT.spAlignMask);
+    const low = load("i32.load", i32(0), SLOT.sp);
+    this.#f.branchIf(this.#frame.spFault, op("i32.and", low, mask));
+  }
+
+  // ---- commits ----
+
+  #commit(commit: Commit, value: Expression): void {
+    const f = this.#f;
+    switch (commit.k) {
+      case "register": {
+        const file = commit.file === "base" ? "xsp" : commit.file;
+        const field = this.#field(commit.field, file === "x" ? "x" : file, true);
+        const slot = load("i32.load16_u", this.#frame.record, field);
+        if (file === "v") return this.#commitVector(slot, value);
+        return f.store("i64.store", slot, widen(value));
+      }
+      case "link":
+        return f.store("i64.store", i32(0), value, SLOT.x + 8 * 30);
+      case "flag":
+        return f.set(this.#frame.flags[commit.flag], value);
+      case "state":
+        return f.store("i64.store", i32(0), value, STATE[commit.name]);
+    }
+  }
+
+  #commitVector(slot: Expression, value: Expression): void {
+    const f = this.#f;
+    if (value.type === "v128") return f.store("v128.store", slot, value);
+    f.store("i64.store", slot, widen(value));
+    f.store("i64.store", slot, i64(0n), 8);
+  }
+
+  // ---- the record ----
+
+  /**
+   * The offset of a field in the record. A destination `x` differs from a source `x` only in what
+   * 31 means, so the two are separate fields of the record.
+   */
+  #field(name: string, as: RecordField["as"], destination = false): number {
+    const key = destination && as === "x" ? `${name}>` : name;
+    const found = this.fields.find((f) => f.name === key && f.as === as);
+    if (found) return found.offset;
+    throw new Error(`field ${key} as ${as} was not reserved`);
+  }
+
+  /** Gives every field its place: 64-bit values first, then 32, then 16. */
+  #reserve(): void {
+    const wanted = new Map<string, RecordField["as"]>();
+    const want = (name: string, as: RecordField["as"]) => wanted.set(`${name} ${as}`, as);
+    for (const value of this.#uses.keys()) {
+      const { kind } = value;
+      if (kind.k === "field") want(kind.name, value.type === "i64" ? "imm64" : "imm32");
+      if (kind.k === "register") want(kind.field, kind.file === "base" ? "xsp" : kind.file);
+    }
+    for (const commit of this.ops.commits) {
+      if (commit.k !== "register") continue;
+      if (commit.file === "x") want(`${commit.field}>`, "x");
+      else want(commit.field, commit.file === "base" ? "xsp" : commit.file);
+    }
+    const { transfer } = this.ops;
+    if (transfer?.k === "relative") want(transfer.target, "imm32");
+    const order = { imm64: 0, imm32: 1, near: 1, x: 2, xsp: 2, v: 2 } as const;
+    const taken = new Set<number>();
+    for (const [key, as] of [...wanted].sort((a, b) => order[a[1]] - order[b[1]])) {
+      const size = as === "imm64" ? 8 : as === "imm32" ? 4 : 2;
+      const places = size === 8 ? this.#free.wide : size === 4 ? this.#free.word : this.#free.half;
+      const bytes = (at: number) => Array.from({ length: size }, (_, i) => at + i);
+      const offset = places.find((at) => bytes(at).every((b) => !taken.has(b)));
+      if (offset === undefined) throw new Error(`no room in the record for ${key}`);
+      for (const b of bytes(offset)) taken.add(b);
+      const name = key.slice(0, key.lastIndexOf(" "));
+      this.fields.push({ name, offset, as });
+    }
+  }
+
+  // ---- use counts ----
+
+  #countStatements(statements: readonly Statement[]): void {
+    for (const s of statements) {
+      switch (s.k) {
+        case "load":
+          this.#count(s.address);
+          break;
+        case "store":
+          this.#count(s.address);
+          s.values.forEach((v) => this.#count(v));
+          break;
+        case "call-out":
+          this.#count(s.argument);
+          this.#count(s.operand);
+          break;
+        case "assign":
+          this.#count(s.value);
+          break;
+        case "when":
+          this.#count(s.condition);
+          this.#countStatements(s.body);
+      }
+    }
+  }
+
+  #count(value: Value): void {
+    const uses = this.#uses.get(value) ?? 0;
+    this.#uses.set(value, uses + 1);
+    if (uses === 0) { for (const operand of value.operands) this.#count(operand); }
+  }
+
+  #local(value: Value, type: ValueType): Local {
+    const known = this.#known.get(value);
+    if (known) return known;
+    const local = this.#frame.temporaries.take(type);
+    this.#f.set(local, this.expression(value));
+    this.#known.set(value, local);
+    return local;
+  }
+
+  #depthOf(label: Label): number {
+    return this.#f.depth - label.depth;
+  }
+}
+
+function isCheap(value: Value): boolean {
+  return value.kind.k === "constant" || value.kind.k === "flag";
+}
+
+function widen(value: Expression): Expression {
+  return value.type === "i32" ? op("i64.extend_i32_u", value) : value;
+}
+
+function loadName(access: Access, type: ValueType): string {
+  const bits = access.size * 8;
+  if (type === "v128") {
+    return bits === 128 ? "v128.load" : `v128.load${bits}_zero`;
+  }
+  const full = type === "i32" ? 32 : 64;
+  return bits === full ? `${type}.load` : `${type}.load${bits}_${access.signed ? "s" : "u"}`;
+}
+
+function storeName(access: Access, type: ValueType): string {
+  const bits = access.size * 8;
+  if (type === "v128") {
+    if (bits !== 128) throw new Error("a v128 is stored as 16 bytes");
+    return "v128.store";
+  }
+  const full = type === "i32" ? 32 : 64;
+  const name = bits === full ? `${type}.store` : `${type}.store${bits}`;
+  instruction(name);
+  return name;
+}
