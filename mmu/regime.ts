@@ -1,0 +1,224 @@
+/**
+ * A translation regime, decoded once for each change of the registers that define it.
+ *
+ * The walk and the TLB read only this record, never a system register. It describes any stage 1
+ * regime: one address range or two, one privilege level or two. Only EL1&0 is made so far.
+ */
+
+/** What an implementation supports: the fields of ID_AA64MMFR0_EL1 and its relations that change walks. */
+export interface MmuFeatures {
+  /** Implemented physical address bits (PARange): 32 to 48. */
+  physicalAddressBits: number;
+  /** Implemented granules, as log2 of bytes, smallest first: of 12, 14 and 16. */
+  granules: readonly number[];
+  /** Largest TxSZ: 39, or 48 with FEAT_TTST. */
+  maxTxsz: number;
+  /** ASIDBits: 8 or 16. */
+  asidBits: 8 | 16;
+}
+
+/** Cortex-A57: 44 bits of physical address, no 16 KB granule, 16-bit ASIDs. */
+export const CORTEX_A57_MMU: MmuFeatures = {
+  physicalAddressBits: 44,
+  granules: [12, 16],
+  maxTxsz: 39,
+  asidBits: 16,
+};
+
+/** Everything that Armv8.0-A permits. */
+export const ARMV8_0_MMU: MmuFeatures = {
+  physicalAddressBits: 48,
+  granules: [12, 14, 16],
+  maxTxsz: 39,
+  asidBits: 16,
+};
+
+/** The registers that define the EL1&0 regime, as 64-bit values. */
+export interface RegimeRegisters {
+  /** SCTLR_EL1. */
+  sctlr: bigint;
+  /** TCR_EL1. */
+  tcr: bigint;
+  /** TTBR0_EL1. */
+  ttbr0: bigint;
+  /** TTBR1_EL1. */
+  ttbr1: bigint;
+  /** MAIR_EL1. */
+  mair: bigint;
+  /** HCR_EL2 where EL2 exists: bit 12, DC, makes stage 1 flat with Normal memory. */
+  hcr?: bigint;
+}
+
+/** One TTBR with its half of TCR. */
+export interface AddressRange {
+  /** Bits of virtual address that are translated: 64 − TxSZ. */
+  inputSize: number;
+  /** TxSZ outside what is implemented: every translation faults at level 0. */
+  txszOutOfRange: boolean;
+  /** EPDn: a TLB miss faults at level 0 instead of walking. */
+  walksDisabled: boolean;
+  /** log2 of the granule in bytes: 12, 14 or 16. */
+  granuleLog2: number;
+  /** Level of the first lookup. */
+  startLevel: number;
+  /** TBIn: bits 63:56 of an address are ignored. */
+  topByteIgnored: boolean;
+  /** Bits of an address's high word that must all equal its bit 55. */
+  topMaskHi: number;
+  /** The same of its low word. */
+  topMaskLo: number;
+  /** Physical address of the first table, aligned to its size. */
+  tableBase: number;
+  /** TTBR holds address bits at or above the output size: an address size fault at level 0. */
+  tableBaseTooLarge: boolean;
+}
+
+/** Regimes, as tagged in the TLB. */
+export const REGIME_EL10 = 0;
+
+/** A decoded translation regime. */
+export interface Regime {
+  /** Which regime: {@linkcode REGIME_EL10}. */
+  readonly tag: number;
+  /** Stage 1 translation is on (SCTLR.M, and not HCR_EL2.DC). */
+  readonly enabled: boolean;
+  /** HCR_EL2.DC: flat data accesses are Normal Write-Back. */
+  readonly defaultCacheable: boolean;
+  /** One range, or two chosen by address bit 55. */
+  readonly ranges: readonly AddressRange[];
+  /** Bits of output address: the smaller of IPS and what is implemented. */
+  readonly outputSize: number;
+  /** Implemented bits of physical address, which bound flat accesses. */
+  readonly physicalAddressBits: number;
+  /** MAIR: attribute byte by AttrIndx. */
+  readonly attributes: Uint8Array;
+  /** Current ASID, from the TTBR that TCR.A1 names. */
+  readonly asid: number;
+  /** The bits that an ASID has (TCR.AS): 0xff or 0xffff. */
+  readonly asidMask: number;
+  /** SCTLR.WXN: writable implies execute-never. */
+  readonly wxn: boolean;
+  /** SCTLR.EE: tables are big-endian. */
+  readonly bigEndianTables: boolean;
+  /** SCTLR.I: flat instruction fetches are Write-Through instead of Non-cacheable. */
+  readonly instructionCache: boolean;
+}
+
+const SCTLR_M = 0, SCTLR_I = 12, SCTLR_WXN = 19, SCTLR_EE = 25, HCR_DC = 12;
+const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
+
+/** Where the two halves of TCR_EL1 keep their fields. */
+const TCR_HALF = [
+  { txsz: 0, epd: 7, tg: 14, tbi: 37, granules: [12, 16, 14, 0] },
+  { txsz: 16, epd: 23, tg: 30, tbi: 38, granules: [0, 14, 12, 16] },
+];
+
+const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
+const MIN_TXSZ = 16;
+
+/**
+ * Decodes the EL1&0 regime (Arm ARM D17.2: SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1).
+ *
+ * @param registers current register values
+ * @param features the implementation; the default is the reference's Cortex-A57
+ */
+export function makeRegime(
+  registers: RegimeRegisters,
+  features: MmuFeatures = CORTEX_A57_MMU,
+): Regime {
+  const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n } = registers;
+  const defaultCacheable = bit(hcr, HCR_DC);
+  const outputSize = Math.min(
+    OUTPUT_SIZES[field(tcr, TCR_IPS, 3)],
+    features.physicalAddressBits,
+  );
+  const attributes = new Uint8Array(8);
+  for (let i = 0; i < 8; i++) attributes[i] = field(mair, 8 * i, 8);
+  const asidMask = features.asidBits === 16 && bit(tcr, TCR_AS) ? 0xffff : 0xff;
+  return {
+    tag: REGIME_EL10,
+    enabled: bit(sctlr, SCTLR_M) && !defaultCacheable,
+    defaultCacheable,
+    ranges: [
+      makeRange(0, tcr, ttbr0, outputSize, features),
+      makeRange(1, tcr, ttbr1, outputSize, features),
+    ],
+    outputSize,
+    physicalAddressBits: features.physicalAddressBits,
+    attributes,
+    asid: field(bit(tcr, TCR_A1) ? ttbr1 : ttbr0, 48, 16) & asidMask,
+    asidMask,
+    wxn: bit(sctlr, SCTLR_WXN),
+    bigEndianTables: bit(sctlr, SCTLR_EE),
+    instructionCache: bit(sctlr, SCTLR_I),
+  };
+}
+
+function makeRange(
+  select: 0 | 1,
+  tcr: bigint,
+  ttbr: bigint,
+  outputSize: number,
+  features: MmuFeatures,
+): AddressRange {
+  const half = TCR_HALF[select];
+  const txsz = field(tcr, half.txsz, 6);
+  // Out of range is IMPLEMENTATION DEFINED: clamp, or fault. The reference faults; the clamped
+  // value only keeps the rest of this record meaningful.
+  const clamped = Math.min(Math.max(txsz, MIN_TXSZ), features.maxTxsz);
+  const inputSize = 64 - clamped;
+  // A granule that is reserved or not implemented: an implemented one, the smallest as the
+  // reference chooses.
+  const requested = half.granules[field(tcr, half.tg, 2)];
+  const granuleLog2 = features.granules.includes(requested) ? requested : features.granules[0];
+  const stride = granuleLog2 - 3;
+  const startLevel = 4 - Math.ceil((inputSize - granuleLog2) / stride);
+  const topByteIgnored = bit(tcr, half.tbi);
+  const top = topByteIgnored ? 56 : 64;
+  const topMask = (1n << BigInt(top)) - (1n << BigInt(inputSize));
+  // Bits of TTBR below the table's size are RES0 and bit 0 is CnP: ignored.
+  const tableLog2 = inputSize - levelShift(granuleLog2, startLevel) + 3;
+  const base = ttbr & 0xffff_ffff_ffffn;
+  return {
+    inputSize,
+    txszOutOfRange: clamped !== txsz,
+    walksDisabled: bit(tcr, half.epd),
+    granuleLog2,
+    startLevel,
+    topByteIgnored,
+    topMaskHi: Number(topMask >> 32n),
+    topMaskLo: Number(topMask & 0xffff_ffffn),
+    tableBase: Number(base >> BigInt(tableLog2) << BigInt(tableLog2)),
+    tableBaseTooLarge: base >> BigInt(outputSize) !== 0n,
+  };
+}
+
+/**
+ * log2 of the bytes that one descriptor of `level` covers: its lowest index bit in the address.
+ *
+ * @param granuleLog2 12, 14 or 16
+ * @param level 0 to 3
+ */
+export function levelShift(granuleLog2: number, level: number): number {
+  return granuleLog2 + (granuleLog2 - 3) * (3 - level);
+}
+
+/**
+ * Whether TLB entries made under `before` must be dropped under `after`, beyond what TLBI does.
+ *
+ * The reference forgets every translation when the MMU is switched, TCR or MAIR is written, or a
+ * TTBR write changes an ASID; what relies on that must run here too.
+ */
+export function dropsStaleEntries(before: RegimeRegisters, after: RegimeRegisters): boolean {
+  return ((before.sctlr ^ after.sctlr) & 1n) !== 0n || before.tcr !== after.tcr ||
+    before.mair !== after.mair || (before.ttbr0 ^ after.ttbr0) >> 48n !== 0n ||
+    (before.ttbr1 ^ after.ttbr1) >> 48n !== 0n;
+}
+
+function bit(value: bigint, position: number): boolean {
+  return (value >> BigInt(position) & 1n) !== 0n;
+}
+
+function field(value: bigint, position: number, width: number): number {
+  return Number(value >> BigInt(position) & (1n << BigInt(width)) - 1n);
+}

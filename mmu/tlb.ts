@@ -1,0 +1,358 @@
+/**
+ * The modelled TLB: part of the machine, in every keyframe and state hash.
+ *
+ * Unified, 256 sets of 4 ways. A fill takes the first free way of its set, else the way that the
+ * set's round-robin pointer names. Hits change nothing, so a cache in front of it, however often
+ * it is flushed, can never alter what it holds. Entries keep their true size and are tagged by
+ * regime, VMID, and ASID unless global. Faulting translations are never entered.
+ *
+ * An entry of size 2^s stands in the set chosen by its page number, address >> s, folded to eight
+ * bits. Sizes are few (4 KB to 512 GB, at most three per granule), so a lookup probes one set for
+ * each size of which an entry is present, smallest first.
+ *
+ * All state is in one array of 32-bit words given by the caller: it can lie in WebAssembly memory
+ * and is saved by copying. Layout, in words:
+ *
+ *     0 …  7    entries present, by size class
+ *     8 … 263   round-robin pointer of each set
+ *   264 …       entries, 8 words each, set by set
+ *
+ * and of an entry:
+ *
+ *     0  bit 0 valid, 1 global, 4:2 size class, 6:5 level, 8:7 regime, 10:9 shareability,
+ *        13:11 AttrIndx, 23:16 permission fields as permissions.ts packs them
+ *     1  15:0 ASID, 31:16 VMID (reserved, 0)
+ *     2  address bits 31:0, aligned to the size        3  address bits 63:32
+ *     4  physical address bits 31:0                    5  bits 47:32
+ *     6, 7  reserved, 0
+ *
+ * Geometry, hash and replacement are part of the machine version. Cost of a lookup: 4 compares
+ * per size present; of an invalidation by address the same; of the others one pass of 1024.
+ */
+
+/** Sets. */
+export const TLB_SETS = 256;
+/** Ways of each set. */
+export const TLB_WAYS = 4;
+/** 32-bit words of state. */
+export const TLB_WORDS: number = 264 + TLB_SETS * TLB_WAYS * 8;
+
+/** Passed as an ASID where an operation applies to all of them. */
+export const ANY_ASID: number = -1;
+
+/** What stands in an entry. Addresses are aligned to the size. */
+export interface TlbEntry {
+  /** Tag of the regime. */
+  regime: number;
+  /** ASID that filled the entry, also where it is global. */
+  asid: number;
+  /** Belongs to every ASID. */
+  global: boolean;
+  /** Canonical virtual address, bits 63:32: bits 63:56 equal bit 55. */
+  vaHi: number;
+  /** Bits 31:0. */
+  vaLo: number;
+  /** Physical address. */
+  base: number;
+  /** log2 of the bytes covered. */
+  sizeLog2: number;
+  /** Level of the leaf descriptor. */
+  level: number;
+  /** Index into MAIR. */
+  attrIndex: number;
+  /** SH of the leaf. */
+  shareability: number;
+  /** The byte that permissions.ts packs. */
+  packedPermissions: number;
+}
+
+/** Is told of every entry that leaves the TLB, so that what was derived from it can be dropped. */
+export interface TlbListener {
+  /** The entry for 2^`sizeLog2` bytes at the address was evicted or invalidated. */
+  onEvict(vaHi: number, vaLo: number, sizeLog2: number): void;
+  /** So many entries left that everything derived must be dropped. */
+  onEvictAll(): void;
+}
+
+const SIZES = [12, 14, 16, 21, 25, 29, 30, 39];
+const POINTERS = 8;
+const ENTRIES = 264;
+const ENTRY_WORDS = 8;
+const SET_WORDS = TLB_WAYS * ENTRY_WORDS;
+
+const VALID = 1;
+const GLOBAL = 2;
+
+/** Masks of the address bits that name a page, by size class. */
+const MASK_LO = SIZES.map((size) => size >= 32 ? 0 : -1 << size >>> 0);
+const MASK_HI = SIZES.map((size) => size > 32 ? -1 << size - 32 >>> 0 : 0xffff_ffff);
+
+/** The modelled TLB over caller-given state. See the top of this file. */
+export class Tlb {
+  #words: Uint32Array;
+  readonly #listener: TlbListener | null;
+
+  /**
+   * Makes a TLB over existing state.
+   *
+   * @param words {@linkcode TLB_WORDS} words, zero for an empty TLB
+   * @param listener told of entries that leave
+   */
+  constructor(words: Uint32Array, listener: TlbListener | null = null) {
+    this.#words = words;
+    this.#listener = listener;
+    this.attach(words);
+  }
+
+  /**
+   * Moves to other storage with the same contents (after WebAssembly memory has grown), or takes
+   * over a saved state. Derived caches are told that everything left.
+   */
+  attach(words: Uint32Array): void {
+    if (words.length !== TLB_WORDS) {
+      throw new RangeError(
+        `Cannot use ${words.length} words as TLB state: expected ${TLB_WORDS}`,
+      );
+    }
+    this.#words = words;
+    this.#listener?.onEvictAll();
+  }
+
+  /** A copy of the state. */
+  save(): Uint32Array {
+    return this.#words.slice();
+  }
+
+  /**
+   * Restores what {@linkcode save} returned.
+   *
+   * @throws RangeError where the state is not one that a TLB can have
+   */
+  restore(state: Uint32Array): void {
+    checkState(state);
+    this.#words.set(state);
+    this.#listener?.onEvictAll();
+  }
+
+  /**
+   * Finds the entry for an address. Changes nothing.
+   *
+   * @param vaHi bits 63:32 of the canonical address (bits 63:56 equal bit 55), unsigned
+   * @param vaLo bits 31:0, unsigned
+   * @returns the entry's handle, for the accessors below, or -1
+   */
+  lookup(regime: number, asid: number, vaHi: number, vaLo: number): number {
+    const words = this.#words;
+    for (let sizeClass = 0; sizeClass < SIZES.length; sizeClass++) {
+      if (words[sizeClass] === 0) continue;
+      const first = setOf(vaHi, vaLo, sizeClass);
+      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
+        if (this.#covers(entry, sizeClass, regime, asid, vaHi, vaLo)) return entry;
+      }
+    }
+    return -1;
+  }
+
+  /**
+   * Enters a translation.
+   *
+   * @returns the new entry's handle
+   */
+  fill(e: TlbEntry): number {
+    const words = this.#words;
+    const sizeClass = SIZES.indexOf(e.sizeLog2);
+    if (sizeClass < 0) {
+      throw new RangeError(`Cannot fill the TLB with 2^${e.sizeLog2} bytes: no page is so large`);
+    }
+    const first = setOf(e.vaHi, e.vaLo, sizeClass);
+    const entry = this.#victim(first);
+    words[entry] = VALID | (e.global ? GLOBAL : 0) | sizeClass << 2 | e.level << 5 |
+      e.regime << 7 | e.shareability << 9 | e.attrIndex << 11 | e.packedPermissions << 16;
+    words[entry + 1] = e.asid;
+    words[entry + 2] = e.vaLo & MASK_LO[sizeClass];
+    words[entry + 3] = e.vaHi & MASK_HI[sizeClass];
+    words[entry + 4] = e.base % 0x1_0000_0000;
+    words[entry + 5] = Math.floor(e.base / 0x1_0000_0000);
+    words[sizeClass]++;
+    return entry;
+  }
+
+  /** TLBI ALLE1, VMALLE1: drops every entry of the regime. */
+  invalidateAll(regime: number): void {
+    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+      if ((this.#words[entry] & VALID) === 0) continue;
+      if (this.regimeOf(entry) === regime) this.#clear(entry);
+    }
+    this.#listener?.onEvictAll();
+  }
+
+  /** TLBI ASIDE1: drops the entries of one ASID that are not global. */
+  invalidateAsid(regime: number, asid: number): void {
+    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+      const flags = this.#words[entry];
+      if ((flags & (VALID | GLOBAL)) !== VALID) continue;
+      if (this.regimeOf(entry) === regime && this.#words[entry + 1] === asid) this.#evict(entry);
+    }
+  }
+
+  /**
+   * TLBI VAE1, VAAE1 and their last-level forms: drops entries that translate an address.
+   *
+   * Only last-level translations are held, so the last-level forms do the same.
+   *
+   * @param asid an entry must be global or have it; {@linkcode ANY_ASID} for all
+   * @param vaHi bits 63:32 of the canonical address, unsigned
+   */
+  invalidateVa(regime: number, asid: number, vaHi: number, vaLo: number): void {
+    for (let sizeClass = 0; sizeClass < SIZES.length; sizeClass++) {
+      if (this.#words[sizeClass] === 0) continue;
+      const first = setOf(vaHi, vaLo, sizeClass);
+      for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
+        if (this.#covers(entry, sizeClass, regime, asid, vaHi, vaLo)) this.#evict(entry);
+      }
+    }
+  }
+
+  /** Drops one entry. */
+  invalidateEntry(entry: number): void {
+    if ((this.#words[entry] & VALID) !== 0) this.#evict(entry);
+  }
+
+  /** Whether an entry belongs to every ASID. */
+  globalOf(entry: number): boolean {
+    return (this.#words[entry] & GLOBAL) !== 0;
+  }
+
+  /** log2 of the bytes an entry covers. */
+  sizeLog2Of(entry: number): number {
+    return SIZES[this.#words[entry] >>> 2 & 7];
+  }
+
+  /** Level of an entry's leaf descriptor. */
+  levelOf(entry: number): number {
+    return this.#words[entry] >>> 5 & 3;
+  }
+
+  /** Regime tag of an entry. */
+  regimeOf(entry: number): number {
+    return this.#words[entry] >>> 7 & 3;
+  }
+
+  /** Shareability field of an entry. */
+  shareabilityOf(entry: number): number {
+    return this.#words[entry] >>> 9 & 3;
+  }
+
+  /** MAIR index of an entry. */
+  attrIndexOf(entry: number): number {
+    return this.#words[entry] >>> 11 & 7;
+  }
+
+  /** Permission byte of an entry. */
+  packedPermissionsOf(entry: number): number {
+    return this.#words[entry] >>> 16 & 0xff;
+  }
+
+  /** ASID of an entry; what a global one was filled with. */
+  asidOf(entry: number): number {
+    return this.#words[entry + 1] & 0xffff;
+  }
+
+  /** The physical address of a virtual one that the entry covers. */
+  physicalOf(entry: number, vaHi: number, vaLo: number): number {
+    const words = this.#words;
+    const sizeClass = words[entry] >>> 2 & 7;
+    const lo = (words[entry + 4] | vaLo & ~MASK_LO[sizeClass]) >>> 0;
+    const hi = words[entry + 5] | vaHi & ~MASK_HI[sizeClass];
+    return hi * 0x1_0000_0000 + lo;
+  }
+
+  /** Every valid entry, in storage order. For display and tests. */
+  *entries(): Generator<TlbEntry> {
+    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+      if ((this.#words[entry] & VALID) === 0) continue;
+      const vaLo = this.#words[entry + 2], vaHi = this.#words[entry + 3];
+      yield {
+        regime: this.regimeOf(entry),
+        asid: this.asidOf(entry),
+        global: this.globalOf(entry),
+        vaHi,
+        vaLo,
+        base: this.physicalOf(entry, vaHi, vaLo),
+        sizeLog2: this.sizeLog2Of(entry),
+        level: this.levelOf(entry),
+        attrIndex: this.attrIndexOf(entry),
+        shareability: this.shareabilityOf(entry),
+        packedPermissions: this.packedPermissionsOf(entry),
+      };
+    }
+  }
+
+  #covers(
+    entry: number,
+    sizeClass: number,
+    regime: number,
+    asid: number,
+    vaHi: number,
+    vaLo: number,
+  ): boolean {
+    const words = this.#words;
+    const flags = words[entry];
+    return (flags & (VALID | 7 << 2 | 3 << 7)) === (VALID | sizeClass << 2 | regime << 7) &&
+      ((words[entry + 2] ^ vaLo) & MASK_LO[sizeClass]) === 0 &&
+      ((words[entry + 3] ^ vaHi) & MASK_HI[sizeClass]) === 0 &&
+      (asid === ANY_ASID || (flags & GLOBAL) !== 0 || (words[entry + 1] & 0xffff) === asid);
+  }
+
+  /** A way of the set to fill, made free. */
+  #victim(first: number): number {
+    const words = this.#words;
+    for (let entry = first; entry < first + SET_WORDS; entry += ENTRY_WORDS) {
+      if ((words[entry] & VALID) === 0) return entry;
+    }
+    const pointer = POINTERS + (first - ENTRIES) / SET_WORDS;
+    const entry = first + words[pointer] * ENTRY_WORDS;
+    words[pointer] = (words[pointer] + 1) % TLB_WAYS;
+    this.#evict(entry);
+    return entry;
+  }
+
+  #evict(entry: number): void {
+    const words = this.#words;
+    const vaLo = words[entry + 2], vaHi = words[entry + 3];
+    const sizeLog2 = this.sizeLog2Of(entry);
+    this.#clear(entry);
+    this.#listener?.onEvict(vaHi, vaLo, sizeLog2);
+  }
+
+  /** Leaves no trace of the entry, so that equal TLBs have equal words. */
+  #clear(entry: number): void {
+    this.#words[this.#words[entry] >>> 2 & 7]--;
+    this.#words.fill(0, entry, entry + ENTRY_WORDS);
+  }
+}
+
+/** First word of the set where a page of the size class that holds the address stands. */
+function setOf(vaHi: number, vaLo: number, sizeClass: number): number {
+  const size = SIZES[sizeClass];
+  const page = size >= 32 ? vaHi >>> size - 32 : vaLo >>> size | vaHi << 32 - size;
+  return ENTRIES + ((page ^ page >>> 8) & TLB_SETS - 1) * SET_WORDS;
+}
+
+/** A saved state comes from a file: refuses one that would break an invariant. */
+function checkState(state: Uint32Array): void {
+  const fail = (what: string): never => {
+    throw new RangeError(`Cannot restore the TLB: ${what}`);
+  };
+  if (state.length !== TLB_WORDS) fail(`expected ${TLB_WORDS} words, found ${state.length}`);
+  const present = new Uint32Array(SIZES.length);
+  for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+    if ((state[entry] & VALID) !== 0) present[state[entry] >>> 2 & 7]++;
+  }
+  present.forEach((count, i) => {
+    if (count !== state[i]) fail(`${state[i]} entries of 2^${SIZES[i]} bytes, found ${count}`);
+  });
+  for (let set = 0; set < TLB_SETS; set++) {
+    if (state[POINTERS + set] >= TLB_WAYS) fail(`way ${state[POINTERS + set]} in set ${set}`);
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The stage 1 translation table walk (Arm ARM DDI 0487, D8.2; pseudocode AArch64.S1Walk).
+ *
+ * Pure: it reads descriptors through the bus and changes nothing. Virtual addresses are pairs of
+ * unsigned 32-bit words; the walk makes no BigInt. The contiguous bit is a hint and is ignored;
+ * there is no hardware update of the access flag in Armv8.0.
+ */
+
+import type { DescriptorBus } from "./bus.ts";
+import * as descriptor from "./descriptor.ts";
+import type { WalkFault } from "./fault.ts";
+import type { PermissionFields } from "./permissions.ts";
+import { type AddressRange, levelShift, type Regime } from "./regime.ts";
+
+/** One descriptor that a walk read. */
+export interface WalkStep {
+  /** Level of the table. */
+  level: number;
+  /** Index within the table. */
+  index: number;
+  /** Physical address of the descriptor. */
+  address: number;
+  /** Bits 31:0 of the descriptor. */
+  lo: number;
+  /** Bits 63:32. */
+  hi: number;
+}
+
+/** What a block or page descriptor, and the tables above it, say. */
+export interface Leaf extends PermissionFields {
+  /** Level of the descriptor. */
+  level: number;
+  /** log2 of the bytes that the descriptor maps. */
+  sizeLog2: number;
+  /** Physical address of the block or page, aligned to its size. */
+  base: number;
+  /** A block whose address bits below its size are not zero; they are ignored. */
+  misaligned: boolean;
+  /** Index into MAIR. */
+  attrIndex: number;
+  /** SH: 0 non-shareable, 2 outer, 3 inner. */
+  shareability: number;
+  /** nG: belongs to the current ASID only. */
+  notGlobal: boolean;
+  /** The contiguous hint. */
+  contiguous: boolean;
+}
+
+/** The outcome of a walk: either `leaf` or `fault` is null. */
+export interface Walk {
+  /** 0 for TTBR0, 1 for TTBR1. */
+  range: 0 | 1;
+  /** The descriptors read, in order; after an external abort, without the one that did not answer. */
+  steps: WalkStep[];
+  /** The translation found. */
+  leaf: Leaf | null;
+  /** What ended the walk. */
+  fault: WalkFault | null;
+}
+
+const words = new Uint32Array(2);
+
+/**
+ * Walks the tables for an address. The regime must be enabled.
+ *
+ * @param bus reads descriptors from physical memory
+ * @param regime the decoded regime
+ * @param vaHi bits 63:32 of the virtual address, unsigned
+ * @param vaLo bits 31:0, unsigned
+ */
+export function walk(bus: DescriptorBus, regime: Regime, vaHi: number, vaLo: number): Walk {
+  // 1. Bit 55 selects the TTBR, also where the top byte is ignored.
+  const select = selectRange(regime, vaHi);
+  const range = regime.ranges[select];
+  const result: Walk = { range: select, steps: [], leaf: null, fault: null };
+  // 2. Faults before any lookup are reported at level 0, whatever the start level.
+  result.fault = checkRange(range, select, vaHi, vaLo);
+  if (result.fault !== null) return result;
+  if (range.walksDisabled) {
+    result.fault = { kind: "translation", level: 0, cause: "walks-disabled" };
+    return result;
+  }
+  if (range.tableBaseTooLarge) {
+    result.fault = { kind: "address-size", level: 0, cause: "ttbr", address: range.tableBase };
+    return result;
+  }
+  lookUp(bus, regime, range, vaHi, vaLo, result);
+  return result;
+}
+
+/** The range that an address belongs to: bit 55 where the regime has two. */
+export function selectRange(regime: Regime, vaHi: number): 0 | 1 {
+  return regime.ranges.length === 2 && (vaHi & 1 << 23) !== 0 ? 1 : 0;
+}
+
+/**
+ * Whether an address is one that the range translates.
+ *
+ * @returns null if it is
+ */
+export function checkRange(
+  range: AddressRange,
+  select: 0 | 1,
+  vaHi: number,
+  vaLo: number,
+): WalkFault | null {
+  if (range.txszOutOfRange) return { kind: "translation", level: 0, cause: "txsz" };
+  const flip = select === 1 ? 0xffff_ffff : 0;
+  if (((vaHi ^ flip) & range.topMaskHi) !== 0 || ((vaLo ^ flip) & range.topMaskLo) !== 0) {
+    return { kind: "translation", level: 0, cause: "hole" };
+  }
+  return null;
+}
+
+function lookUp(
+  bus: DescriptorBus,
+  regime: Regime,
+  range: AddressRange,
+  vaHi: number,
+  vaLo: number,
+  result: Walk,
+): void {
+  const { granuleLog2 } = range;
+  const tables = { apTable: 0, uxnTable: 0, pxnTable: 0 };
+  let table = range.tableBase;
+  let top = range.inputSize;
+  for (let level = range.startLevel;; level++) {
+    // 3. The index is the address bits that this level resolves; the first may have fewer.
+    const shift = levelShift(granuleLog2, level);
+    const index = addressBits(vaHi, vaLo, shift, top - shift);
+    const address = table + 8 * index;
+    top = shift;
+    // 4. Fetch the descriptor.
+    if (!bus.readDescriptor(address, words)) {
+      result.fault = { kind: "external-abort-on-walk", level, address };
+      return;
+    }
+    const lo = regime.bigEndianTables ? swapBytes(words[1]) : words[0];
+    const hi = regime.bigEndianTables ? swapBytes(words[0]) : words[1];
+    result.steps.push({ level, index, address, lo, hi });
+    result.fault = checkDescriptor(regime, granuleLog2, level, lo, hi);
+    if (result.fault !== null) return;
+    const output = descriptor.outputAddress(lo, hi, granuleLog2);
+    if (level === 3 || !descriptor.isTableOrPage(lo)) {
+      // 7. A block or page. Permissions are checked by the caller, after the access flag here.
+      if (!descriptor.accessFlag(lo)) result.fault = { kind: "access-flag", level };
+      else result.leaf = makeLeaf(level, shift, output, lo, hi, tables);
+      return;
+    }
+    // 8. A table: its attributes restrict everything below.
+    tables.apTable |= descriptor.apTable(hi);
+    tables.uxnTable |= descriptor.uxnTable(hi);
+    tables.pxnTable |= descriptor.pxnTable(hi);
+    table = output;
+  }
+}
+
+/** What is wrong with a descriptor, whether table, block or page; null if nothing is. */
+function checkDescriptor(
+  regime: Regime,
+  granuleLog2: number,
+  level: number,
+  lo: number,
+  hi: number,
+): WalkFault | null {
+  // 5. Invalid, or an encoding that is reserved at this level.
+  if (!descriptor.isValid(lo)) return { kind: "translation", level, cause: "invalid" };
+  if (!descriptor.isTableOrPage(lo) && !blockAllowed(granuleLog2, level)) {
+    return { kind: "translation", level, cause: "reserved" };
+  }
+  // 6. The address it holds must fit the output size.
+  const address = descriptor.outputAddress(lo, hi, granuleLog2);
+  if (address >= 2 ** regime.outputSize) {
+    return { kind: "address-size", level, cause: "descriptor", address };
+  }
+  return null;
+}
+
+/**
+ * Whether the granule has block descriptors at `level`, in implementations with at most 48 bits
+ * of physical address: 4 KB at levels 1 and 2, 16 and 64 KB at level 2.
+ */
+export function blockAllowed(granuleLog2: number, level: number): boolean {
+  return level === 2 || level === 1 && granuleLog2 === 12;
+}
+
+function makeLeaf(
+  level: number,
+  sizeLog2: number,
+  output: number,
+  lo: number,
+  hi: number,
+  tables: Pick<PermissionFields, "apTable" | "uxnTable" | "pxnTable">,
+): Leaf {
+  const size = 2 ** sizeLog2;
+  const base = Math.floor(output / size) * size;
+  return {
+    level,
+    sizeLog2,
+    base,
+    misaligned: base !== output,
+    attrIndex: descriptor.attrIndex(lo),
+    shareability: descriptor.shareability(lo),
+    notGlobal: descriptor.notGlobal(lo),
+    contiguous: descriptor.contiguous(hi),
+    ap: descriptor.accessPermissions(lo),
+    uxn: descriptor.uxn(hi),
+    pxn: descriptor.pxn(hi),
+    ...tables,
+  };
+}
+
+/** The physical address of an address that the leaf maps. */
+export function leafAddress(leaf: Leaf, vaHi: number, vaLo: number): number {
+  const { base, sizeLog2 } = leaf;
+  if (sizeLog2 < 32) return base + (vaLo & (1 << sizeLog2) - 1);
+  return base + (vaHi & (1 << sizeLog2 - 32) - 1) * 0x1_0000_0000 + vaLo;
+}
+
+/** `width` (at most 13) address bits from `shift` (12 to 47) upwards. */
+function addressBits(vaHi: number, vaLo: number, shift: number, width: number): number {
+  const bits = shift >= 32 ? vaHi >>> shift - 32 : vaLo >>> shift | vaHi << 32 - shift;
+  return bits & (1 << width) - 1;
+}
+
+function swapBytes(word: number): number {
+  return ((word & 0xff) << 24 | (word & 0xff00) << 8 | word >>> 8 & 0xff00 | word >>> 24) >>> 0;
+}
