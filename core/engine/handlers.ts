@@ -16,6 +16,10 @@ export interface Handler {
   readonly statics: Fields;
   readonly spBase: boolean;
   readonly far: boolean;
+  /** The field that names the base register, if the program has one. */
+  readonly base: string | undefined;
+  /** The derived byte offset that the program branches by, if it does. */
+  readonly target: string | undefined;
 }
 
 /** Handlers that belong to no row; rows' handlers come after them. */
@@ -65,10 +69,11 @@ export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
 }
 
 /** Whether the program uses a base register or a relative branch, and so needs two handlers. */
-function variants(ops: Ops): { spBase: boolean; far: boolean }[] {
-  const plain = { spBase: false, far: false };
-  if (ops.usesBase) return [plain, { spBase: true, far: false }];
-  if (ops.transfer?.k === "relative") return [plain, { spBase: false, far: true }];
+function variants(ops: Ops): Omit<Handler, "id" | "row" | "statics">[] {
+  const target = ops.transfer?.k === "relative" ? ops.transfer.target : undefined;
+  const plain = { spBase: false, far: false, base: ops.baseField, target };
+  if (plain.base) return [plain, { ...plain, spBase: true }];
+  if (target) return [plain, { ...plain, far: true }];
   return [plain];
 }
 

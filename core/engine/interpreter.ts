@@ -292,16 +292,10 @@ class Generator {
     f.branch(to.dispatch);
   }
 
-  /** SVC, HVC and SMC retire before their exception; the others do not. */
+  /** Leaves with nothing retired: whether the instruction completes is the machine's decision. */
   #exception(cause: ExceptionCause, to: Labels): void {
-    const { f } = this;
-    f.store("i32.store", i32(0), i32(CAUSE[cause]), SLOT.scratch);
-    if (cause !== "svc" && cause !== "hvc" && cause !== "smc") {
-      return this.#leave(EXIT.exception, to.exit);
-    }
-    f.set(this.#leaving, i32(EXIT.exception));
-    f.set(this.#next, op("i32.add", this.#record, i32(16)));
-    f.branch(to.branch);
+    this.f.store("i32.store", i32(0), i32(CAUSE[cause]), SLOT.scratch);
+    this.#leave(EXIT.exception, to.exit);
   }
 
   #checkFp(exit: Label): void {
@@ -344,11 +338,7 @@ class Generator {
       f.set(this.#record, this.#end);
       f.store("i64.store", i32(0), this.#address, SLOT.pc);
       this.#spill();
-      f.if(call(this.callees.fetch), () => {
-        f.set(this.#ring, load("i32.load", i32(0), SLOT.ring));
-        this.#leave(EXIT.fetchFault, exit);
-      });
-      f.set(this.#ring, load("i32.load", i32(0), SLOT.ring));
+      f.if(call(this.callees.fetch), () => this.#leave(EXIT.fetchFault, exit));
     });
     f.set(this.#pcBase, load("i64.load", entry, 8));
     const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));

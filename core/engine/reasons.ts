@@ -12,7 +12,7 @@ export const EXIT = {
   fetchFault: 3,
   /** The instruction retired and TypeScript asked to be entered anew. */
   leave: 4,
-  /** The instruction asks for an exception: cause in scratch, argument in scratch + 8. */
+  /** The instruction asks for an exception and has not retired: cause in scratch, argument in scratch + 8. */
   exception: 5,
   /** An ERET retired. */
   eret: 6,

@@ -1,0 +1,347 @@
+import { CpuState, SLOT } from "../state.ts";
+import type { Row } from "../isa/row.ts";
+import { CodeCache } from "./code_cache.ts";
+import { Decoder } from "./decoder.ts";
+import { BUILT_IN, enumerateHandlers } from "./handlers.ts";
+import { generateInterpreter, type InterpreterImports } from "./interpreter.ts";
+import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
+import { LookupCaches } from "./lookup.ts";
+import { EXIT } from "./reasons.ts";
+
+/**
+ * Runs instructions: the generated interpreter, its memory, and the exact counting around it.
+ *
+ * The engine decides nothing about the architecture. It executes until it needs a decision
+ * (`EXIT`) or asks for one on the way ({@linkcode EngineHost}), and it always knows how many
+ * instructions have retired. What it executed goes to the flow observer, as runs.
+ */
+
+/** What the engine asks of the machine while it runs. Answers are of `ANSWER`. */
+export type EngineHost = Omit<InterpreterImports, "decode">;
+
+/** Receives every executed run, in order. */
+export interface FlowObserver {
+  /**
+   * Pairs of u32: `[start, end)` record addresses of a run, `[0, context]` for the context of the
+   * runs that follow, `[1, n]` for n exception entries that retired nothing. Valid during the call.
+   */
+  flow(entries: Uint32Array): void;
+  /** The records `[start, end)` are about to stand for other bytes; runs before were delivered. */
+  codeChanged(start: number, end: number): void;
+}
+
+/** Where a page of records is mapped: `pc = page + (record - recordBase) / 4`. */
+export interface FlowContext {
+  /** Exception level. */
+  readonly regime: number;
+  /** Virtual address of the page. */
+  readonly page: bigint;
+  readonly recordBase: number;
+}
+
+/** How the block that a record ends goes on: the numbers that traces use. */
+export const BLOCK_KIND = {
+  sequential: 0,
+  direct: 1,
+  conditional: 2,
+  call: 3,
+  indirect: 4,
+  "indirect-call": 5,
+  return: 6,
+  exception: 7,
+} as const;
+
+/** Longest distance from one possible end of a run to the next. */
+const LONGEST_RUN = 1024;
+/** A slice is at most this long, so that an optimised version of the function is picked up. */
+const SLICE = 1 << 20;
+
+/** See the top of this file. */
+export class Engine {
+  readonly layout: MemoryLayout;
+  readonly memory: ArrayBuffer;
+  readonly state: CpuState;
+  readonly lookup: LookupCaches;
+  readonly code: CodeCache;
+  /** Guest memory. */
+  readonly guest: Uint8Array;
+  /** Where runs go; null where nobody wants them. */
+  flowObserver: FlowObserver | null = null;
+
+  readonly #run: () => number;
+  readonly #u32: Uint32Array;
+  readonly #u64: BigUint64Array;
+  readonly #host: EngineHost;
+  readonly #kinds: Uint8Array;
+  #delivered: number = LAYOUT.ring;
+  #completed = 0;
+  #budget = 0;
+  /** Record of the stop that {@linkcode stopAfterAccess} planted, or 0. */
+  #requested = 0;
+  #contexts: FlowContext[] = [];
+  readonly #contextIds = new Map<string, number>();
+  readonly #overrides = new Map<number, number>();
+
+  /**
+   * @param options.rows the instruction table
+   * @param options.guestBytes bytes of guest memory, a multiple of 64 KiB
+   * @param options.levels exception levels that exist, from EL0
+   * @param options.flow whether runs are recorded
+   */
+  constructor(
+    options: { rows: readonly Row[]; guestBytes: number; levels: number; flow: boolean },
+    host: EngineHost,
+  ) {
+    this.layout = layOut(options.guestBytes);
+    const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
+    this.memory = memory.buffer as ArrayBuffer;
+    this.state = new CpuState(this.memory);
+    this.lookup = new LookupCaches(this.memory, options.levels);
+    this.guest = new Uint8Array(this.memory, this.layout.guest, options.guestBytes);
+    this.#u32 = new Uint32Array(this.memory);
+    this.#u64 = new BigUint64Array(this.memory, 0, LAYOUT.tlb / 8);
+    this.#host = host;
+    const table = enumerateHandlers(options.rows);
+    const generated = generateInterpreter(table, {
+      flow: options.flow,
+      memoryPages: this.layout.wasmPages,
+    });
+    this.#kinds = new Uint8Array(table.count);
+    for (const { id, row } of table.handlers) {
+      this.#kinds[id] = row.ends ? BLOCK_KIND[row.ends] : BLOCK_KIND.sequential;
+    }
+    this.code = new CodeCache(
+      this.memory,
+      this.layout,
+      new Decoder(this.memory, table, generated.records),
+      (start, end) => this.#codeChanges(start, end),
+      () => this.#codeDrops(),
+    );
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(generated.module), {
+      engine: {
+        memory,
+        decode: () => this.#decode(),
+        fetch: () => host.fetch(),
+        access: (kind: number) => host.access(kind),
+        callOut: (what: number, argument: number) => host.callOut(what, argument),
+      },
+    });
+    this.#run = instance.exports.run as () => number;
+    this.state.set32(SLOT.guestBase, this.layout.guest);
+    this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
+    this.state.set32(SLOT.ring, LAYOUT.ring);
+  }
+
+  /** Instructions retired since the engine was made, exact at any time. */
+  get retired(): number {
+    const { state } = this;
+    return this.#completed + this.#budget - state.get32(SLOT.budget) + this.#inRun();
+  }
+
+  /** Sets the count, when a saved state is restored. */
+  set retired(count: number) {
+    this.#completed += count - this.retired;
+  }
+
+  /** Address of the next instruction. */
+  get pc(): bigint {
+    const record = BigInt(this.state.get32(SLOT.record) >>> 2);
+    return BigInt.asUintN(64, this.state.get64(SLOT.pcBase) + record);
+  }
+
+  /** Word of the next instruction. */
+  get word(): number {
+    return this.wordAt(this.state.get32(SLOT.record));
+  }
+
+  /**
+   * Retires at most `limit` instructions and says why it stopped; `EXIT.budget` and `EXIT.stop`
+   * also before the limit is reached. The engine must have been entered.
+   */
+  run(limit: number): number {
+    const { state } = this;
+    const soft = limit + this.#inRun() - LONGEST_RUN;
+    if (soft > 0) {
+      const reason = this.#slice(Math.min(soft, SLICE));
+      this.#unplantRequest();
+      return reason;
+    }
+    const record = state.get32(SLOT.record);
+    const stop = record + limit * 16;
+    if (stop > this.#trailer(record)) return this.#slice(0);
+    this.code.plant(stop, BUILT_IN.stop);
+    const reason = this.#slice(0);
+    this.code.unplant(stop);
+    this.#unplantRequest();
+    return reason;
+  }
+
+  /** Has {@linkcode run} return behind the load or store in hand. */
+  stopAfterAccess(): void {
+    this.#requested = this.state.get32(SLOT.record) + 16;
+    this.code.plant(this.#requested, BUILT_IN.stop);
+  }
+
+  /**
+   * Begins a run at SLOT.pc, which the host's `fetch` makes executable.
+   *
+   * @returns false if it cannot be fetched
+   */
+  enter(): boolean {
+    const { state } = this;
+    if (this.#host.fetch() !== 0) return false;
+    const pc = state.pc;
+    const entry = (state.get32(SLOT.fetchLookup) >>> 0) +
+      (Number(pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
+    state.set64(SLOT.pcBase, this.#u64[(entry + 8) >> 3]);
+    const record = this.#u32[(entry + 16) >> 2] + (Number(pc & 0xffcn) << 2);
+    state.set32(SLOT.record, record);
+    state.set32(SLOT.runStart, record);
+    this.#append(0, this.#u32[(entry + 20) >> 2]);
+    return true;
+  }
+
+  /** Ends the run in hand where it is and delivers it as if it had ended by itself. */
+  cut(): void {
+    const { state } = this;
+    const record = state.get32(SLOT.record);
+    const start = state.get32(SLOT.runStart);
+    if (record === start) return;
+    this.#append(start, record);
+    this.#completed += (record - start) >> 4;
+    state.set32(SLOT.runStart, record);
+  }
+
+  /** Notes an exception entry that retired nothing. */
+  noteEntry(): void {
+    this.#append(1, 1);
+  }
+
+  /** Retires the instruction at the record, which ends its run: an exception-generating one that completes. */
+  retire(): void {
+    const { state } = this;
+    state.set32(SLOT.record, state.get32(SLOT.record) + 16);
+    this.cut();
+  }
+
+  /** Hands everything executed to the flow observer. */
+  deliver(): void {
+    const { state } = this;
+    const end = state.get32(SLOT.ring);
+    if (end > this.#delivered) {
+      this.flowObserver?.flow(this.#u32.subarray(this.#delivered >> 2, end >> 2));
+      this.#delivered = end;
+      this.#overrides.clear();
+    }
+  }
+
+  /** The context with this number. */
+  context(id: number): FlowContext {
+    return this.#contexts[id];
+  }
+
+  /** Number of the context; the machine stores it in the fetch lookup entry. */
+  contextId(regime: number, page: bigint, recordBase: number): number {
+    const key = `${regime} ${page} ${recordBase}`;
+    let id = this.#contextIds.get(key);
+    if (id === undefined) {
+      id = this.#contexts.push({ regime, page, recordBase }) - 1;
+      this.#contextIds.set(key, id);
+    }
+    return id;
+  }
+
+  /** The bytes executed as records `[start, end)` of the run in hand or of one just delivered. */
+  codeBytes(start: number, end: number): Uint8Array {
+    const address = this.code.instructionAddress(start);
+    const bytes = new Uint8Array(this.memory, address, (end - start) >> 2).slice();
+    if (this.#overrides.size > 0) {
+      const words = new DataView(bytes.buffer);
+      for (let record = start; record < end; record += 16) {
+        const word = this.#overrides.get(record);
+        if (word !== undefined) words.setUint32((record - start) >> 2, word, true);
+      }
+    }
+    return bytes;
+  }
+
+  /** Block kind (`BLOCK_KIND`) of a record's instruction. */
+  kindOf(record: number): number {
+    return this.#kinds[this.code.operation(record)] ?? BLOCK_KIND.sequential;
+  }
+
+  /** Word of a record's instruction. */
+  wordAt(record: number): number {
+    return this.#u32[this.code.instructionAddress(record) >> 2];
+  }
+
+  #slice(budget: number): number {
+    const { state } = this;
+    state.set32(SLOT.budget, budget);
+    this.#budget = budget;
+    const reason = this.#run();
+    this.#completed += budget - state.get32(SLOT.budget);
+    this.#budget = state.get32(SLOT.budget);
+    const ring = state.get32(SLOT.ring);
+    if (ring >= LAYOUT.ringLimit) this.#emptyRing();
+    return reason;
+  }
+
+  #unplantRequest(): void {
+    if (this.#requested === 0) return;
+    this.code.unplant(this.#requested);
+    this.#requested = 0;
+  }
+
+  #emptyRing(): void {
+    this.deliver();
+    this.state.set32(SLOT.ring, LAYOUT.ring);
+    this.#delivered = LAYOUT.ring;
+  }
+
+  #append(first: number, second: number): void {
+    if (!this.flowObserver) return;
+    const { state } = this;
+    const at = state.get32(SLOT.ring);
+    this.#u32[at >> 2] = first;
+    this.#u32[(at >> 2) + 1] = second;
+    state.set32(SLOT.ring, at + 8);
+    if (at + 8 >= LAYOUT.ringLimit) this.#emptyRing();
+  }
+
+  #inRun(): number {
+    return (this.state.get32(SLOT.record) - this.state.get32(SLOT.runStart)) >> 4;
+  }
+
+  #trailer(record: number): number {
+    const { offset } = this.code.locate(record);
+    return record - (offset << 2) + 1024 * 16;
+  }
+
+  #decode(): void {
+    const record = this.state.get32(SLOT.record);
+    if (this.code.decode(record)) {
+      this.lookup.flushWritesTo(this.code.locate(record).host);
+    }
+  }
+
+  /** Bytes under records change: what was executed of them is remembered until it is delivered. */
+  #codeChanges(start: number, end: number): void {
+    this.deliver();
+    const { state } = this;
+    const from = Math.max(start, state.get32(SLOT.runStart));
+    const to = Math.min(end, state.get32(SLOT.record) + 16);
+    for (let record = from; record < to; record += 16) {
+      if (!this.#overrides.has(record)) this.#overrides.set(record, this.wordAt(record));
+    }
+    this.flowObserver?.codeChanged(start, end);
+  }
+
+  #codeDrops(): void {
+    this.deliver();
+    this.lookup.flushFetches();
+    this.#contexts = [];
+    this.#contextIds.clear();
+    this.flowObserver?.codeChanged(this.layout.arena, this.layout.guest);
+  }
+}

@@ -1,0 +1,122 @@
+import { LAYOUT, NO_TAG } from "./layout.ts";
+
+/**
+ * The lookup caches: what generated code consults before each access and each branch to a page.
+ *
+ * They are derived: everything in them follows from the modelled TLB, the page tables' permissions
+ * and the state of guest memory, any entry may be dropped at any time, and nothing the guest or a
+ * trace can see depends on what is in them. Layout: `layout.ts`.
+ */
+export class LookupCaches {
+  readonly #u64: BigUint64Array;
+  readonly #u32: Uint32Array;
+  readonly #levels: number;
+
+  /** @param levels exception levels in use, from EL0 */
+  constructor(memory: ArrayBufferLike, levels: number) {
+    this.#u64 = new BigUint64Array(memory, 0, LAYOUT.tlb / 8);
+    this.#u32 = new Uint32Array(memory, 0, LAYOUT.tlb / 4);
+    this.#levels = levels;
+    this.flush();
+  }
+
+  /** Address of an exception level's data cache. */
+  data(el: number): number {
+    return LAYOUT.dataLookup + el * LAYOUT.dataLookupStride;
+  }
+
+  /** Address of an exception level's fetch cache. */
+  fetch(el: number): number {
+    return LAYOUT.fetchLookup + el * LAYOUT.fetchLookupStride;
+  }
+
+  /**
+   * Lets accesses of exception level `el` to a virtual page through.
+   *
+   * @param va any address of the page, as two 32-bit halves
+   * @param host address of the guest page in the engine's memory
+   */
+  allowData(
+    el: number,
+    va: { hi: number; lo: number },
+    host: number,
+    allow: { read: boolean; write: boolean; writeBesideCode: boolean; unaligned: boolean },
+  ): void {
+    const page = (va.lo & ~0xfff) >>> 0;
+    const entry = this.#dataEntry(el, va.hi, va.lo);
+    const tag = BigInt(va.hi) << 32n | BigInt(page);
+    const at = entry >> 3;
+    const same = this.#u32[(entry >> 2) + 4] === ((host - page) >>> 0);
+    const keep = (old: bigint) => (same && old === tag ? tag : NO_TAG);
+    this.#u64[at] = allow.read ? tag : keep(this.#u64[at]);
+    this.#u64[at + 1] = allow.write
+      ? tag
+      : allow.writeBesideCode
+      ? NO_TAG
+      : keep(this.#u64[at + 1]);
+    this.#u64[at + 3] = allow.writeBesideCode ? tag : keep(this.#u64[at + 3]);
+    this.#u32[(entry >> 2) + 4] = (host - page) >>> 0;
+    this.#u32[(entry >> 2) + 5] = allow.unaligned ? 1 : 0;
+  }
+
+  /** Lets branches of exception level `el` into a virtual page through. */
+  allowFetch(
+    el: number,
+    va: { hi: number; lo: number },
+    records: number,
+    context: number,
+  ): void {
+    const page = (va.lo & ~0xfff) >>> 0;
+    const tag = BigInt(va.hi) << 32n | BigInt(page);
+    const entry = this.fetch(el) + (((va.lo >>> 12) & (LAYOUT.fetchLookupEntries - 1)) << 5);
+    this.#u64[entry >> 3] = tag;
+    this.#u64[(entry >> 3) + 1] = BigInt.asUintN(64, tag - BigInt(records >>> 2));
+    this.#u32[(entry >> 2) + 4] = records;
+    this.#u32[(entry >> 2) + 5] = context;
+  }
+
+  /** Drops everything. */
+  flush(): void {
+    this.#u64.fill(
+      NO_TAG,
+      LAYOUT.dataLookup / 8,
+      (LAYOUT.dataLookup + this.#levels * LAYOUT.dataLookupStride) / 8,
+    );
+    this.flushFetches();
+  }
+
+  /** Drops all fetch entries. */
+  flushFetches(): void {
+    const end = LAYOUT.fetchLookup + this.#levels * LAYOUT.fetchLookupStride;
+    this.#u64.fill(NO_TAG, LAYOUT.fetchLookup / 8, end / 8);
+  }
+
+  /** Makes every page's next store ask again. */
+  flushWrites(): void {
+    for (let el = 0; el < this.#levels; el++) {
+      const first = this.data(el) >> 3;
+      for (let at = first; at < first + LAYOUT.dataLookupEntries * 4; at += 4) {
+        this.#u64[at + 1] = NO_TAG;
+        this.#u64[at + 3] = NO_TAG;
+      }
+    }
+  }
+
+  /** Makes stores to one guest page ask again, through whatever virtual page. */
+  flushWritesTo(host: number): void {
+    for (let el = 0; el < this.#levels; el++) {
+      const first = this.data(el);
+      for (let entry = first; entry < first + LAYOUT.dataLookupEntries * 32; entry += 32) {
+        if (this.#u64[(entry >> 3) + 1] === NO_TAG) continue;
+        const page = this.#u32[(entry >> 2) + 2];
+        if ((page + this.#u32[(entry >> 2) + 4]) >>> 0 === host) {
+          this.#u64[(entry >> 3) + 1] = NO_TAG;
+        }
+      }
+    }
+  }
+
+  #dataEntry(el: number, _hi: number, lo: number): number {
+    return this.data(el) + (((lo >>> 12) & (LAYOUT.dataLookupEntries - 1)) << 5);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Guest memory and the record of which pages were written since when.
+ *
+ * Memory lies in the engine's WebAssembly memory. Several parties need to know the first store to
+ * each page since a moment of their own (the recorder for keyframes, the loop detector for its
+ * comparison): each has a {@linkcode WriteEpoch}. The engine lets stores through without asking
+ * only for pages that every epoch has seen, so an epoch costs nothing per store.
+ *
+ * Invariant: before any change of a guest page, by a store, a device or a loader,
+ * {@linkcode GuestMemory.willWrite} is called for it.
+ */
+
+/** Bytes of a guest page as tracked here, whatever the translation granule. */
+export const PAGE_BYTES = 4096;
+
+/** One party's view of which pages were written. */
+export interface WriteEpoch {
+  /** Forgets all writes: every page's next write is a first one again. */
+  restart(): void;
+  /** Ends the tracking. */
+  close(): void;
+}
+
+class Epoch implements WriteEpoch {
+  readonly seen: Uint8Array;
+
+  constructor(
+    pages: number,
+    readonly listener: (pageAddress: number) => void,
+    readonly changed: (epoch: Epoch, closed: boolean) => void,
+  ) {
+    this.seen = new Uint8Array(pages);
+  }
+
+  restart(): void {
+    this.seen.fill(0);
+    this.changed(this, false);
+  }
+
+  close(): void {
+    this.changed(this, true);
+  }
+}
+
+/** The guest's RAM. Addresses are physical. */
+export class GuestMemory {
+  /** All of RAM; changing it without {@linkcode willWrite} breaks the invariant above. */
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  #epochs: Epoch[] = [];
+
+  /**
+   * @param base physical address of the first byte
+   * @param bytes the memory itself
+   * @param onRestart called when pages that were writable without asking are so no longer
+   */
+  constructor(readonly base: number, bytes: Uint8Array, readonly onRestart: () => void) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes of RAM. */
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  /** Whether `length` bytes at `address` are all RAM. */
+  contains(address: number, length = 1): boolean {
+    return address >= this.base && address + length <= this.base + this.size;
+  }
+
+  /** Has `listener` called before the first write to each page since the last restart. */
+  trackFirstWrites(listener: (pageAddress: number) => void): WriteEpoch {
+    const epoch = new Epoch(this.size / PAGE_BYTES, listener, (which, closed) => {
+      if (closed) this.#epochs = this.#epochs.filter((e) => e !== which);
+      else this.onRestart();
+    });
+    this.#epochs.push(epoch);
+    this.onRestart();
+    return epoch;
+  }
+
+  /** Must be called before bytes at `address` change; `length` may cross pages. */
+  willWrite(address: number, length = 1): void {
+    const first = Math.floor((address - this.base) / PAGE_BYTES);
+    const last = Math.floor((address + length - 1 - this.base) / PAGE_BYTES);
+    for (const epoch of this.#epochs) {
+      for (let page = first; page <= last; page++) {
+        if (epoch.seen[page]) continue;
+        epoch.seen[page] = 1;
+        epoch.listener(this.base + page * PAGE_BYTES);
+      }
+    }
+  }
+
+  /** Copies bytes in, as a loader or a device does. */
+  write(address: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.willWrite(address, bytes.length);
+    this.bytes.set(bytes, address - this.base);
+  }
+
+  /** A view of memory. */
+  read(address: number, length: number): Uint8Array {
+    return this.bytes.subarray(address - this.base, address - this.base + length);
+  }
+
+  /** The little-endian 32-bit word at an address of RAM. */
+  word(address: number): number {
+    return this.#view.getUint32(address - this.base, true);
+  }
+}
