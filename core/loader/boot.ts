@@ -1,0 +1,37 @@
+/**
+ * From a file to a machine ready to run: what goes where in RAM, and the registers at `#0`.
+ *
+ * The boot protocol is QEMU's for the `virt` board: an ELF executable starts at its entry point,
+ * everything else is booted like a Linux kernel.
+ */
+import { bootElf } from "./boot_elf.ts";
+import { bootLinux } from "./boot_linux.ts";
+import { type BootPlan, hex, type LoadOptions } from "./boot_plan.ts";
+import { isElf } from "./elf.ts";
+import { ImageError } from "./image_error.ts";
+
+export type { BootPlan, BootSegment, LoadOptions } from "./boot_plan.ts";
+
+/** Most RAM that a machine can have: 3 GiB, up to the 4 GiB border. */
+const MEMORY_LIMIT = 3 * 2 ** 30;
+/** The reference rounds RAM up to this. */
+const MEMORY_UNIT = 8192;
+
+/**
+ * Plans the boot of an image: ELF executable, Linux `Image` (also gzip'd), or flat binary.
+ *
+ * Bytes of the plan may alias `file` and `options.initrd`.
+ *
+ * @param file the whole file
+ * @param options `memory` in bytes is required; a multiple of 8 KiB up to 3 GiB
+ * @throws ImageError with one line when the image cannot be booted
+ */
+export function loadImage(file: Uint8Array, options: LoadOptions): BootPlan {
+  const { memory } = options;
+  if (!(memory > 0 && memory <= MEMORY_LIMIT && memory % MEMORY_UNIT === 0)) {
+    throw new ImageError(
+      `Memory size is ${hex(memory)} bytes, expected a multiple of 8 KiB up to 3 GiB`,
+    );
+  }
+  return isElf(file) ? bootElf(file, options) : bootLinux(file, options);
+}

@@ -1,0 +1,157 @@
+/**
+ * Booting an ELF executable as the reference does: segments at their physical addresses, PC at the
+ * entry point, all registers zero, a device tree below the image if there is room.
+ */
+import {
+  type BootPlan,
+  type BootSegment,
+  checkSegments,
+  hex,
+  type LoadOptions,
+  makeBootTree,
+  range,
+} from "./boot_plan.ts";
+import { RAM_BASE } from "./device_tree.ts";
+import { debugLines } from "./debug_sections.ts";
+import { type ElfFile, type ElfSegment, parseElf } from "./elf.ts";
+import { ImageError } from "./image_error.ts";
+
+/** Plans the boot of an ELF executable. */
+export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
+  const elf = parseElf(file);
+  if (elf.segments.length === 0) {
+    throw new ImageError("ELF header: no loadable segment (PT_LOAD), expected at least one");
+  }
+  const warnings: string[] = [];
+  const segments = placeSegments(elf, options.memory);
+  const pc = physicalEntry(elf);
+  checkEntry(pc, segments, options.memory, warnings);
+  const deviceTree = placeDeviceTree(elf, segments, options, warnings);
+  if (options.initrd !== undefined) {
+    warnings.push("initrd is ignored: an ELF image is not booted by the Linux protocol");
+  }
+  const tree = deviceTree === null ? "no device tree" : `device tree at ${hex(deviceTree)}`;
+  const count = segments.length - (deviceTree === null ? 0 : 1);
+  return {
+    kind: "elf",
+    segments: checkSegments(segments, options.memory),
+    pc,
+    x: [0n, 0n, 0n, 0n, 0n],
+    deviceTree,
+    symbols: optional("symbols", () => elf.symbols(), warnings),
+    lines: optional("line table", () => debugLines(elf), warnings),
+    warnings,
+    describe: `ELF executable, ${count} segment${count === 1 ? "" : "s"}, entry ${
+      hex(pc)
+    }, ${tree}`,
+  };
+}
+
+/** Segments with memory, at their physical addresses. */
+function placeSegments(elf: ElfFile, memory: number): BootSegment[] {
+  const result: BootSegment[] = [];
+  for (const segment of elf.segments) {
+    // Empty segments exist in real files and may have any address.
+    if (segment.memorySize === 0n) continue;
+    const size = loadedSize(segment, elf.segments);
+    checkInsideRam(elf, segment, size, memory);
+    const address = Number(segment.physicalAddress);
+    const zeroTo = address + Number(size);
+    result.push({ name: `segment ${segment.index}`, address, bytes: segment.bytes, zeroTo });
+  }
+  return result;
+}
+
+/**
+ * Bytes that a segment takes in RAM. Files for boards whose start-up code copies data from ROM
+ * count the run-time size in `p_memsz`; the reference recognises them by the zeroed part running
+ * into another segment, and then leaves that part out.
+ */
+function loadedSize(segment: ElfSegment, all: readonly ElfSegment[]): bigint {
+  const fileSize = BigInt(segment.bytes.length);
+  const zeroStart = segment.physicalAddress + fileSize;
+  const zeroEnd = segment.physicalAddress + segment.memorySize;
+  const collides = zeroStart < zeroEnd &&
+    all.some((other) =>
+      other !== segment && other.physicalAddress < zeroEnd &&
+      zeroStart < other.physicalAddress + other.memorySize
+    );
+  return collides ? fileSize : segment.memorySize;
+}
+
+/** Compared as BigInt: the addresses of the file may have all 64 bits. */
+function checkInsideRam(elf: ElfFile, segment: ElfSegment, size: bigint, memory: number): void {
+  const start = segment.physicalAddress;
+  const ramEnd = RAM_BASE + memory;
+  if (start >= BigInt(RAM_BASE) && start + size <= BigInt(ramEnd)) return;
+  const hint = elf.type === "dynamic" && start < BigInt(RAM_BASE)
+    ? "; it is position-independent (ET_DYN): link it at an address in RAM"
+    : "";
+  throw new ImageError(
+    `Cannot load segment ${segment.index} at ${
+      range(start, start + size)
+    }: outside RAM, which is ` +
+      `${range(RAM_BASE, ramEnd)}${hint}`,
+  );
+}
+
+/** The entry point is virtual; in an executable segment loaded elsewhere it moves along. */
+function physicalEntry(elf: ElfFile): bigint {
+  let entry = elf.entry;
+  for (const { virtualAddress, physicalAddress, bytes, executable } of elf.segments) {
+    if (virtualAddress === physicalAddress || !executable) continue;
+    if (elf.entry < virtualAddress || elf.entry >= virtualAddress + BigInt(bytes.length)) continue;
+    entry = elf.entry - virtualAddress + physicalAddress;
+  }
+  return BigInt.asUintN(64, entry);
+}
+
+function checkEntry(
+  pc: bigint,
+  segments: readonly BootSegment[],
+  memory: number,
+  warnings: string[],
+): void {
+  if (pc < BigInt(RAM_BASE) || pc >= BigInt(RAM_BASE + memory)) {
+    warnings.push(`entry point ${hex(pc)} is outside RAM: the first fetch will fault`);
+  } else if (!segments.some(({ address, zeroTo }) => pc >= address && pc < zeroTo)) {
+    warnings.push(`entry point ${hex(pc)} is in no loaded segment`);
+  }
+  if ((pc & 3n) !== 0n) warnings.push(`entry point ${hex(pc)} is not a multiple of 4`);
+}
+
+/** Puts the device tree at the start of RAM if it fits below the lowest segment. */
+function placeDeviceTree(
+  elf: ElfFile,
+  segments: BootSegment[],
+  options: LoadOptions,
+  warnings: string[],
+): number | null {
+  const tree = makeBootTree(options);
+  // Empty segments count here: the reference takes the lowest address before it drops them.
+  const lowest = elf.segments.reduce(
+    (low, { physicalAddress }) => physicalAddress < low ? physicalAddress : low,
+    elf.segments[0].physicalAddress,
+  );
+  if (lowest < BigInt(RAM_BASE + tree.totalSize)) {
+    warnings.push(
+      `no device tree for the guest: ${hex(tree.totalSize)} bytes do not fit below the lowest ` +
+        `segment at ${hex(lowest)}`,
+    );
+    return null;
+  }
+  const zeroTo = RAM_BASE + tree.totalSize;
+  segments.push({ name: "device tree", address: RAM_BASE, bytes: tree.bytes, zeroTo });
+  return RAM_BASE;
+}
+
+/** Debug information is a help, not a condition: damage becomes a warning. */
+function optional<T>(what: string, read: () => T[], warnings: string[]): T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    warnings.push(`${what} left out: ${error.message}`);
+    return [];
+  }
+}
