@@ -1,4 +1,5 @@
-import { systemSlot } from "./sysregs.ts";
+import { slotOf } from "./sysregs.ts";
+import { selectStackPointer } from "./system_stack.ts";
 import { type CpuState, SLOT } from "./state.ts";
 
 /** An exception to EL1, ready to be entered. */
@@ -37,13 +38,11 @@ const FROM_SP0 = 0x000n, FROM_SPX = 0x200n, FROM_LOWER = 0x400n;
 const DAIF_ALL = 0x3c0;
 const IL_BIT = 0x10_0000, SS_BIT = 0x20_0000;
 
-const ELR_EL1 = systemSlot("ELR_EL1");
-const SPSR_EL1 = systemSlot("SPSR_EL1");
-const ESR_EL1 = systemSlot("ESR_EL1");
-const FAR_EL1 = systemSlot("FAR_EL1");
-const VBAR_EL1 = systemSlot("VBAR_EL1");
-const SP_EL0 = systemSlot("SP_EL0");
-const SP_EL1 = systemSlot("SP_EL1");
+const ELR_EL1 = slotOf("ELR_EL1");
+const SPSR_EL1 = slotOf("SPSR_EL1");
+const ESR_EL1 = slotOf("ESR_EL1");
+const FAR_EL1 = slotOf("FAR_EL1");
+const VBAR_EL1 = slotOf("VBAR_EL1");
 
 /** ESR_ELx from class and syndrome; IL is set, as for every A64 instruction. */
 export function esrOf(ec: number, iss: number): bigint {
@@ -62,7 +61,7 @@ export function enterException(state: CpuState, exception: Exception): Exception
     state.set64(ESR_EL1, exception.esr);
     if (exception.far !== undefined) state.set64(FAR_EL1, exception.far);
   }
-  selectStack(state, 1, 1);
+  selectStackPointer(state, 1, 1);
   state.daif = DAIF_ALL;
   state.set32(SLOT.ilss, 0);
   state.pc = vector;
@@ -84,22 +83,10 @@ export function returnFromException(
     state.set32(SLOT.ilss, saved | IL_BIT);
   } else {
     state.set32(SLOT.ilss, saved);
-    selectStack(state, Number((spsr >> 2n) & 3n), Number(spsr & 1n));
+    selectStackPointer(state, Number((spsr >> 2n) & 3n), Number(spsr & 1n));
   }
   state.pc = elr;
   return { toEl: state.el, elr, spsr, illegal };
-}
-
-/** Changes PSTATE.EL and PSTATE.SP and exchanges the stack pointer in use for the one they select. */
-export function selectStack(state: CpuState, el: number, spSel: number): void {
-  state.set64(usesSp0(state.el, state.spSel) ? SP_EL0 : SP_EL1, state.sp);
-  state.set32(SLOT.el, el);
-  state.set32(SLOT.spSel, spSel);
-  state.sp = state.get64(usesSp0(el, spSel) ? SP_EL0 : SP_EL1);
-}
-
-function usesSp0(el: number, spSel: number): boolean {
-  return el === 0 || spSel === 0;
 }
 
 /** IllegalExceptionReturn() where EL2 and EL3 are not implemented and AArch32 is not supported. */

@@ -93,6 +93,12 @@ export class GuestMemory {
     }
   }
 
+  /** Whether a store to the page at `address` need not be announced: every epoch has seen one. */
+  isOpen(address: number): boolean {
+    const page = Math.floor((address - this.base) / PAGE_BYTES);
+    return this.#epochs.every((epoch) => epoch.seen[page] !== 0);
+  }
+
   /** Copies bytes in, as a loader or a device does. */
   write(address: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;

@@ -59,20 +59,39 @@ export class LookupCaches {
     this.#u32[(entry >> 2) + 5] = allow.unaligned ? 1 : 0;
   }
 
-  /** Lets branches of exception level `el` into a virtual page through. */
+  /**
+   * Lets branches of exception level `el` into a page through.
+   *
+   * @param address as branched to; its page is the tag
+   * @param page the page's address as PC holds it (a tag in the top byte may be gone)
+   */
   allowFetch(
     el: number,
-    va: { hi: number; lo: number },
+    address: { hi: number; lo: number },
+    page: bigint,
     records: number,
     context: number,
   ): void {
-    const page = (va.lo & ~0xfff) >>> 0;
-    const tag = BigInt(va.hi) << 32n | BigInt(page);
+    const va = address;
+    const tag = BigInt(va.hi) << 32n | BigInt((va.lo & ~0xfff) >>> 0);
     const entry = this.fetch(el) + (((va.lo >>> 12) & (LAYOUT.fetchLookupEntries - 1)) << 5);
     this.#u64[entry >> 3] = tag;
-    this.#u64[(entry >> 3) + 1] = BigInt.asUintN(64, tag - BigInt(records >>> 2));
+    this.#u64[(entry >> 3) + 1] = BigInt.asUintN(64, page - BigInt(records >>> 2));
     this.#u32[(entry >> 2) + 4] = records;
     this.#u32[(entry >> 2) + 5] = context;
+  }
+
+  /** Drops what was derived from a translation of 2^`sizeLog2` bytes at an address, whatever its top byte. */
+  dropRange(lo: number, sizeLog2: number): void {
+    const pages = sizeLog2 >= 23 ? LAYOUT.dataLookupEntries : 1 << (sizeLog2 - 12);
+    if (pages >= LAYOUT.dataLookupEntries) return this.flush();
+    for (let el = 0; el < this.#levels; el++) {
+      for (let page = lo >>> 12; page < (lo >>> 12) + pages; page++) {
+        const data = (this.data(el) >> 3) + ((page & (LAYOUT.dataLookupEntries - 1)) << 2);
+        this.#u64[data] = this.#u64[data + 1] = this.#u64[data + 3] = NO_TAG;
+        this.#u64[(this.fetch(el) >> 3) + ((page & (LAYOUT.fetchLookupEntries - 1)) << 2)] = NO_TAG;
+      }
+    }
   }
 
   /** Drops everything. */

@@ -293,7 +293,7 @@ export class Lowering {
     if (access.asWrite) kind |= ACCESS.asWrite;
     if (access.alignment === "natural") kind |= ACCESS.natural;
     if (access.alignment === "ordered") kind |= ACCESS.ordered;
-    if (access.alignment) kind |= Math.log2(total) << ACCESS.alignShift;
+    kind |= Math.log2(access.alignment ? total : access.size) << ACCESS.alignShift;
     for (let half = 0; half < halves; half++) {
       const offset = element * access.size + half * size;
       const at = offset === 0 ? va : op("i64.add", va, i64(BigInt(offset)));
@@ -317,7 +317,7 @@ export class Lowering {
   /** Tag comparison: same page to the last byte, and aligned; everything else is the slow path's. */
   #hit(va: Local, entry: Local, access: Access, tag: number): Expression {
     const total = access.size * (access.count ?? 1);
-    const aligned = access.alignment ? total : Math.min(access.size, 8);
+    const aligned = access.alignment ? total : access.size;
     const last = total - aligned;
     const end = last === 0 ? va : op("i64.add", va, i64(BigInt(last)));
     const masked = op("i64.and", end, i64(~0xfffn | BigInt(aligned - 1)));

@@ -58,6 +58,6 @@ export const ACCESS = {
   asWrite: 128,
   /** Byte offset into the scratch area, bits 15:8. */
   scratchShift: 8,
-  /** log2 of the alignment that `natural` and `ordered` want, bits 19:16. */
+  /** log2 of the alignment of the whole access (for `natural` and `ordered`) or of its element, bits 19:16. */
   alignShift: 16,
 } as const;

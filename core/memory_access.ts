@@ -1,0 +1,247 @@
+import type { DescriptorBus } from "../mmu/bus.ts";
+import type { Fault } from "../mmu/fault.ts";
+import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
+import type { Regime } from "../mmu/regime.ts";
+import type { Translation } from "../mmu/translate.ts";
+import { canonical } from "../mmu/translate.ts";
+import type { Bus } from "./devices/bus.ts";
+import type { Engine } from "./engine/engine.ts";
+import { ACCESS, ANSWER } from "./engine/reasons.ts";
+import type { GuestMemory } from "./memory.ts";
+import type { HazardName } from "./observer.ts";
+import { SLOT } from "./state.ts";
+
+/**
+ * Accesses that generated code cannot finish by itself: a page not in the lookup cache, a device,
+ * an unaligned or page-crossing access, a store to decoded code, a fault.
+ *
+ * The order of checks is the manual's AArch64.MemSingle (J1.1.3): alignment that is always
+ * required, then translation and permissions, then alignment that depends on the memory type,
+ * then the access itself.
+ */
+
+/** What the access unit needs of the machine. */
+export interface AccessHost {
+  readonly engine: Engine;
+  readonly translation: Translation;
+  readonly memory: GuestMemory;
+  readonly bus: Bus;
+  /** Faults where hardware may, instead of going on as the reference does. */
+  readonly strict: boolean;
+  /** SCTLR_EL1.A. */
+  readonly alignmentChecked: boolean;
+  hazard(name: HazardName, address: bigint): void;
+  mmio(access: { write: boolean; address: number; size: number; value: bigint }): void;
+}
+
+/** A fault with what its exception needs. */
+export interface PendingFault {
+  readonly fault: Fault;
+  readonly access: Access;
+  readonly address: bigint;
+}
+
+/** Device memory is below this MAIR attribute byte. */
+const FIRST_NORMAL = 0x10;
+
+/** Loads, stores and fetches of one CPU. */
+export class MemoryAccess {
+  /** The fault, after {@linkcode access} or {@linkcode fetch} answered non-zero. */
+  pending: PendingFault | undefined;
+  readonly #scratch: DataView;
+  readonly #state: DataView;
+
+  constructor(readonly host: AccessHost) {
+    const { engine } = host;
+    this.#scratch = new DataView(engine.memory, SLOT.scratch, 64);
+    this.#state = new DataView(engine.memory, 0, SLOT.end);
+  }
+
+  /** Makes the page of SLOT.pc executable: see `InterpreterImports.fetch`. */
+  fetch(): number {
+    const { engine, translation, memory } = this.host;
+    const { state } = engine;
+    const lo = this.#state.getUint32(SLOT.pc, true), hi = this.#state.getUint32(SLOT.pc + 4, true);
+    const el = state.el;
+    const branched = { hi, lo };
+    const pcHi = branchHigh(translation.regime, hi);
+    if (pcHi !== hi) this.#state.setUint32(SLOT.pc + 4, pcHi, true);
+    if (lo & 3) return this.#fail({ kind: "pc-alignment" }, ACCESS_EXECUTE, state.pc);
+    if (!translation.translate(pcHi, lo, ACCESS_EXECUTE, el)) {
+      return this.#fail(translation.fault!, ACCESS_EXECUTE, state.pc);
+    }
+    const { pa } = translation;
+    if (!memory.contains(pa)) {
+      const fault: Fault = {
+        kind: "external-abort",
+        address: pa,
+        slaveError: this.host.bus.answers(pa),
+      };
+      return this.#fail(fault, ACCESS_EXECUTE, state.pc);
+    }
+    const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
+    const records = engine.code.recordsOf(hostPage);
+    const page = BigInt(pcHi) << 32n | BigInt((lo & ~0xfff) >>> 0);
+    engine.lookup.allowFetch(el, branched, page, records, engine.contextId(el, page, records));
+    return ANSWER.done;
+  }
+
+  /** The load or store at SLOT.accessAddress: see `InterpreterImports.access`. */
+  access(kind: number): number {
+    const { engine, translation, memory } = this.host;
+    const size = 1 << (kind & ACCESS.sizeMask);
+    const write = (kind & ACCESS.write) !== 0;
+    const checkedAs = write || (kind & ACCESS.asWrite) ? ACCESS_WRITE : ACCESS_READ;
+    const el = kind & ACCESS.unprivileged ? 0 : engine.state.el;
+    const lo = this.#state.getUint32(SLOT.accessAddress, true);
+    const hi = this.#state.getUint32(SLOT.accessAddress + 4, true);
+    const where = (kind >>> ACCESS.scratchShift) & 0xff;
+    const refused = this.#checkAlignment(kind, lo, where);
+    if (refused) return this.#fail(refused, checkedAs, wide(hi, lo));
+    const firstBytes = Math.min(size, 4096 - (lo & 0xfff));
+    let secondPa = 0;
+    if (firstBytes < size) {
+      const next = {
+        hi: lo + firstBytes > 0xffff_ffff ? (hi + 1) >>> 0 : hi,
+        lo: (lo + firstBytes) >>> 0,
+      };
+      // The first page is translated again below, so that its fault comes first.
+      if (!translation.translate(hi, lo, checkedAs, el)) {
+        return this.#fail(translation.fault!, checkedAs, wide(hi, lo));
+      }
+      if (!translation.translate(next.hi, next.lo, checkedAs, el)) {
+        return this.#fail(translation.fault!, checkedAs, wide(next.hi, next.lo));
+      }
+      secondPa = translation.pa;
+    }
+    if (!translation.translate(hi, lo, checkedAs, el)) {
+      return this.#fail(translation.fault!, checkedAs, wide(hi, lo));
+    }
+    const { pa } = translation;
+    const normal = translation.attributes >= FIRST_NORMAL;
+    if (lo & (size - 1) && !normal) {
+      if (this.host.strict) {
+        return this.#fail({ kind: "alignment", cause: "device" }, checkedAs, wide(hi, lo));
+      }
+      this.host.hazard("unaligned-device", wide(hi, lo));
+    }
+    const parts = firstBytes < size
+      ? [{ pa, bytes: firstBytes }, { pa: secondPa, bytes: size - firstBytes }]
+      : [{ pa, bytes: size }];
+    let offset = where;
+    if (!write) this.#scratch.setBigUint64(where, 0n, true);
+    for (const part of parts) {
+      if (!this.#transfer(part.pa, part.bytes, offset, write)) {
+        const fault: Fault = { kind: "external-abort", address: part.pa, slaveError: false };
+        return this.#fail(fault, checkedAs, wide(hi, lo));
+      }
+      offset += part.bytes;
+    }
+    if (parts.length === 1 && memory.contains(pa)) this.#allow(el, { hi, lo }, pa, normal);
+    return ANSWER.done;
+  }
+
+  /** Moves bytes between scratch and physical memory or a device. Gives false where nothing answers. */
+  #transfer(pa: number, bytes: number, offset: number, write: boolean): boolean {
+    const { memory, bus } = this.host;
+    if (memory.contains(pa, bytes)) {
+      const scratch = new Uint8Array(this.host.engine.memory, SLOT.scratch + offset, bytes);
+      if (write) this.store(pa, scratch);
+      else scratch.set(memory.read(pa, bytes));
+      return true;
+    }
+    if (bytes === 3 || bytes > 4 && bytes < 8) return this.#bytewise(pa, bytes, offset, write);
+    const value = write ? this.#take(offset, bytes) : bus.read(pa, bytes);
+    if (value === undefined) return false;
+    if (write && !bus.write(pa, value, bytes)) return false;
+    if (!write) this.#put(offset, bytes, value);
+    this.host.mmio({ write, address: pa, size: bytes, value });
+    return true;
+  }
+
+  /** The odd part of an access that crosses into a device page. */
+  #bytewise(pa: number, bytes: number, offset: number, write: boolean): boolean {
+    for (let i = 0; i < bytes; i++) {
+      if (!this.#transfer(pa + i, 1, offset + i, write)) return false;
+    }
+    return true;
+  }
+
+  /** Changes guest memory on behalf of anybody: epochs and decoded code are told first. */
+  store(pa: number, bytes: Uint8Array): void {
+    const { memory, engine } = this.host;
+    memory.willWrite(pa, bytes.length);
+    engine.code.willWrite(engine.layout.guest + pa - memory.base, bytes.length);
+    memory.bytes.set(bytes, pa - memory.base);
+  }
+
+  /** Lets following accesses to the page through without asking. */
+  #allow(el: number, va: { hi: number; lo: number }, pa: number, normal: boolean): void {
+    const { engine, translation, memory } = this.host;
+    const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
+    const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
+    const write = (rights & 2) !== 0 && memory.isOpen(pa);
+    const code = write && engine.code.holdsCode(hostPage);
+    engine.lookup.allowData(el, va, hostPage, {
+      read: (rights & 1) !== 0,
+      write: write && !code,
+      writeBesideCode: code,
+      unaligned: normal && !this.host.alignmentChecked,
+    });
+  }
+
+  #checkAlignment(kind: number, lo: number, where: number): Fault | undefined {
+    // The two halves of a 16-byte element and the elements behind the first follow from the first.
+    if (where !== 0) return undefined;
+    const special = kind & (ACCESS.natural | ACCESS.ordered);
+    const unaligned = (lo & ((1 << ((kind >>> ACCESS.alignShift) & 15)) - 1)) !== 0;
+    if (!unaligned) return undefined;
+    if (this.host.alignmentChecked) return { kind: "alignment", cause: "sctlr-a" };
+    if (!special) return undefined;
+    const lax = (kind & ACCESS.ordered) !== 0 && !this.host.strict;
+    if (!lax) return { kind: "alignment", cause: "exclusive-or-ordered" };
+    const hi = this.#state.getUint32(SLOT.accessAddress + 4, true);
+    this.host.hazard("unaligned-exclusive-or-acquire", wide(hi, lo));
+    return undefined;
+  }
+
+  #take(offset: number, bytes: number): bigint {
+    const { buffer, byteOffset } = this.#scratch;
+    const part = new Uint8Array(buffer, byteOffset + offset, bytes);
+    return part.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
+  }
+
+  #put(offset: number, bytes: number, value: bigint): void {
+    for (let i = 0; i < bytes; i++) {
+      this.#scratch.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn));
+    }
+  }
+
+  #fail(fault: Fault, access: Access, address: bigint): number {
+    this.pending = { fault, access, address };
+    return ANSWER.exception;
+  }
+}
+
+/** Reads descriptors for the walker: RAM answers, devices and holes do not. */
+export function descriptorBus(memory: GuestMemory): DescriptorBus {
+  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
+  return {
+    readDescriptor(address, into) {
+      if (!memory.contains(address, 8)) return false;
+      into[0] = view.getUint32(address - memory.base, true);
+      into[1] = view.getUint32(address - memory.base + 4, true);
+      return true;
+    },
+  };
+}
+
+/** AArch64.BranchAddr() (Arm ARM J1.1.3): a branch drops an ignored top byte. */
+function branchHigh(regime: Regime, hi: number): number {
+  const range = regime.ranges[regime.ranges.length === 2 ? (hi >>> 23) & 1 : 0];
+  return range.topByteIgnored ? canonical(hi) : hi;
+}
+
+function wide(hi: number, lo: number): bigint {
+  return BigInt(hi) << 32n | BigInt(lo);
+}
