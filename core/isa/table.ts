@@ -1,0 +1,48 @@
+import type { Row, UnsupportedRow } from "./row.ts";
+import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
+
+/**
+ * The instruction table: all rows in the order of the Arm ARM, checked.
+ *
+ * Two supported rows never match the same word, except the pairs in {@linkcode DECLARED_OVERLAPS}.
+ * A row that is listed as not supported may be a whole encoding group with supported rows inside
+ * it, or a special case of a supported row. Where two rows overlap, one of them must be a special
+ * case of the other (its pattern fixes everything the other fixes), and the special case counts.
+ */
+
+/** Any entry of the table. */
+export type TableRow = Row | UnsupportedRow;
+
+/** Supported special cases of supported encodings: `special > general`, by name. */
+const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([]);
+
+/** All entries; those from which handlers are made are the ones that {@linkcode isSupported}. */
+export const ROWS: readonly TableRow[] = checked([
+  ...DATA_PROCESSING_IMMEDIATE,
+]);
+
+/** Whether the entry has semantics. */
+export function isSupported(row: TableRow): row is Row {
+  return "execute" in row;
+}
+
+/** Gives the rows back, or throws an error that names the first two that overlap undeclared. */
+function checked(rows: readonly TableRow[]): readonly TableRow[] {
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = i + 1; j < rows.length; j++) checkPair(rows[i], rows[j]);
+  }
+  return rows;
+}
+
+function checkPair(a: TableRow, b: TableRow): void {
+  const both = a.pattern.mask & b.pattern.mask;
+  if ((a.pattern.value & both) !== (b.pattern.value & both)) return;
+  const aInB = both === (b.pattern.mask | 0), bInA = both === (a.pattern.mask | 0);
+  if (aInB !== bInA) {
+    if (!isSupported(a) || !isSupported(b)) return;
+    if (DECLARED_OVERLAPS.has(aInB ? `${a.name} > ${b.name}` : `${b.name} > ${a.name}`)) return;
+  }
+  throw new Error(
+    `instruction table: ${a.name} (${a.pattern.text}) overlaps ${b.name} (${b.pattern.text})`,
+  );
+}
