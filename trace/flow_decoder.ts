@@ -1,0 +1,134 @@
+/**
+ * Decodes the flow of a window: from `flow` items to the sequence of executed blocks.
+ */
+
+import type { BlockTable } from "./block_table.ts";
+import { ColumnReader } from "./columns.ts";
+import type { Fields } from "./fields.ts";
+import { MISS } from "./flow_encoder.ts";
+import { NONE, Predictor } from "./predictor.ts";
+import { MAX_BLOCK_STEPS } from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+
+/** What one window executed. */
+export interface WindowFlow {
+  /** Position of the first step. */
+  start: number;
+  /** Block ids in order of execution. */
+  blocks: Uint32Array;
+  /** Exception entries that retired nothing: before which block, and how many. */
+  exceptions: ExceptionEntries[];
+  /** The blocks' definitions; shared between windows. */
+  table: BlockTable;
+}
+
+/** `count` exception entries just before `blocks[before]`, or at the end if there is no such block. */
+export interface ExceptionEntries {
+  before: number;
+  count: number;
+}
+
+/** Adds the definitions of a `flow` item to the table. */
+export function readDefinitions(fields: Fields, table: BlockTable): void {
+  const { what } = fields;
+  const regimes = fields.bytes("regimes");
+  const kinds = fields.bytes("kinds");
+  const steps = fields.bytes("steps");
+  const pcs = new ColumnReader(fields.bytes("pcs"), `pcs in ${what}`);
+  const code = new ColumnReader(fields.bytes("code"), `code in ${what}`);
+  if (kinds.length !== regimes.length || steps.length !== regimes.length) {
+    throw new TraceError(
+      `Cannot read ${what}: expected ${regimes.length} kinds and steps, ` +
+        `found ${kinds.length} and ${steps.length}`,
+    );
+  }
+  for (let i = 0; i < regimes.length; i++) {
+    if (steps[i] === 0 || steps[i] > MAX_BLOCK_STEPS) {
+      throw new TraceError(
+        `Cannot read ${what}: expected a block of 1 to ${MAX_BLOCK_STEPS} steps, found ${steps[i]}`,
+      );
+    }
+    table.add(regimes[i], pcs.word(), kinds[i], code.view(4 * steps[i]));
+  }
+  pcs.finish();
+  code.finish();
+}
+
+/** The columns of a window's flow, joined over its items. */
+export interface FlowColumns {
+  runs: Uint8Array;
+  misses: Uint8Array;
+  exceptions: Uint8Array;
+  blocks: number;
+}
+
+/**
+ * Decodes a window.
+ *
+ * @param ids blocks of the table before and after the window's own definitions
+ * @param position where the window starts, and its steps, which the result must match
+ * @throws TraceError if the columns contradict each other or the table
+ */
+export function decodeFlow(
+  columns: FlowColumns,
+  table: BlockTable,
+  ids: { before: number; after: number },
+  position: { start: number; steps: number },
+  what: string,
+): WindowFlow {
+  const exceptions = readExceptions(columns, position.steps, what);
+  const blocks = new Uint32Array(columns.blocks);
+  const runs = new ColumnReader(columns.runs, `runs of ${what}`);
+  const misses = new ColumnReader(columns.misses, `misses of ${what}`);
+  const predictor = new Predictor();
+  let fresh = ids.before;
+  let hits = runs.done ? Infinity : runs.uint();
+  let exception = 0;
+  let steps = 0;
+  for (let i = 0; i < blocks.length; i++) {
+    if (exceptions[exception]?.before === i) {
+      steps += exceptions[exception++].count;
+      predictor.interrupt();
+    }
+    let id = predictor.predict();
+    if (hits > 0) {
+      hits--;
+      if (id === NONE) throw new TraceError(`Cannot read ${what}: no prediction for block ${i}`);
+    } else {
+      const miss = misses.uint(ids.after + MISS.id);
+      if (miss === MISS.other) id = predictor.other();
+      else id = miss === MISS.new ? fresh++ : miss - MISS.id;
+      if (id < 0 || id >= ids.after || id >= fresh) {
+        throw new TraceError(`Cannot read ${what}: expected a known block, found id ${id}`);
+      }
+      hits = runs.done ? Infinity : runs.uint();
+    }
+    blocks[i] = id;
+    steps += table.steps(id);
+    predictor.advance(id, table.kind(id));
+  }
+  if (exceptions[exception]) steps += exceptions[exception++].count;
+  runs.finish();
+  misses.finish();
+  if (steps !== position.steps || exception !== exceptions.length || fresh !== ids.after) {
+    throw new TraceError(
+      `Cannot read ${what}: expected ${position.steps} steps, found ${steps}, or blocks unused`,
+    );
+  }
+  return { start: position.start, blocks, exceptions, table };
+}
+
+function readExceptions(columns: FlowColumns, steps: number, what: string): ExceptionEntries[] {
+  const reader = new ColumnReader(columns.exceptions, `exceptions of ${what}`);
+  const entries: ExceptionEntries[] = [];
+  let before = 0;
+  while (!reader.done) {
+    const gap = reader.uint(columns.blocks - before);
+    if (gap === 0 && entries.length > 0) {
+      throw new TraceError(`Cannot read ${what}: expected a block between exception entries`);
+    }
+    before += gap;
+    entries.push({ before, count: reader.uint(steps) });
+  }
+  return entries;
+}

@@ -1,0 +1,191 @@
+/**
+ * The flow encoder in TypeScript: the definition that the WebAssembly encoder is tested against.
+ */
+
+import { BlockTable } from "./block_table.ts";
+import { ByteColumn, WordColumn } from "./columns.ts";
+import type { FlowContext, FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
+import { Predictor } from "./predictor.ts";
+import { MAX_BLOCK_STEPS, MAX_TABLE_BLOCKS, MAX_TABLE_STEPS } from "./schema.ts";
+
+/** Bytes of a decoded record. */
+export const RECORD_BYTES = 16;
+
+/** Codes of the `misses` column; a larger value is a block id plus {@linkcode MISS.id}. */
+export const MISS = { other: 0, new: 1, id: 2 } as const;
+
+/** Collects the definitions of new blocks, for both encoders. */
+export class BlockDefinitions {
+  /** All blocks since the table was last emptied. */
+  readonly table = new BlockTable();
+  readonly #source: FlowSource;
+  readonly #regimes = new ByteColumn();
+  readonly #kinds = new ByteColumn();
+  readonly #pcs = new WordColumn();
+  readonly #steps = new ByteColumn();
+  readonly #code = new ByteColumn();
+  #startedIn = 0;
+
+  constructor(source: FlowSource) {
+    this.#source = source;
+  }
+
+  /** About how many bytes {@linkcode take} would give. */
+  get pendingBytes(): number {
+    return this.#code.length + 8 * this.#kinds.length;
+  }
+
+  /** Empties the table if it has grown beyond its limits. Gives true if it did. */
+  startWindow(window: number): boolean {
+    const { count, totalSteps } = this.table;
+    if (count > 0 && count < MAX_TABLE_BLOCKS && totalSteps < MAX_TABLE_STEPS) return false;
+    this.table.clear();
+    this.#startedIn = window;
+    return true;
+  }
+
+  /** The id of the block in records `[start, end)`; a new block is added to the definitions. */
+  define(start: number, end: number, context: FlowContext): number {
+    const pc = context.page + BigInt((start - context.recordBase) / 4);
+    const code = this.#source.code(start, end);
+    const known = this.table.find(context.regime, pc, code);
+    if (known >= 0) return known;
+    const kind = this.#source.kindOf(end - RECORD_BYTES);
+    this.#regimes.push(context.regime);
+    this.#kinds.push(kind);
+    this.#pcs.push(pc);
+    this.#steps.push(code.length / 4);
+    this.#code.pushBytes(code);
+    return this.table.add(context.regime, pc, kind, code);
+  }
+
+  /** The definitions since the last take. */
+  take(): Pick<FlowFields, "table" | "regimes" | "kinds" | "pcs" | "steps" | "code"> {
+    return {
+      table: this.#startedIn,
+      regimes: this.#regimes.take(),
+      kinds: this.#kinds.take(),
+      pcs: this.#pcs.take(),
+      steps: this.#steps.take(),
+      code: this.#code.take(),
+    };
+  }
+}
+
+/** Encodes a flow, one block after the other, by the book. */
+export class ReferenceFlowEncoder implements FlowEncoder {
+  readonly #definitions: BlockDefinitions;
+  readonly #source: FlowSource;
+  readonly #predictor = new Predictor();
+  readonly #runs = new ByteColumn();
+  readonly #misses = new ByteColumn();
+  readonly #exceptions = new ByteColumn();
+  readonly #executed = new Set<number>();
+  #context: FlowContext | undefined;
+  #hits = 0;
+  #blocks = 0;
+  #blocksSinceException = 0;
+  #pendingExceptions = 0;
+  #steps = 0;
+
+  constructor(source: FlowSource) {
+    this.#source = source;
+    this.#definitions = new BlockDefinitions(source);
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  get pendingBytes(): number {
+    return this.#runs.length + this.#misses.length + this.#exceptions.length +
+      this.#definitions.pendingBytes;
+  }
+
+  get table(): BlockTable {
+    return this.#definitions.table;
+  }
+
+  startWindow(window: number): void {
+    this.#definitions.startWindow(window);
+    this.#predictor.reset();
+    this.#executed.clear();
+    this.#hits = 0;
+    this.#blocksSinceException = 0;
+    this.#steps = 0;
+  }
+
+  flow(entries: Uint32Array): void {
+    for (let i = 0; i < entries.length; i += 2) {
+      const [start, end] = [entries[i], entries[i + 1]];
+      if (start === 0) this.#context = this.#source.context(end);
+      else if (start === 1) this.#exception(end);
+      else this.#run(start, end);
+    }
+  }
+
+  codeChanged(_start: number, _end: number): void {
+    // Nothing is cached here: every run is looked up by its bytes.
+  }
+
+  take(last: boolean): FlowFields {
+    if (last) this.#flushExceptions();
+    const blocks = this.#blocks;
+    this.#blocks = 0;
+    return {
+      cpu: 0,
+      blocks,
+      runs: this.#runs.take(),
+      misses: this.#misses.take(),
+      exceptions: this.#exceptions.take(),
+      ...this.#definitions.take(),
+    };
+  }
+
+  executedBlocks(): Iterable<number> {
+    return this.#executed;
+  }
+
+  #run(start: number, end: number): void {
+    for (let at = start; at < end; at += MAX_BLOCK_STEPS * RECORD_BYTES) {
+      this.#block(at, Math.min(end, at + MAX_BLOCK_STEPS * RECORD_BYTES));
+    }
+  }
+
+  #block(start: number, end: number): void {
+    this.#flushExceptions();
+    const known = this.table.count;
+    const id = this.#definitions.define(start, end, this.#context!);
+    const predicted = this.#predictor.predict();
+    if (predicted === id) {
+      this.#hits++;
+    } else {
+      this.#runs.pushUint(this.#hits);
+      this.#hits = 0;
+      if (id >= known) this.#misses.pushUint(MISS.new);
+      else if (id === this.#predictor.other()) this.#misses.pushUint(MISS.other);
+      else this.#misses.pushUint(id + MISS.id);
+    }
+    this.#predictor.advance(id, this.table.kind(id));
+    this.#executed.add(id);
+    this.#blocks++;
+    this.#blocksSinceException++;
+    this.#steps += (end - start) / RECORD_BYTES;
+  }
+
+  #exception(count: number): void {
+    if (count === 0) return;
+    this.#pendingExceptions += count;
+    this.#steps += count;
+    this.#predictor.interrupt();
+  }
+
+  /** Entries are written once the next block or the end shows that no more of them join. */
+  #flushExceptions(): void {
+    if (this.#pendingExceptions === 0) return;
+    this.#exceptions.pushUint(this.#blocksSinceException);
+    this.#exceptions.pushUint(this.#pendingExceptions);
+    this.#pendingExceptions = 0;
+    this.#blocksSinceException = 0;
+  }
+}

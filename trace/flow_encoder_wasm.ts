@@ -1,0 +1,207 @@
+/**
+ * The flow encoder for recording: the same function as `ReferenceFlowEncoder`, in WebAssembly.
+ *
+ * A run costs one look-up in a side table: `blockAt[(start - arenaBase) / 16]` heads a list of
+ * known blocks that start at that record (usually one). Only a run that is not found there calls
+ * back into TypeScript, which identifies it by its bytes. Blocks refer to each other by address, so
+ * the loop never multiplies; what a window must forget is forgotten through a generation number
+ * that is compared on mispredictions only, because a block's first execution in a window always is
+ * one.
+ *
+ * Memory: counters, indirect table, return stack, state, input, three outputs, side table, then a
+ * heap of block records (32 bytes) and entries of the side table's lists (16 bytes).
+ */
+
+import type { BlockTable } from "./block_table.ts";
+import { ByteColumn } from "./columns.ts";
+import { BlockDefinitions, RECORD_BYTES } from "./flow_encoder.ts";
+import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
+import { buildFlowModule, FLOW_MEMORY, STATE } from "./flow_module.ts";
+import { hashId } from "./predictor.ts";
+import { MAX_BLOCK_STEPS } from "./schema.ts";
+
+const BLOCK_RECORD_BYTES = 32;
+const ENTRY_BYTES = 16;
+const WASM_PAGE = 65536;
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Encodes a flow in WebAssembly. */
+export class WasmFlowEncoder implements FlowEncoder {
+  readonly #definitions: BlockDefinitions;
+  readonly #source: FlowSource;
+  readonly #memory: WebAssembly.Memory;
+  readonly #encode: (pairs: number, arenaBase: number) => void;
+  readonly #runs = new ByteColumn();
+  readonly #misses = new ByteColumn();
+  readonly #exceptions = new ByteColumn();
+  readonly #heapStart: number;
+  #heap: number;
+  #free: number[] = [];
+  /** Address of each block's record, by id. */
+  #records = new Uint32Array(1024);
+  #u32!: Uint32Array;
+  #bytes!: Uint8Array;
+
+  constructor(source: FlowSource) {
+    this.#source = source;
+    this.#definitions = new BlockDefinitions(source);
+    const tableBytes = (source.arenaSize / RECORD_BYTES) * 4;
+    this.#heapStart = FLOW_MEMORY.blockAt + Math.ceil(tableBytes / 16) * 16;
+    this.#heap = this.#heapStart;
+    this.#memory = new WebAssembly.Memory({
+      initial: Math.ceil(this.#heapStart / WASM_PAGE) + 16,
+    });
+    this.#refresh();
+    compiled ??= new WebAssembly.Module(buildFlowModule());
+    const instance = new WebAssembly.Instance(compiled, {
+      trace: {
+        memory: this.#memory,
+        define: (start: number, end: number, context: number) => this.#define(start, end, context),
+      },
+    });
+    this.#encode = instance.exports.encode as (pairs: number, arenaBase: number) => void;
+  }
+
+  get steps(): number {
+    return this.#state(STATE.steps);
+  }
+
+  get pendingBytes(): number {
+    return this.#runs.length + this.#misses.length + this.#exceptions.length +
+      this.#definitions.pendingBytes;
+  }
+
+  get table(): BlockTable {
+    return this.#definitions.table;
+  }
+
+  startWindow(window: number): void {
+    if (this.#definitions.startWindow(window)) {
+      this.#u32.fill(0, FLOW_MEMORY.blockAt >> 2, this.#heapStart >> 2);
+      this.#heap = this.#heapStart;
+      this.#free = [];
+    }
+    this.#bytes.fill(0, FLOW_MEMORY.counters, FLOW_MEMORY.state);
+    for (const field of Object.values(STATE)) {
+      if (field !== STATE.context) this.#setState(field, 0);
+    }
+    this.#setState(STATE.generation, window + 1);
+  }
+
+  flow(entries: Uint32Array): void {
+    const most = FLOW_MEMORY.inputPairs * 2;
+    for (let at = 0; at < entries.length; at += most) {
+      const part = entries.subarray(at, Math.min(entries.length, at + most));
+      this.#u32.set(part, FLOW_MEMORY.input >> 2);
+      this.#encode(part.length / 2, this.#source.arenaBase);
+      this.#drain();
+    }
+  }
+
+  codeChanged(start: number, end: number): void {
+    const { arenaBase, arenaSize } = this.#source;
+    // A block that starts before the change may reach into it.
+    const first = Math.max(arenaBase, start - (MAX_BLOCK_STEPS - 1) * RECORD_BYTES);
+    const last = Math.min(arenaBase + arenaSize, end);
+    const slotOf = (record: number) =>
+      (FLOW_MEMORY.blockAt >> 2) + Math.floor((record - arenaBase) / RECORD_BYTES);
+    for (let slot = slotOf(first); slot < slotOf(last); slot++) {
+      for (let entry = this.#u32[slot]; entry !== 0; entry = this.#u32[(entry >> 2) + 3]) {
+        this.#free.push(entry);
+      }
+      this.#u32[slot] = 0;
+    }
+  }
+
+  take(last: boolean): FlowFields {
+    if (last) this.#flushExceptions();
+    const blocks = this.#state(STATE.blocks);
+    this.#setState(STATE.blocks, 0);
+    return {
+      cpu: 0,
+      blocks,
+      runs: this.#runs.take(),
+      misses: this.#misses.take(),
+      exceptions: this.#exceptions.take(),
+      ...this.#definitions.take(),
+    };
+  }
+
+  *executedBlocks(): Iterable<number> {
+    const generation = this.#state(STATE.generation);
+    for (let id = 0; id < this.table.count; id++) {
+      if (this.#u32[(this.#records[id] >> 2) + 5] === generation) yield id;
+    }
+  }
+
+  /** Called by the module for a run it does not know; returns the address of the block's record. */
+  #define(start: number, end: number, context: number): number {
+    const known = this.table.count;
+    const id = this.#definitions.define(start, end, this.#source.context(context));
+    if (id >= known) this.#addRecord(id);
+    const record = this.#records[id];
+    const slot = (FLOW_MEMORY.blockAt + ((start - this.#source.arenaBase) / RECORD_BYTES) * 4) >> 2;
+    const entry = this.#free.pop() ?? this.#allocate(ENTRY_BYTES);
+    this.#u32.set([end, context, record, this.#u32[slot]], entry >> 2);
+    this.#u32[slot] = entry;
+    return record;
+  }
+
+  #addRecord(id: number): void {
+    if (id >= this.#records.length) {
+      const bigger = new Uint32Array(2 * this.#records.length);
+      bigger.set(this.#records);
+      this.#records = bigger;
+    }
+    const record = this.#allocate(BLOCK_RECORD_BYTES);
+    this.#records[id] = record;
+    this.#u32.set([id, this.table.kind(id), 0, 0, 0, 0, hashId(id), 0], record >> 2);
+  }
+
+  #allocate(bytes: number): number {
+    const at = this.#heap;
+    this.#heap += bytes;
+    if (this.#heap > this.#bytes.length) {
+      this.#memory.grow(Math.max(16, Math.ceil(this.#bytes.length / WASM_PAGE / 2)));
+      this.#refresh();
+    }
+    return at;
+  }
+
+  #flushExceptions(): void {
+    const pending = this.#state(STATE.pendingExceptions);
+    if (pending === 0) return;
+    this.#exceptions.pushUint(this.#state(STATE.sinceException));
+    this.#exceptions.pushUint(pending);
+    this.#setState(STATE.pendingExceptions, 0);
+    this.#setState(STATE.sinceException, 0);
+    this.#setState(STATE.interrupted, 0);
+  }
+
+  #drain(): void {
+    const outputs = [
+      [this.#runs, STATE.runs, FLOW_MEMORY.runs],
+      [this.#misses, STATE.misses, FLOW_MEMORY.misses],
+      [this.#exceptions, STATE.exceptions, FLOW_MEMORY.exceptions],
+    ] as const;
+    for (const [column, field, base] of outputs) {
+      const used = this.#state(field);
+      if (used > 0) column.pushBytes(this.#bytes.subarray(base, base + used));
+      this.#setState(field, 0);
+    }
+  }
+
+  #state(field: number): number {
+    return this.#u32[(FLOW_MEMORY.state + field) >> 2];
+  }
+
+  #setState(field: number, value: number): void {
+    this.#u32[(FLOW_MEMORY.state + field) >> 2] = value;
+  }
+
+  #refresh(): void {
+    this.#u32 = new Uint32Array(this.#memory.buffer);
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The `pages` item: how pages differ from what they held before.
+ *
+ * Per page, the eight-byte words that changed: a 64-bit mask of 64-byte lines, an 8-bit mask of
+ * words for each changed line, then the new words. Masks and words are separate columns because
+ * they compress apart (measured: a quarter of whole pages, two thirds of changed lines). A page's
+ * base is what it held at the previous keyframe, or zeros, or another page of the same item, which
+ * is how equal pages of an image are stored once.
+ */
+
+import { ByteColumn, ColumnReader } from "./columns.ts";
+import { type Fields } from "./fields.ts";
+import { PAGE_SIZE } from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+
+/** What a page's words are relative to; larger values name page `base - 2` of the same item. */
+export const BASE = { previous: 0, zero: 1, first: 2 } as const;
+
+/** Most pages in one item. */
+export const MAX_PAGES_PER_ITEM = 4096;
+
+/** Collects the pages of one item. */
+export class PageDeltaWriter {
+  readonly #numbers = new ByteColumn();
+  readonly #bases = new ByteColumn();
+  readonly #lines = new ByteColumn();
+  readonly #masks = new ByteColumn();
+  readonly #words = new ByteColumn();
+  #before = 0;
+  #count = 0;
+
+  /** Pages so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether the item should be written before another page is added. */
+  get full(): boolean {
+    return this.#count >= MAX_PAGES_PER_ITEM;
+  }
+
+  /**
+   * Adds a page. Numbers must ascend.
+   *
+   * @param base one of {@linkcode BASE}, or 2 + index of an equal page added before
+   * @param was what the base holds
+   */
+  add(number: number, base: number, was: Uint32Array, is: Uint32Array): void {
+    this.#numbers.pushUint(number - this.#before);
+    this.#before = number;
+    this.#bases.pushUint(base);
+    this.#count++;
+    const bytes = new Uint8Array(is.buffer, is.byteOffset, PAGE_SIZE);
+    for (let group = 0; group < 64; group += 8) {
+      let lines = 0;
+      for (let line = group; line < group + 8; line++) {
+        const mask = changedWords(was, is, line * 16);
+        if (mask === 0) continue;
+        lines |= 1 << (line - group);
+        this.#masks.push(mask);
+        for (let word = 0; word < 8; word++) {
+          const at = line * 64 + word * 8;
+          if (mask & (1 << word)) this.#words.pushBytes(bytes.subarray(at, at + 8));
+        }
+      }
+      this.#lines.push(lines);
+    }
+  }
+
+  /** The item's content fields; empties the writer. */
+  take(space: number): Record<string, unknown> {
+    this.#count = 0;
+    this.#before = 0;
+    return {
+      space,
+      pages: this.#numbers.take(),
+      bases: this.#bases.take(),
+      lines: this.#lines.take(),
+      masks: this.#masks.take(),
+      words: this.#words.take(),
+    };
+  }
+}
+
+/** One page of a `pages` item, ready to be applied. */
+export interface PageDelta {
+  /** Physical address divided by the page size. */
+  number: number;
+  /** One of {@linkcode BASE}, or 2 + index in the item. */
+  base: number;
+  /** 64-bit line mask as 8 bytes. */
+  lines: Uint8Array;
+  /** One mask per changed line. */
+  masks: Uint8Array;
+  /** Eight bytes per changed word. */
+  words: Uint8Array;
+}
+
+/** Reads the pages of an item. The deltas alias its content. */
+export function readPageDeltas(fields: Fields): PageDelta[] {
+  const { what } = fields;
+  const numbers = new ColumnReader(fields.bytes("pages"), `pages in ${what}`);
+  const bases = new ColumnReader(fields.bytes("bases"), `bases in ${what}`);
+  const lines = new ColumnReader(fields.bytes("lines"), `lines in ${what}`);
+  const masks = new ColumnReader(fields.bytes("masks"), `masks in ${what}`);
+  const words = new ColumnReader(fields.bytes("words"), `words in ${what}`);
+  const pages: PageDelta[] = [];
+  let number = 0;
+  while (!numbers.done) {
+    if (pages.length >= MAX_PAGES_PER_ITEM) {
+      throw new TraceError(`Cannot read ${what}: expected at most ${MAX_PAGES_PER_ITEM} pages`);
+    }
+    const step = numbers.uint(2 ** 40);
+    if (step === 0 && pages.length > 0) {
+      throw new TraceError(`Cannot read ${what}: expected ascending pages, found page twice`);
+    }
+    number += step;
+    const base = bases.uint(BASE.first + pages.length - 1);
+    const lineMask = lines.view(8);
+    const maskCount = countBits(lineMask);
+    const pageMasks = masks.view(maskCount);
+    pages.push({
+      number,
+      base,
+      lines: lineMask,
+      masks: pageMasks,
+      words: words.view(8 * countBits(pageMasks)),
+    });
+  }
+  for (const column of [bases, lines, masks, words]) column.finish();
+  return pages;
+}
+
+/** Applies a delta to a page that holds the delta's base. */
+export function applyPageDelta(delta: PageDelta, page: Uint8Array): void {
+  let mask = 0;
+  let word = 0;
+  for (let line = 0; line < 64; line++) {
+    if (!(delta.lines[line >> 3] & (1 << (line & 7)))) continue;
+    const bits = delta.masks[mask++];
+    for (let i = 0; i < 8; i++) {
+      if (!(bits & (1 << i))) continue;
+      page.set(delta.words.subarray(8 * word, 8 * word + 8), line * 64 + i * 8);
+      word++;
+    }
+  }
+}
+
+function changedWords(was: Uint32Array, is: Uint32Array, at: number): number {
+  let mask = 0;
+  for (let word = 0; word < 8; word++) {
+    const i = at + 2 * word;
+    if (was[i] !== is[i] || was[i + 1] !== is[i + 1]) mask |= 1 << word;
+  }
+  return mask;
+}
+
+function countBits(bytes: Uint8Array): number {
+  let count = 0;
+  for (let byte of bytes) for (; byte; byte &= byte - 1) count++;
+  return count;
+}
