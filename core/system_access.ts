@@ -1,0 +1,237 @@
+/**
+ * What MRS, MSR, SYS and barriers do: the machine's side of the engine's call-outs.
+ *
+ * Access is checked as in the manual's pseudocode of each register (Arm ARM D13): a register that
+ * does not exist or is out of reach of the current EL is UNDEFINED; one that EL0 may use only with
+ * leave of SCTLR_EL1, CNTKCTL_EL1 or PMUSERENR_EL0 traps with EC 0x18 instead.
+ */
+
+import {
+  type SystemContext,
+  type SystemException,
+  type SystemOutcome,
+  systemTrap,
+  UNDEFINED,
+} from "./system_context.ts";
+import { SPECIAL_REGISTERS, type SpecialRegister } from "./system_special.ts";
+import type { El0Gate } from "./sysregs_row.ts";
+import {
+  genericName,
+  slotOf,
+  SYSTEM_REGISTERS,
+  type SystemRegister,
+  systemRegister,
+} from "./sysregs.ts";
+
+const SCTLR = slotOf("SCTLR_EL1");
+const CNTKCTL = slotOf("CNTKCTL_EL1");
+const PMUSERENR = slotOf("PMUSERENR_EL0");
+
+/** SCTLR_EL1 bits that give EL0 access. */
+const SCTLR_UMA = 1n << 9n;
+const SCTLR_UCT = 1n << 15n;
+/** CNTKCTL_EL1: EL0PCTEN, EL0VCTEN, EL0VTEN, EL0PTEN. */
+const CNTKCTL_BITS = { pct: 1n, vct: 2n, vt: 0x100n, pt: 0x200n };
+/** PMUSERENR_EL0: all, software increment, cycle counter, event counters. */
+const PMUSERENR_BITS = { en: 1n, sw: 2n, cr: 4n, er: 8n };
+
+const SP_EL0_ENCODING = 0xc208;
+/** SPSR/DAIF bits of IRQ and FIQ. */
+const DAIF_INTERRUPTS = 0xc0;
+const ASID_SHIFT = 48n;
+
+/** Functions of the special registers, by encoding. */
+const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
+for (const { name, encoding } of SYSTEM_REGISTERS) SPECIAL[encoding] = SPECIAL_REGISTERS[name];
+
+/**
+ * MRS.
+ *
+ * @param encoding op0:op1:CRn:CRm:op2, 16 bits
+ * @returns the register's value, or the exception that the access takes
+ */
+export function readSystemRegister(
+  context: SystemContext,
+  encoding: number,
+): bigint | SystemException {
+  const register = systemRegister(encoding);
+  if (!register) return unknownRegister(context, encoding);
+  const exception = checkAccess(context, register, false);
+  return exception ?? currentValue(context, register);
+}
+
+/**
+ * MSR (register). Reports the write as a `sysreg` event, except for PSTATE fields.
+ *
+ * @param encoding op0:op1:CRn:CRm:op2, 16 bits
+ */
+export function writeSystemRegister(
+  context: SystemContext,
+  encoding: number,
+  value: bigint,
+): SystemOutcome {
+  const register = systemRegister(encoding);
+  if (!register) return unknownRegister(context, encoding);
+  const exception = checkAccess(context, register, true);
+  if (exception) return exception;
+  if (register.constant) return "done";
+  const old = register.slot || register.read < 4 ? currentValue(context, register) : 0n;
+  const masks = context.state.daif;
+  const set = SPECIAL[encoding]?.set;
+  if (set) set(context, value);
+  else context.state.set64(register.slot, value & register.mask);
+  if (isPstate(register)) return pstateOutcome(context, masks);
+  const stored = register.read < 4 ? currentValue(context, register) : value;
+  const { position, cpu, pc, observer } = context;
+  observer.event({
+    kind: "sysreg",
+    position,
+    cpu,
+    pc,
+    register: register.name,
+    old,
+    new: stored,
+  });
+  return applyEffect(context, register, old, stored);
+}
+
+/**
+ * MSR (immediate): SPSel, DAIFSet, DAIFClr (Arm ARM C6.2.195).
+ *
+ * @param argument op1:op2:CRm in 3, 3 and 4 bits
+ */
+export function writePstateImmediate(context: SystemContext, argument: number): SystemOutcome {
+  const { state } = context;
+  const field = argument >> 4, immediate = argument & 15;
+  const masks = state.daif;
+  switch (field) {
+    case PSTATE_FIELD.spSel:
+      if (state.el === 0) return UNDEFINED;
+      SPECIAL_REGISTERS.SPSel.set!(context, BigInt(immediate));
+      return "leave";
+    case PSTATE_FIELD.daifSet:
+    case PSTATE_FIELD.daifClear:
+      if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UMA)) {
+        return systemTrap(pstateEncoding(argument), 31, false);
+      }
+      state.daif = field === PSTATE_FIELD.daifSet
+        ? masks | (immediate << 6)
+        : masks & ~(immediate << 6);
+      return pstateOutcome(context, masks);
+    default:
+      return unknownRegister(context, pstateEncoding(argument));
+  }
+}
+
+/** op1:op2 of the PSTATE fields that this processor has. */
+const PSTATE_FIELD = { spSel: 0o05, daifSet: 0o36, daifClear: 0o37 } as const;
+
+/** The encoding of an MSR (immediate) as a trap's syndrome has it: op0 0, CRn 4. */
+function pstateEncoding(argument: number): number {
+  const op1 = argument >> 7, op2 = (argument >> 4) & 7, crm = argument & 15;
+  return (op1 << 11) | (4 << 7) | (crm << 3) | op2;
+}
+
+/** The value that a read gives, access rights aside. Used for listing registers, too. */
+export function currentValue(context: SystemContext, register: SystemRegister): bigint {
+  const get = SPECIAL[register.encoding]?.get;
+  if (get) return get(context);
+  return register.slot ? context.state.get64(register.slot) : register.reset;
+}
+
+/** The exception of an encoding that nothing implements; reported as an `unknown` event. */
+export function unknownRegister(context: SystemContext, encoding: number): SystemException {
+  const { position, cpu, pc, word, observer } = context;
+  observer.event({ kind: "unknown", position, cpu, pc, word, text: genericName(encoding) });
+  return UNDEFINED;
+}
+
+function checkAccess(
+  context: SystemContext,
+  register: SystemRegister,
+  isWrite: boolean,
+): SystemException | undefined {
+  const { state } = context;
+  const lowest = isWrite ? register.write : register.read;
+  if (state.el < lowest) return UNDEFINED;
+  // SP_EL0 has no name of its own while it is the stack pointer in use.
+  if (register.encoding === SP_EL0_ENCODING && state.spSel === 0) return UNDEFINED;
+  if (state.el > 0 || !register.gate || isGateOpen(context, register.gate, isWrite)) {
+    return undefined;
+  }
+  return systemTrap(register.encoding, context.word & 31, !isWrite);
+}
+
+/** Whether EL0 may use what a gate guards. */
+function isGateOpen({ state }: SystemContext, gate: El0Gate, isWrite: boolean): boolean {
+  const counters = state.get64(CNTKCTL), monitors = state.get64(PMUSERENR);
+  const { pct, vct, vt, pt } = CNTKCTL_BITS;
+  const { en, sw, cr, er } = PMUSERENR_BITS;
+  switch (gate) {
+    case "UCT":
+      return (state.get64(SCTLR) & SCTLR_UCT) !== 0n;
+    case "UMA":
+      return (state.get64(SCTLR) & SCTLR_UMA) !== 0n;
+    case "counter-frequency":
+      return (counters & (pct | vct)) !== 0n;
+    case "physical-counter":
+      return (counters & pct) !== 0n;
+    case "virtual-counter":
+      return (counters & vct) !== 0n;
+    case "physical-timer":
+      return (counters & pt) !== 0n;
+    case "virtual-timer":
+      return (counters & vt) !== 0n;
+    case "pmu":
+      return (monitors & en) !== 0n;
+    case "pmu-increment":
+      return (monitors & (en | sw)) !== 0n;
+    case "pmu-cycles":
+      return (monitors & (isWrite ? en : en | cr)) !== 0n;
+    case "pmu-select":
+      return (monitors & (en | er)) !== 0n;
+    case "pmu-events":
+      return (monitors & (isWrite ? en : en | er)) !== 0n;
+  }
+}
+
+function isPstate(register: SystemRegister): boolean {
+  return register.effect === "pstate";
+}
+
+/** After a change of DAIF or SPSel: leave if an interrupt may now be taken. */
+function pstateOutcome({ state, pendingInterrupts }: SystemContext, old: number): SystemOutcome {
+  const unmasked = old & ~state.daif & DAIF_INTERRUPTS;
+  return unmasked && pendingInterrupts ? "leave" : "done";
+}
+
+/** Tells the machine what a write means beside its value. */
+function applyEffect(
+  context: SystemContext,
+  register: SystemRegister,
+  old: bigint,
+  value: bigint,
+): SystemOutcome {
+  switch (register.effect) {
+    case "sctlr":
+      context.regimeChanged(old !== value);
+      return "leave";
+    case "tcr":
+      context.regimeChanged(true);
+      return "leave";
+    case "ttbr":
+      context.regimeChanged((old ^ value) >> ASID_SHIFT !== 0n);
+      return "leave";
+    case "mair":
+      context.regimeChanged(false);
+      return "leave";
+    case "traps":
+      context.trapsChanged();
+      return "leave";
+    case "timer":
+      context.timer.update();
+      return "leave";
+    default:
+      return "done";
+  }
+}

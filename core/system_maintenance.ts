@@ -1,0 +1,159 @@
+/** What SYS instructions (IC, DC, AT, TLBI) and barriers do: call-outs of the engine. */
+
+import {
+  type AddressTranslationResult,
+  type SystemContext,
+  type SystemException,
+  type SystemOutcome,
+  systemTrap,
+  UNDEFINED,
+} from "./system_context.ts";
+import { DC_ZVA, type SystemInstruction, systemInstruction } from "./system_instructions.ts";
+import { unknownRegister } from "./system_access.ts";
+import { slotOf } from "./sysregs.ts";
+
+const SCTLR = slotOf("SCTLR_EL1");
+const PAR = slotOf("PAR_EL1");
+const SCTLR_DZE = 1n << 14n;
+const SCTLR_UCI = 1n << 26n;
+/** op0 of SYS in a 16-bit encoding. */
+const SYS_OP0 = 1 << 14;
+
+/**
+ * SYS: cache and TLB maintenance, address translation.
+ *
+ * @param argument op1:CRn:CRm:op2, 14 bits
+ * @param operand Xt
+ */
+export function executeSys(
+  context: SystemContext,
+  argument: number,
+  operand: bigint,
+): SystemOutcome {
+  const instruction = systemInstruction(argument);
+  if (!instruction) return unknownRegister(context, SYS_OP0 | argument);
+  const { state } = context;
+  if (state.el < instruction.lowestEl) return UNDEFINED;
+  if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UCI)) {
+    return systemTrap(SYS_OP0 | argument, context.word & 31, false);
+  }
+  return perform(context, instruction, instruction.operand ? operand : 0n);
+}
+
+/** SYSL: this processor has none, so it is always UNDEFINED. */
+export function executeSysl(context: SystemContext, argument: number): SystemException {
+  return unknownRegister(context, SYS_OP0 | argument);
+}
+
+/**
+ * Whether DC ZVA may be executed here. The 64 bytes themselves are the machine's to store.
+ *
+ * @returns the exception it takes at EL0 with SCTLR_EL1.DZE clear, else undefined
+ */
+export function checkZeroBlock(context: SystemContext): SystemException | undefined {
+  const { state } = context;
+  if (state.el > 0 || state.get64(SCTLR) & SCTLR_DZE) return undefined;
+  return systemTrap(SYS_OP0 | DC_ZVA, context.word & 31, false);
+}
+
+/**
+ * DSB, DMB, ISB: an event; nothing is reordered here that they could order.
+ *
+ * @param argument op2:CRm in 3 and 4 bits
+ * @returns `leave` after an ISB, so that a context change is seen at once
+ */
+export function executeBarrier(context: SystemContext, argument: number): SystemOutcome {
+  const name = barrierName(argument);
+  if (!name) {
+    const op2 = argument >> 4, crm = argument & 15;
+    return unknownRegister(context, (3 << 11) | (3 << 7) | (crm << 3) | op2);
+  }
+  emit(context, "barrier", name, 0n);
+  return name === "ISB" ? "leave" : "done";
+}
+
+/** `DSB ISH`, `DMB #0`, `ISB` from op2:CRm; undefined for CLREX and what is not a barrier. */
+export function barrierName(argument: number): string | undefined {
+  const crm = argument & 15;
+  switch (argument >> 4) {
+    case 4:
+      return `DSB ${BARRIER_OPTIONS[crm] ?? `#${crm}`}`;
+    case 5:
+      return `DMB ${BARRIER_OPTIONS[crm] ?? `#${crm}`}`;
+    case 6:
+      return "ISB";
+    default:
+      return undefined;
+  }
+}
+
+const BARRIER_OPTIONS: Readonly<Record<number, string>> = {
+  1: "OSHLD",
+  2: "OSHST",
+  3: "OSH",
+  5: "NSHLD",
+  6: "NSHST",
+  7: "NSH",
+  9: "ISHLD",
+  10: "ISHST",
+  11: "ISH",
+  13: "LD",
+  14: "ST",
+  15: "SY",
+};
+
+function perform(
+  context: SystemContext,
+  { name, operation }: SystemInstruction,
+  operand: bigint,
+): SystemOutcome {
+  switch (operation.kind) {
+    case "cache":
+      emit(context, "cache", name, operand);
+      context.maintainCache(name, operand);
+      return "done";
+    case "translate": {
+      const { el, write } = operation;
+      const result = context.translateAddress({ va: operand, el, write });
+      context.state.set64(PAR, physicalAddressRegister(result));
+      return "done";
+    }
+    case "tlbi": {
+      const { broadcast, scope, lastLevel } = operation;
+      emit(context, "tlbi", name, operand);
+      const { va, asid } = decodeTlbiOperand(scope, operand);
+      context.invalidateTlb({ broadcast, scope, lastLevel, va, asid });
+      return "leave";
+    }
+  }
+}
+
+/** Xt of a TLBI: VA[55:12] in bits 43:0, ASID in bits 63:48 (Arm ARM C5.5). */
+function decodeTlbiOperand(scope: string, operand: bigint): { va: bigint; asid: number } {
+  const byAddress = scope === "va" || scope === "va-any";
+  const byAsid = scope === "va" || scope === "asid";
+  const va = BigInt.asUintN(64, BigInt.asIntN(56, operand << 12n));
+  return { va: byAddress ? va : 0n, asid: byAsid ? Number(operand >> 48n) : 0 };
+}
+
+/** PAR_EL1 (Arm ARM D13.2.105); bit 11 is RES1, bit 9 is NS in the successful form. */
+export function physicalAddressRegister(result: AddressTranslationResult): bigint {
+  if ("faultStatus" in result) return BigInt(0x801 | (result.faultStatus << 1));
+  const shareability = isShareabilityKept(result.attributes) ? result.shareability : 2;
+  const low = 0xa00 | (shareability << 7);
+  return (BigInt(result.attributes) << 56n) | BigInt(result.pa - (result.pa % 4096)) | BigInt(low);
+}
+
+/** Device and Normal Non-cacheable memory are always outer shareable. */
+function isShareabilityKept(attributes: number): boolean {
+  return attributes >> 4 !== 0 && attributes !== 0x44;
+}
+
+function emit(
+  { position, cpu, pc, observer }: SystemContext,
+  kind: "tlbi" | "cache" | "barrier",
+  operation: string,
+  value: bigint,
+): void {
+  observer.event({ kind, position, cpu, pc, operation, value });
+}
