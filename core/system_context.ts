@@ -44,8 +44,12 @@ export interface SystemContext {
   invalidateTlb(invalidation: TlbInvalidation): void;
   /** An IC or DC instruction was executed. Nothing has to happen: caches are not modelled. */
   maintainCache(operation: string, address: bigint): void;
-  /** Stage 1 translation for an AT instruction: fills the TLB, checks permissions, raises nothing. */
-  translateAddress(request: AddressTranslation): AddressTranslationResult;
+  /**
+   * Stage 1 translation for an AT instruction.
+   *
+   * @returns the value for PAR_EL1, or the Data Abort (CM set) that an external abort on the walk takes
+   */
+  translateAddress(request: AddressTranslation): bigint | SystemException;
 }
 
 /** Operand of a TLBI, decoded (Arm ARM D5.10.2). */
@@ -70,26 +74,14 @@ export interface AddressTranslation {
   readonly write: boolean;
 }
 
-/** What it gets: the parts of PAR_EL1. */
-export type AddressTranslationResult =
-  | {
-    readonly pa: number;
-    /** MAIR attribute byte. */
-    readonly attributes: number;
-    /** SH field of the descriptor: 0 non, 2 outer, 3 inner shareable. */
-    readonly shareability: number;
-  }
-  | {
-    /** Fault status code, as DFSC. */
-    readonly faultStatus: number;
-  };
-
 /** The instruction traps: to EL1 with this syndrome. IL is set. */
 export interface SystemException {
-  /** ESR_ELx.EC: 0x00 UNDEFINED, 0x18 trapped MSR, MRS or system instruction. */
+  /** ESR_ELx.EC: 0x00 UNDEFINED, 0x18 trapped MSR, MRS or system instruction; 0x25 where AT aborts. */
   readonly ec: number;
   /** ESR_ELx.ISS, 25 bits. */
   readonly iss: number;
+  /** FAR_EL1; left out where it keeps its value. */
+  readonly far?: bigint;
 }
 
 /**

@@ -1,7 +1,6 @@
 /** What SYS instructions (IC, DC, AT, TLBI) and barriers do: call-outs of the engine. */
 
 import {
-  type AddressTranslationResult,
   type SystemContext,
   type SystemException,
   type SystemOutcome,
@@ -115,7 +114,8 @@ function perform(
     case "translate": {
       const { el, write } = operation;
       const result = context.translateAddress({ va: operand, el, write });
-      context.state.set64(PAR, physicalAddressRegister(result));
+      if (typeof result !== "bigint") return result;
+      context.state.set64(PAR, result);
       return "done";
     }
     case "tlbi": {
@@ -134,19 +134,6 @@ function decodeTlbiOperand(scope: string, operand: bigint): { va: bigint; asid: 
   const byAsid = scope === "va" || scope === "asid";
   const va = BigInt.asUintN(64, BigInt.asIntN(56, operand << 12n));
   return { va: byAddress ? va : 0n, asid: byAsid ? Number(operand >> 48n) : 0 };
-}
-
-/** PAR_EL1 (Arm ARM D13.2.105); bit 11 is RES1, bit 9 is NS in the successful form. */
-export function physicalAddressRegister(result: AddressTranslationResult): bigint {
-  if ("faultStatus" in result) return BigInt(0x801 | (result.faultStatus << 1));
-  const shareability = isShareabilityKept(result.attributes) ? result.shareability : 2;
-  const low = 0xa00 | (shareability << 7);
-  return (BigInt(result.attributes) << 56n) | BigInt(result.pa - (result.pa % 4096)) | BigInt(low);
-}
-
-/** Device and Normal Non-cacheable memory are always outer shareable. */
-function isShareabilityKept(attributes: number): boolean {
-  return attributes >> 4 !== 0 && attributes !== 0x44;
 }
 
 function emit(

@@ -22,6 +22,13 @@ export interface Device {
   read(offset: number, size: number): number;
   /** Writes the low `size` bytes (1, 2 or 4) of `value`. An 8-byte write arrives as two of 4. */
   write(offset: number, value: number, size: number): void;
+  /**
+   * Whether an access is one that the device answers; one it does not is an external abort. If left
+   * out: every naturally aligned access.
+   *
+   * @param size 1, 2, 4 or 8
+   */
+  accepts?(offset: number, size: number, isWrite: boolean): boolean;
   /** The complete state as plain CBOR-able data, equal for equal states. */
   save(): DeviceState;
   /** Restores what {@linkcode save} returned. */

@@ -1,0 +1,7 @@
+/** The board's devices. */
+
+export * from "./bus.ts";
+export * from "./device.ts";
+export * from "./generic_timer.ts";
+export * from "./pl011.ts";
+export * from "./psci.ts";
