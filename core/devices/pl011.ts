@@ -47,6 +47,18 @@ const STORED: Readonly<Record<number, number>> = {
   [DMACR]: 0,
 };
 
+const STORED_OFFSETS = Object.keys(STORED).map(Number);
+
+interface SavedPl011 {
+  registers: number[];
+  raw: number;
+  flags: number;
+  status: number;
+  fifo: Uint8Array;
+  position: number;
+  count: number;
+}
+
 /** Where the UART is and what it is connected to. */
 export interface Pl011Options {
   readonly name?: string;
@@ -66,9 +78,12 @@ export class Pl011 implements Device {
   readonly #output: (byte: number) => void;
   #registers: Record<number, number> = { ...STORED };
   #raw = 0;
-  #received: number[] = [];
-  #last = 0;
+  #flags = FR_TXFE | FR_RXFE;
   #status = 0;
+  /** The receive FIFO as a ring; with FIFOs off one byte of it is used at a time. */
+  #fifo = new Uint8Array(FIFO_DEPTH);
+  #position = 0;
+  #count = 0;
 
   constructor({ name = "pl011", base, line, output }: Pl011Options) {
     this.name = name;
@@ -79,14 +94,17 @@ export class Pl011 implements Device {
 
   /** Whether the receive FIFO has room for a byte of input. */
   get canReceive(): boolean {
-    return this.#received.length < this.#depth;
+    return this.#count < this.#depth;
   }
 
   /** Takes a byte from the line. Where {@linkcode canReceive} is false the byte is lost. */
   receive(byte: number): void {
     if (!this.canReceive) return;
-    this.#received.push(byte & 0xff);
-    if (this.#received.length === 1) this.#raw |= INTERRUPT_RX;
+    this.#fifo[(this.#position + this.#count) % FIFO_DEPTH] = byte;
+    this.#count++;
+    this.#flags &= ~FR_RXFE;
+    if (this.#count === this.#depth) this.#flags |= FR_RXFF;
+    if (this.#count === 1) this.#raw |= INTERRUPT_RX;
     this.#update();
   }
 
@@ -122,8 +140,8 @@ export class Pl011 implements Device {
         this.#raw &= ~value;
         break;
       case LCR_H:
-        // Turning the FIFOs on or off empties them.
-        if ((this.#registers[LCR_H] ^ value) & LCR_H_FEN) this.#received = [];
+        // Turning the FIFOs on or off empties them; the reference leaves the flags as they were.
+        if ((this.#registers[LCR_H] ^ value) & LCR_H_FEN) this.#position = this.#count = 0;
         this.#registers[LCR_H] = value >>> 0;
         break;
       default:
@@ -134,29 +152,25 @@ export class Pl011 implements Device {
 
   save(): DeviceState {
     return {
-      registers: Object.keys(STORED).map((register) => this.#registers[Number(register)]),
+      registers: STORED_OFFSETS.map((register) => this.#registers[register]),
       raw: this.#raw,
-      received: [...this.#received],
-      last: this.#last,
+      flags: this.#flags,
       status: this.#status,
+      fifo: this.#fifo.slice(),
+      position: this.#position,
+      count: this.#count,
     };
   }
 
   restore(state: DeviceState): void {
-    const saved = state as {
-      registers: number[];
-      raw: number;
-      received: number[];
-      last: number;
-      status: number;
-    };
-    Object.keys(STORED).forEach((register, i) =>
-      this.#registers[Number(register)] = saved.registers[i]
-    );
+    const saved = state as unknown as SavedPl011;
+    STORED_OFFSETS.forEach((register, i) => this.#registers[register] = saved.registers[i]);
     this.#raw = saved.raw;
-    this.#received = [...saved.received];
-    this.#last = saved.last;
+    this.#flags = saved.flags;
     this.#status = saved.status;
+    this.#fifo = Uint8Array.from(saved.fifo);
+    this.#position = saved.position;
+    this.#count = saved.count;
     this.#update();
   }
 
@@ -164,18 +178,21 @@ export class Pl011 implements Device {
     return this.#registers[LCR_H] & LCR_H_FEN ? FIFO_DEPTH : 1;
   }
 
-  get #flags(): number {
-    const { length } = this.#received;
-    return FR_TXFE | (length === 0 ? FR_RXFE : 0) | (length >= this.#depth ? FR_RXFF : 0);
-  }
-
-  /** The next received byte; reading an empty FIFO gives the last one again. */
+  /** The next received byte; an empty FIFO gives what its ring holds there. */
   #take(): number {
-    if (this.#received.length > 0) this.#last = this.#received.shift()!;
-    if (this.#received.length === 0) this.#raw &= ~INTERRUPT_RX;
+    const byte = this.#fifo[this.#position];
+    this.#flags &= ~FR_RXFF;
+    if (this.#count > 0) {
+      this.#count--;
+      this.#position = (this.#position + 1) % FIFO_DEPTH;
+    }
+    if (this.#count === 0) {
+      this.#flags |= FR_RXFE;
+      this.#raw &= ~INTERRUPT_RX;
+    }
     this.#status = 0;
     this.#update();
-    return this.#last;
+    return byte;
   }
 
   #update(): void {
