@@ -1,5 +1,9 @@
 import type { Row, UnsupportedRow } from "./row.ts";
 import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
+import { DATA_PROCESSING_REGISTER } from "./data_processing_register.ts";
+import { RESERVED } from "./reserved.ts";
+import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
+import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
 
 /**
  * The instruction table: all rows in the order of the Arm ARM, checked.
@@ -18,7 +22,11 @@ const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([]);
 
 /** All entries; those from which handlers are made are the ones that {@linkcode isSupported}. */
 export const ROWS: readonly TableRow[] = checked([
+  ...RESERVED,
   ...DATA_PROCESSING_IMMEDIATE,
+  ...DATA_PROCESSING_REGISTER,
+  ...SIMD_FP_INTEGER,
+  ...SIMD_FP_GROUPS,
 ]);
 
 /** Whether the entry has semantics. */
