@@ -35,7 +35,7 @@ const POINT_TYPE: Record<GdbPoint, number> = {
 };
 
 /** Longest memory transfer asked for in one packet, in bytes. */
-const MEMORY_CHUNK = 1024;
+const MEMORY_CHUNK = 2000;
 
 /** A connection to a GDB stub. Make one with {@linkcode GdbClient.connect}. */
 export class GdbClient {

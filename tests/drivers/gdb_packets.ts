@@ -27,6 +27,8 @@ export class GdbPackets {
     for (;;) {
       try {
         const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        // Small packets back and forth: Nagle's algorithm would cost 40 ms each.
+        connection.setNoDelay(true);
         return new GdbPackets(connection, timeoutMs);
       } catch (error) {
         if (Date.now() > end) throw error;
