@@ -113,7 +113,7 @@ function bitfield(
   const mnemonic = name.toLowerCase();
   return row(name, `sf ${opc} 100110 N immr:6 imms:6 Rn Rd`, {
     static: ["sf"],
-    when: (f) => !(f.N !== undefined && f.N !== f.sf) && !(!f.sf && (f.immr > 31 || f.imms > 31)),
+    when: (f) => f.N === f.sf && (f.sf === 1 || (f.immr < 32 && f.imms < 32)),
     derive: opc === "01"
       ? {
         rotation: (f) => f.immr,
@@ -212,7 +212,7 @@ export const BITFIELD: readonly Row[] = [
 export const EXTRACT: readonly Row[] = [
   row("EXTR", "sf 00 100111 N 0 Rm imms:6 Rn Rd", {
     static: ["sf"],
-    when: (f) => !(f.N !== undefined && f.N !== f.sf) && !(!f.sf && f.imms > 31),
+    when: (f) => f.N === f.sf && (f.sf === 1 || f.imms < 32),
     // The high part is shifted by one and then by the rest, so that lsb 0 needs no special case.
     derive: { lsb: (f) => f.imms, rest: (f) => datasize(f) - 1 - f.imms },
     assembly: [

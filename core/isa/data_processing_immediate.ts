@@ -165,7 +165,7 @@ function logicalImmediate(name: string, opc: string, alias?: Syntax): Row {
   const syntax = { mnemonic, operands: [rd, reg("Rn"), bitMask] };
   return row(`${name} (immediate)`, `sf ${opc} 100100 N immr:6 imms:6 Rn Rd`, {
     static: ["sf"],
-    when: (f) => f.imms === undefined || decodeBitMask(f) !== undefined,
+    when: (f) => decodeBitMask(f) !== undefined,
     derive: { imm: (f) => decodeBitMask(f) ?? [0, 0] },
     assembly: alias ? [alias, syntax] : [syntax],
     execute(o, s) {
@@ -249,7 +249,7 @@ function moveWide(name: string, opc: string, assembly: readonly Syntax[], body: 
   const operands = [reg("Rd"), hexadecimal("imm16"), wideShift];
   return row(name, `sf ${opc} 100101 hw:2 imm16:16 Rd`, {
     static: ["sf"],
-    when: (f) => !(f.sf === 0 && f.hw >= 2),
+    when: (f) => f.sf === 1 || f.hw < 2,
     derive: { imm: body.imm, ...(body.keep && { keep: body.keep }) },
     assembly: [...assembly, { mnemonic, operands }],
     execute: body.execute,

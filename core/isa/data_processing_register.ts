@@ -31,7 +31,7 @@ function logicalShifted(opc: string, n: number, name: string, alias?: Syntax): R
   const syntax = { mnemonic, operands };
   return row(`${name} (shifted register)`, `sf ${opc} 01010 shift:2 ${n} Rm imm6:6 Rn Rd`, {
     static: ["sf", "shift"],
-    when: (f) => !(f.sf === 0 && f.imm6 > 31),
+    when: (f) => f.sf === 1 || f.imm6 < 32,
     assembly: alias ? [alias, syntax] : [syntax],
     execute(o, s) {
       const operand1 = o.x("Rn", s.sf);
@@ -82,7 +82,7 @@ function addSubtractShifted(op: number, setFlags: number, aliases: readonly Synt
   const pattern = `sf ${op} ${setFlags} 01011 shift:2 0 Rm imm6:6 Rn Rd`;
   return row(`${mnemonic.toUpperCase()} (shifted register)`, pattern, {
     static: ["sf", "shift"],
-    when: (f) => f.shift !== 3 && !(f.sf === 0 && f.imm6 > 31),
+    when: (f) => f.shift !== 3 && (f.sf === 1 || f.imm6 < 32),
     assembly: [...aliases, { mnemonic, operands }],
     execute(o, s) {
       const operand2 = shiftRegister(o, o.x("Rm", s.sf), s.shift, "imm6");
@@ -191,7 +191,7 @@ function addSubtractExtended(op: number, setFlags: number): Row {
   const shifts = (f: Fields) => extendShifts(f.sf ? 64 : 32, f.length, f.imm3);
   return row(`${mnemonic.toUpperCase()} (extended register)`, pattern, {
     static: ["sf", "sign"],
-    when: (f) => !(f.imm3 > 4),
+    when: (f) => f.imm3 <= 4,
     derive: { extendLeft: (f) => shifts(f).left, extendRight: (f) => shifts(f).right },
     assembly: [
       ...(setFlags ? extendedSyntaxes(op ? "cmp" : "cmn", [regsp("Rn")], isStack, compare) : []),

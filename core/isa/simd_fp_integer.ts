@@ -12,7 +12,7 @@ const LANES = ["i8x16", "i16x8", "i32x4", "i64x2"];
 const ADD_VECTOR = row("ADD (vector)", "0 Q 0 01110 size:2 1 Rm 10000 1 Rn Rd", {
   static: ["Q", "size"],
   fp: true,
-  when: (f) => !(f.size === 3 && f.Q === 0),
+  when: (f) => f.size < 3 || f.Q === 1,
   assembly: [{ mnemonic: "add", operands: [vector("Rd"), vector("Rn"), vector("Rm")] }],
   execute(o, s) {
     const result = o.plain(`${LANES[s.size]}.add`, o.v("Rn"), o.v("Rm"));
