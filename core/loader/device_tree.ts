@@ -215,7 +215,7 @@ function addTimer({ root, ppiFlags }: Board): void {
 function addCpus({ root, cpus, gic, options, phandle }: Board): void {
   const node = root.add("cpus").set("#address-cells", [1]).set("#size-cells", [0]);
   for (let index = cpus - 1; index >= 0; index--) {
-    const cpu = node.add(`cpu@${index.toString(16)}`).set("device_type", "cpu");
+    const cpu = node.add(`cpu@${index}`).set("device_type", "cpu");
     cpu.set("compatible", options.cpuCompatible ?? "arm,cortex-a57");
     if (cpus > 1) cpu.set("enable-method", "psci");
     const cluster = CLUSTER_SIZE[gic];

@@ -13,6 +13,7 @@ import {
 } from "../../core/loader/mod.ts";
 import { hasQemu, type QemuOptions, startQemuGdb } from "../drivers/qemu.ts";
 import { code, makeElf, makeLinuxImage } from "./make_elf.ts";
+import { assertSameBytes } from "./same_bytes.ts";
 import { zeroPadding } from "./tree_padding.ts";
 
 const MIB = 1024 * 1024;
@@ -138,8 +139,7 @@ async function compare(shape: Shape): Promise<void> {
     assertEquals((await gdb.readRegister("cpsr")) & 0x3ffn, 0x3c5n);
     for (const { name, address, bytes } of plan.segments) {
       const found = await gdb.readMemory(address, bytes.length);
-      if (name === "device tree") assertEquals(zeroPadding(found), bytes);
-      else assertEquals(found, bytes, name);
+      assertSameBytes(name === "device tree" ? zeroPadding(found) : found, bytes, name);
     }
     if (plan.deviceTree === null) {
       const start = new DataView((await gdb.readMemory(RAM_BASE, 4)).buffer);

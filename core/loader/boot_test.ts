@@ -1,0 +1,199 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { code, makeElf, makeLinuxImage } from "../../tests/loader/make_elf.ts";
+import { loadImage } from "./boot.ts";
+import { DeviceTree } from "./flattened_tree.ts";
+import { ImageError } from "./image_error.ts";
+
+const MIB = 1024 * 1024;
+const memory = 128 * MIB;
+const LOOP = code([0x14000000], 64);
+
+function elf(address: bigint, entry = address): Uint8Array<ArrayBuffer> {
+  return makeElf(entry, [{ address, bytes: LOOP }]);
+}
+
+Deno.test("loadImage() boots an ELF file at its entry with the tree below it", () => {
+  const plan = loadImage(elf(0x40400000n), { memory });
+  assertEquals(plan.kind, "elf");
+  assertEquals(plan.pc, 0x40400000n);
+  assertEquals(plan.x, [0n, 0n, 0n, 0n, 0n]);
+  assertEquals(plan.deviceTree, 0x40000000);
+  assertEquals(plan.segments.map(({ name }) => name), ["device tree", "segment 0"]);
+  assertEquals(plan.segments[0].zeroTo, 0x40100000);
+  assertEquals(plan.warnings, []);
+  assertEquals(
+    plan.describe,
+    "ELF executable, 1 segment, entry 0x40400000, device tree at 0x40000000",
+  );
+});
+
+Deno.test("loadImage() gives a low ELF file no tree, and says so", () => {
+  const plan = loadImage(elf(0x40080000n), { memory });
+  assertEquals(plan.deviceTree, null);
+  assertEquals(plan.warnings, [
+    "no device tree for the guest: 0x100000 bytes do not fit below the lowest segment at 0x40080000",
+  ]);
+});
+
+Deno.test("loadImage() warns of an entry point that cannot run", () => {
+  const outside = loadImage(elf(0x40400000n, 0n), { memory });
+  assertEquals(outside.warnings, ["entry point 0x0 is outside RAM: the first fetch will fault"]);
+  const unloaded = loadImage(elf(0x40400000n, 0x40500002n), { memory });
+  assertEquals(unloaded.warnings, [
+    "entry point 0x40500002 is in no loaded segment",
+    "entry point 0x40500002 is not a multiple of 4",
+  ]);
+});
+
+Deno.test("loadImage() keeps booting when symbols are damaged", () => {
+  const bytes = new Uint8Array(24).fill(255);
+  const file = makeElf(0x40400000n, [{ address: 0x40400000n, bytes: LOOP }], [
+    {
+      name: ".symtab",
+      type: 2,
+      bytes: Uint8Array.of(...bytes, ...code([9, 0x10002, 0x40400000, 0, 0, 0])),
+      link: 2,
+    },
+    { name: ".strtab", type: 3, bytes: new Uint8Array(1) },
+  ]);
+  const plan = loadImage(file, { memory });
+  assertEquals(plan.symbols, []);
+  assertEquals(plan.warnings, [
+    "symbols left out: ELF symbol 1: name at byte 9 is past the end (1) of the string table",
+  ]);
+});
+
+Deno.test("loadImage() enters a flat binary through the stub", () => {
+  const plan = loadImage(LOOP, { memory, initrd: new Uint8Array(100) });
+  assertEquals(plan.kind, "flat");
+  assertEquals(plan.pc, 0x40000000n);
+  assertEquals(
+    plan.segments.map(({ name, address, zeroTo }) => [name, address, zeroTo]),
+    [
+      ["boot stub", 0x40000000, 0x40000028],
+      ["kernel", 0x40080000, 0x40080040],
+      ["initrd", 0x44000000, 0x44000064],
+      ["device tree", 0x44200000, 0x44300000],
+    ],
+  );
+  const chosen = DeviceTree.read(withSize(plan.segments[3].bytes)).root.child("chosen");
+  assertEquals(chosen?.get("linux,initrd-start"), Uint8Array.of(0x44, 0, 0, 0));
+  assertEquals(chosen?.get("linux,initrd-end"), Uint8Array.of(0x44, 0, 0, 100));
+});
+
+/** The blob with its claimed total size behind it. */
+function withSize(blob: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(new DataView(blob.buffer).getUint32(4));
+  whole.set(blob);
+  return whole;
+}
+
+Deno.test("loadImage() takes a user's device tree and adds memory, command line and PSCI", () => {
+  const own = new DeviceTree();
+  own.root.set("#address-cells", [1]).set("#size-cells", [1]).set("model", "mine");
+  own.root.add("memory").set("reg", [0, 1]);
+  own.root.add("memories");
+  const dtb = own.write();
+  const plan = loadImage(LOOP, { memory, dtb, append: "quiet" });
+  const { root } = DeviceTree.read(withSize(plan.segments[2].bytes));
+  assertEquals(root.children.map(({ name }) => name), [
+    "psci",
+    "chosen",
+    "memory@40000000",
+    "memories",
+  ]);
+  assertEquals(root.children[2].get("reg"), Uint8Array.of(0x40, 0, 0, 0, 8, 0, 0, 0));
+  assertEquals(root.child("chosen")?.get("bootargs"), new TextEncoder().encode("quiet\0"));
+  assertEquals(plan.segments[2].zeroTo - plan.segments[2].address, (dtb.length + 10_000) * 2);
+});
+
+Deno.test("loadImage() warns of packed data that nobody unpacks", () => {
+  const xz = Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, ...LOOP);
+  assertEquals(loadImage(xz, { memory }).warnings, [
+    "image looks like xz data: run as a flat binary",
+  ]);
+});
+
+const BAD: [string, () => unknown, string][] = [
+  ["no memory", () => loadImage(LOOP, { memory: 0 }), "Memory size is 0x0 bytes, expected"],
+  ["4 GiB", () => loadImage(LOOP, { memory: 2 ** 32 }), "Memory size is 0x100000000 bytes"],
+  ["an empty file", () => loadImage(new Uint8Array(0), { memory }), "Image is empty"],
+  ["an ELF file without segments", () => loadImage(makeElf(0n, []), { memory }), "no loadable"],
+  [
+    "a segment below RAM",
+    () => loadImage(elf(0x1000n), { memory }),
+    "Cannot load segment 0 at [0x1000, 0x1040): outside RAM, which is [0x40000000, 0x48000000)",
+  ],
+  [
+    "a segment across the end of RAM",
+    () => loadImage(elf(0x47ffffe0n), { memory }),
+    "Cannot load segment 0 at [0x47ffffe0, 0x48000020): outside RAM",
+  ],
+  [
+    "a segment at a virtual address",
+    () => loadImage(elf(0xffff000040400000n), { memory }),
+    "segment 0 at [0xffff000040400000, 0xffff000040400040): outside RAM",
+  ],
+  [
+    "a position-independent file linked at 0",
+    () => {
+      const file = elf(0n);
+      file[16] = 3;
+      return loadImage(file, { memory });
+    },
+    "it is position-independent (ET_DYN): link it at an address in RAM",
+  ],
+  [
+    "a .bss of 2^60 bytes",
+    () =>
+      loadImage(makeElf(0n, [{ address: 0x40400000n, bytes: LOOP, memorySize: 1n << 60n }]), {
+        memory,
+      }),
+    "outside RAM",
+  ],
+  [
+    "overlapping segments",
+    () =>
+      loadImage(
+        makeElf(0n, [{ address: 0x40400000n, bytes: LOOP }, { address: 0x40400020n, bytes: LOOP }]),
+        { memory },
+      ),
+    "Cannot load segment 1 at [0x40400020, 0x40400060): overlaps segment 0 at",
+  ],
+  [
+    "a flat binary larger than RAM",
+    () => loadImage(new Uint8Array(MIB), { memory: MIB }),
+    "Cannot load the kernel: 0x100000 bytes at offset 0x80000 do not fit into 0x100000 bytes",
+  ],
+  [
+    "an Image that wants to be far up",
+    () => loadImage(makeLinuxImage(99, { textOffset: 1n << 63n, imageSize: 1n }), { memory }),
+    "at offset 0x8000000000000000 do not fit",
+  ],
+  [
+    "an initrd larger than the rest",
+    () => loadImage(LOOP, { memory, initrd: new Uint8Array(64 * MIB + 1) }),
+    "Cannot load the initrd: 0x4000001 bytes at 0x44000000 reach past the end of RAM",
+  ],
+  [
+    "no room for the tree",
+    () => loadImage(LOOP, { memory, initrd: new Uint8Array(63 * MIB) }),
+    "Cannot place the device tree at 0x48000000",
+  ],
+  [
+    "a gzip bomb",
+    () => loadImage(gzipSync(new Uint8Array(2 * MIB)), { memory: MIB }),
+    "gzip image: unpacks to more than 1048576 bytes",
+  ],
+  ["a gzip'd ELF file", () => loadImage(gzipSync(elf(0x40400000n)), { memory }), "gunzip it first"],
+  ["a uImage", () => loadImage(code([0x56190527, 0]), { memory }), "Image is a U-Boot uImage"],
+  ["a damaged tree", () => loadImage(LOOP, { memory, dtb: LOOP }), "Device tree: magic is"],
+];
+
+for (const [name, load, message] of BAD) {
+  Deno.test(`loadImage() refuses ${name} in one line`, () => {
+    const error = assertThrows(load, ImageError, message);
+    assertEquals(error.message.includes("\n"), false);
+  });
+}
