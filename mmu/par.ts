@@ -17,7 +17,7 @@ export type AddressTranslation =
   /** The walk had a synchronous external abort: AT takes it as a Data Abort with CM = 1. */
   | { abort: Fault };
 
-const PAR_RES1 = 1n << 11n, PAR_NS = 1n << 9n, OUTER_SHAREABLE = 2;
+const PAR_RES1 = 1n << 11n, PAR_NS = 1n << 9n;
 
 /**
  * Executes AT S1E{0,1}{R,W} (Arm ARM C5.4, PAR_EL1 in D17.2).
@@ -39,11 +39,9 @@ export function addressTranslation(
     if (fault.kind === "external-abort-on-walk") return { abort: fault };
     return { par: PAR_RES1 | BigInt(faultStatusCode(fault)) << 1n | 1n };
   }
-  const { attributes } = translation;
-  // Device and Normal Non-cacheable memory are always reported as outer shareable.
-  const shareability = attributes < 0x10 || attributes === 0x44 || attributes === 0x40
-    ? OUTER_SHAREABLE
-    : translation.shareability;
+  // SH is the descriptor's own field, as in the reference; the architecture says outer shareable
+  // for Device and Non-cacheable memory.
+  const { attributes, shareability } = translation;
   const page = BigInt(translation.pa) & ~0xfffn;
   return {
     par: BigInt(attributes) << 56n | page | PAR_RES1 | PAR_NS | BigInt(shareability) << 7n,

@@ -15,14 +15,21 @@ export interface MmuFeatures {
   maxTxsz: number;
   /** ASIDBits: 8 or 16. */
   asidBits: 8 | 16;
+  /**
+   * Whether a block descriptor at a level where the granule has none (4 KB: level 0, 16 KB:
+   * levels 0 and 1, 64 KB: level 1) is a translation fault, as in the architecture. The reference
+   * maps a block of that level's size.
+   */
+  reservedBlocksFault: boolean;
 }
 
-/** Cortex-A57: 44 bits of physical address, no 16 KB granule, 16-bit ASIDs. */
+/** Cortex-A57 as the reference has it: 44 bits of physical address, no 16 KB granule. */
 export const CORTEX_A57_MMU: MmuFeatures = {
   physicalAddressBits: 44,
   granules: [12, 16],
   maxTxsz: 39,
   asidBits: 16,
+  reservedBlocksFault: false,
 };
 
 /** Everything that Armv8.0-A permits. */
@@ -31,6 +38,7 @@ export const ARMV8_0_MMU: MmuFeatures = {
   granules: [12, 14, 16],
   maxTxsz: 39,
   asidBits: 16,
+  reservedBlocksFault: true,
 };
 
 /** The registers that define the EL1&0 regime, as 64-bit values. */
@@ -90,6 +98,8 @@ export interface Regime {
   readonly outputSize: number;
   /** Implemented bits of physical address, which bound flat accesses. */
   readonly physicalAddressBits: number;
+  /** Blocks at levels without blocks are faults. See {@linkcode MmuFeatures}. */
+  readonly reservedBlocksFault: boolean;
   /** MAIR: attribute byte by AttrIndx. */
   readonly attributes: Uint8Array;
   /** Current ASID, from the TTBR that TCR.A1 names. */
@@ -145,6 +155,7 @@ export function makeRegime(
     ],
     outputSize,
     physicalAddressBits: features.physicalAddressBits,
+    reservedBlocksFault: features.reservedBlocksFault,
     attributes,
     asid: field(bit(tcr, TCR_A1) ? ttbr1 : ttbr0, 48, 16) & asidMask,
     asidMask,

@@ -7,20 +7,20 @@
  * regime, VMID, and ASID unless global. Faulting translations are never entered.
  *
  * An entry of size 2^s stands in the set chosen by its page number, address >> s, folded to eight
- * bits. Sizes are few (4 KB to 512 GB, at most three per granule), so a lookup probes one set for
- * each size of which an entry is present, smallest first.
+ * bits. Sizes are few (4 KB to 512 GB and the reserved blocks of other granules), so a lookup
+ * probes one set for each size of which an entry is present, smallest first.
  *
  * All state is in one array of 32-bit words given by the caller: it can lie in WebAssembly memory
  * and is saved by copying. Layout, in words:
  *
- *     0 …  7    entries present, by size class
- *     8 … 263   round-robin pointer of each set
- *   264 …       entries, 8 words each, set by set
+ *     0 …  15   entries present, by size class
+ *    16 … 271   round-robin pointer of each set
+ *   272 …       entries, 8 words each, set by set
  *
  * and of an entry:
  *
- *     0  bit 0 valid, 1 global, 4:2 size class, 6:5 level, 8:7 regime, 10:9 shareability,
- *        13:11 AttrIndx, 23:16 permission fields as permissions.ts packs them
+ *     0  bit 0 valid, 1 global, 5:2 size class, 7:6 level, 9:8 regime, 11:10 shareability,
+ *        14:12 AttrIndx, 23:16 permission fields as permissions.ts packs them
  *     1  15:0 ASID, 31:16 VMID (reserved, 0)
  *     2  address bits 31:0, aligned to the size        3  address bits 63:32
  *     4  physical address bits 31:0                    5  bits 47:32
@@ -35,7 +35,7 @@ export const TLB_SETS = 256;
 /** Ways of each set. */
 export const TLB_WAYS = 4;
 /** 32-bit words of state. */
-export const TLB_WORDS: number = 264 + TLB_SETS * TLB_WAYS * 8;
+export const TLB_WORDS: number = 272 + TLB_SETS * TLB_WAYS * 8;
 
 /** Passed as an ASID where an operation applies to all of them. */
 export const ANY_ASID: number = -1;
@@ -74,9 +74,9 @@ export interface TlbListener {
   onEvictAll(): void;
 }
 
-const SIZES = [12, 14, 16, 21, 25, 29, 30, 39];
-const POINTERS = 8;
-const ENTRIES = 264;
+const SIZES = [12, 14, 16, 21, 25, 29, 30, 36, 39, 42, 47];
+const POINTERS = 16;
+const ENTRIES = 272;
 const ENTRY_WORDS = 8;
 const SET_WORDS = TLB_WAYS * ENTRY_WORDS;
 
@@ -166,8 +166,8 @@ export class Tlb {
     }
     const first = setOf(e.vaHi, e.vaLo, sizeClass);
     const entry = this.#victim(first);
-    words[entry] = VALID | (e.global ? GLOBAL : 0) | sizeClass << 2 | e.level << 5 |
-      e.regime << 7 | e.shareability << 9 | e.attrIndex << 11 | e.packedPermissions << 16;
+    words[entry] = VALID | (e.global ? GLOBAL : 0) | sizeClass << 2 | e.level << 6 |
+      e.regime << 8 | e.shareability << 10 | e.attrIndex << 12 | e.packedPermissions << 16;
     words[entry + 1] = e.asid;
     words[entry + 2] = e.vaLo & MASK_LO[sizeClass];
     words[entry + 3] = e.vaHi & MASK_HI[sizeClass];
@@ -225,27 +225,27 @@ export class Tlb {
 
   /** log2 of the bytes an entry covers. */
   sizeLog2Of(entry: number): number {
-    return SIZES[this.#words[entry] >>> 2 & 7];
+    return SIZES[this.#words[entry] >>> 2 & 15];
   }
 
   /** Level of an entry's leaf descriptor. */
   levelOf(entry: number): number {
-    return this.#words[entry] >>> 5 & 3;
+    return this.#words[entry] >>> 6 & 3;
   }
 
   /** Regime tag of an entry. */
   regimeOf(entry: number): number {
-    return this.#words[entry] >>> 7 & 3;
+    return this.#words[entry] >>> 8 & 3;
   }
 
   /** Shareability field of an entry. */
   shareabilityOf(entry: number): number {
-    return this.#words[entry] >>> 9 & 3;
+    return this.#words[entry] >>> 10 & 3;
   }
 
   /** MAIR index of an entry. */
   attrIndexOf(entry: number): number {
-    return this.#words[entry] >>> 11 & 7;
+    return this.#words[entry] >>> 12 & 7;
   }
 
   /** Permission byte of an entry. */
@@ -261,7 +261,7 @@ export class Tlb {
   /** The physical address of a virtual one that the entry covers. */
   physicalOf(entry: number, vaHi: number, vaLo: number): number {
     const words = this.#words;
-    const sizeClass = words[entry] >>> 2 & 7;
+    const sizeClass = words[entry] >>> 2 & 15;
     const lo = (words[entry + 4] | vaLo & ~MASK_LO[sizeClass]) >>> 0;
     const hi = words[entry + 5] | vaHi & ~MASK_HI[sizeClass];
     return hi * 0x1_0000_0000 + lo;
@@ -298,7 +298,7 @@ export class Tlb {
   ): boolean {
     const words = this.#words;
     const flags = words[entry];
-    return (flags & (VALID | 7 << 2 | 3 << 7)) === (VALID | sizeClass << 2 | regime << 7) &&
+    return (flags & (VALID | 15 << 2 | 3 << 8)) === (VALID | sizeClass << 2 | regime << 8) &&
       ((words[entry + 2] ^ vaLo) & MASK_LO[sizeClass]) === 0 &&
       ((words[entry + 3] ^ vaHi) & MASK_HI[sizeClass]) === 0 &&
       (asid === ANY_ASID || (flags & GLOBAL) !== 0 || (words[entry + 1] & 0xffff) === asid);
@@ -327,7 +327,7 @@ export class Tlb {
 
   /** Leaves no trace of the entry, so that equal TLBs have equal words. */
   #clear(entry: number): void {
-    this.#words[this.#words[entry] >>> 2 & 7]--;
+    this.#words[this.#words[entry] >>> 2 & 15]--;
     this.#words.fill(0, entry, entry + ENTRY_WORDS);
   }
 }
@@ -345,12 +345,15 @@ function checkState(state: Uint32Array): void {
     throw new RangeError(`Cannot restore the TLB: ${what}`);
   };
   if (state.length !== TLB_WORDS) fail(`expected ${TLB_WORDS} words, found ${state.length}`);
-  const present = new Uint32Array(SIZES.length);
+  const present = new Uint32Array(POINTERS);
   for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
-    if ((state[entry] & VALID) !== 0) present[state[entry] >>> 2 & 7]++;
+    if ((state[entry] & VALID) === 0) continue;
+    const sizeClass = state[entry] >>> 2 & 15;
+    if (sizeClass >= SIZES.length) fail(`size class ${sizeClass}`);
+    present[sizeClass]++;
   }
   present.forEach((count, i) => {
-    if (count !== state[i]) fail(`${state[i]} entries of 2^${SIZES[i]} bytes, found ${count}`);
+    if (count !== state[i]) fail(`size class ${i}: expected ${count} entries, found ${state[i]}`);
   });
   for (let set = 0; set < TLB_SETS; set++) {
     if (state[POINTERS + set] >= TLB_WAYS) fail(`way ${state[POINTERS + set]} in set ${set}`);

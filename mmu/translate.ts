@@ -73,6 +73,8 @@ const FLAT_DATA = 0x00;
 const FLAT_FETCH_CACHED = 0xaa;
 const FLAT_FETCH_UNCACHED = 0x44;
 const NORMAL_WRITE_BACK = 0xff;
+/** The reference reports flat data as non-shareable; Device memory has no such property. */
+const NON_SHAREABLE = 0;
 const OUTER_SHAREABLE = 2;
 
 /** Translates addresses of one CPU. */
@@ -232,7 +234,7 @@ export class Translation {
     this.level = 0;
     this.permissions = ALL_PERMISSIONS;
     this.attributes = flatAttributes(regime, access);
-    this.shareability = OUTER_SHAREABLE;
+    this.shareability = access === ACCESS_EXECUTE ? OUTER_SHAREABLE : NON_SHAREABLE;
     return true;
   }
 

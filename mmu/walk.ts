@@ -34,6 +34,8 @@ export interface Leaf extends PermissionFields {
   sizeLog2: number;
   /** Physical address of the block or page, aligned to its size. */
   base: number;
+  /** A block at a level where the granule has none; see `reservedBlocksFault`. */
+  reserved: boolean;
   /** A block whose address bits below its size are not zero; they are ignored. */
   misaligned: boolean;
   /** Index into MAIR. */
@@ -144,7 +146,7 @@ function lookUp(
     if (level === 3 || !descriptor.isTableOrPage(lo)) {
       // 7. A block or page. Permissions are checked by the caller, after the access flag here.
       if (!descriptor.accessFlag(lo)) result.fault = { kind: "access-flag", level };
-      else result.leaf = makeLeaf(level, shift, output, lo, hi, tables);
+      else result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, tables);
       return;
     }
     // 8. A table: its attributes restrict everything below.
@@ -165,7 +167,8 @@ function checkDescriptor(
 ): WalkFault | null {
   // 5. Invalid, or an encoding that is reserved at this level.
   if (!descriptor.isValid(lo)) return { kind: "translation", level, cause: "invalid" };
-  if (!descriptor.isTableOrPage(lo) && !blockAllowed(granuleLog2, level)) {
+  const leaf = level === 3 || !descriptor.isTableOrPage(lo);
+  if (leaf && isReserved(regime, granuleLog2, level, lo)) {
     return { kind: "translation", level, cause: "reserved" };
   }
   // 6. The address it holds must fit the output size.
@@ -174,6 +177,11 @@ function checkDescriptor(
     return { kind: "address-size", level, cause: "descriptor", address };
   }
   return null;
+}
+
+function isReserved(regime: Regime, granuleLog2: number, level: number, lo: number): boolean {
+  if (level === 3) return !descriptor.isTableOrPage(lo);
+  return regime.reservedBlocksFault && !blockAllowed(granuleLog2, level);
 }
 
 /**
@@ -185,19 +193,21 @@ export function blockAllowed(granuleLog2: number, level: number): boolean {
 }
 
 function makeLeaf(
+  granuleLog2: number,
   level: number,
-  sizeLog2: number,
   output: number,
   lo: number,
   hi: number,
   tables: Pick<PermissionFields, "apTable" | "uxnTable" | "pxnTable">,
 ): Leaf {
+  const sizeLog2 = levelShift(granuleLog2, level);
   const size = 2 ** sizeLog2;
   const base = Math.floor(output / size) * size;
   return {
     level,
     sizeLog2,
     base,
+    reserved: level !== 3 && !blockAllowed(granuleLog2, level),
     misaligned: base !== output,
     attrIndex: descriptor.attrIndex(lo),
     shareability: descriptor.shareability(lo),
