@@ -4,7 +4,7 @@ import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "../mmu/p
 import type { Regime } from "../mmu/regime.ts";
 import type { Translation } from "../mmu/translate.ts";
 import { canonical } from "../mmu/translate.ts";
-import type { Bus } from "./devices/bus.ts";
+import { type Board, NO_ANSWER } from "./devices/bus.ts";
 import type { Engine } from "./engine/engine.ts";
 import { ACCESS, ANSWER } from "./engine/reasons.ts";
 import type { GuestMemory } from "./memory.ts";
@@ -25,7 +25,7 @@ export interface AccessHost {
   readonly engine: Engine;
   readonly translation: Translation;
   readonly memory: GuestMemory;
-  readonly bus: Bus;
+  readonly board: Board;
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
   /** SCTLR_EL1.A. */
@@ -44,12 +44,17 @@ export interface PendingFault {
 /** Device memory is below this MAIR attribute byte. */
 const FIRST_NORMAL = 0x10;
 
+const ZERO_BLOCK = new Uint8Array(64);
+
 /** Loads, stores and fetches of one CPU. */
 export class MemoryAccess {
   /** The fault, after {@linkcode access} or {@linkcode fetch} answered non-zero. */
   pending: PendingFault | undefined;
+  /** The instruction in hand is the one being fetched. */
+  fetching = false;
   readonly #scratch: DataView;
   readonly #state: DataView;
+  readonly #long = new Uint32Array(2);
 
   constructor(readonly host: AccessHost) {
     const { engine } = host;
@@ -59,6 +64,13 @@ export class MemoryAccess {
 
   /** Makes the page of SLOT.pc executable: see `InterpreterImports.fetch`. */
   fetch(): number {
+    this.fetching = true;
+    const answer = this.#fetch();
+    this.fetching = false;
+    return answer;
+  }
+
+  #fetch(): number {
     const { engine, translation, memory } = this.host;
     const { state } = engine;
     const lo = this.#state.getUint32(SLOT.pc, true), hi = this.#state.getUint32(SLOT.pc + 4, true);
@@ -75,7 +87,7 @@ export class MemoryAccess {
       const fault: Fault = {
         kind: "external-abort",
         address: pa,
-        slaveError: this.host.bus.answers(pa),
+        slaveError: this.host.board.find(pa) !== undefined,
       };
       return this.#fail(fault, ACCESS_EXECUTE, state.pc);
     }
@@ -141,9 +153,32 @@ export class MemoryAccess {
     return ANSWER.done;
   }
 
+  /** DC ZVA: zeroes the 64 bytes around `address` (Arm ARM C5.3.17). */
+  zeroBlock(address: bigint): number {
+    const { translation, memory } = this.host;
+    const hi = Number(address >> 32n), lo = Number(address & 0xffff_ffffn);
+    const { el } = this.host.engine.state;
+    if (!translation.translate(hi, lo, ACCESS_WRITE, el)) {
+      return this.#fail(translation.fault!, ACCESS_WRITE, address);
+    }
+    const pa = translation.pa - (translation.pa & 63);
+    if (translation.attributes < FIRST_NORMAL && this.host.strict) {
+      return this.#fail({ kind: "alignment", cause: "dc-zva" }, ACCESS_WRITE, address);
+    }
+    if (!memory.contains(pa, 64)) {
+      return this.#fail(
+        { kind: "external-abort", address: pa, slaveError: false },
+        ACCESS_WRITE,
+        address,
+      );
+    }
+    this.store(pa, ZERO_BLOCK);
+    return ANSWER.done;
+  }
+
   /** Moves bytes between scratch and physical memory or a device. Gives false where nothing answers. */
   #transfer(pa: number, bytes: number, offset: number, write: boolean): boolean {
-    const { memory, bus } = this.host;
+    const { memory } = this.host;
     if (memory.contains(pa, bytes)) {
       const scratch = new Uint8Array(this.host.engine.memory, SLOT.scratch + offset, bytes);
       if (write) this.store(pa, scratch);
@@ -151,11 +186,31 @@ export class MemoryAccess {
       return true;
     }
     if (bytes === 3 || bytes > 4 && bytes < 8) return this.#bytewise(pa, bytes, offset, write);
-    const value = write ? this.#take(offset, bytes) : bus.read(pa, bytes);
-    if (value === undefined) return false;
-    if (write && !bus.write(pa, value, bytes)) return false;
-    if (!write) this.#put(offset, bytes, value);
-    this.host.mmio({ write, address: pa, size: bytes, value });
+    if (
+      !(bytes === 8 ? this.#deviceLong(pa, offset, write) : this.#device(pa, bytes, offset, write))
+    ) {
+      return false;
+    }
+    this.host.mmio({ write, address: pa, size: bytes, value: this.#take(offset, bytes) });
+    return true;
+  }
+
+  #device(pa: number, bytes: number, offset: number, write: boolean): boolean {
+    const { board } = this.host;
+    if (write) return board.write(pa, Number(this.#take(offset, bytes)), bytes);
+    const value = board.read(pa, bytes);
+    if (value === NO_ANSWER) return false;
+    for (let i = 0; i < bytes; i++) this.#scratch.setUint8(offset + i, value >>> (8 * i));
+    return true;
+  }
+
+  #deviceLong(pa: number, offset: number, write: boolean): boolean {
+    const { board } = this.host;
+    const low = this.#scratch.getUint32(offset, true);
+    if (write) return board.writeLong(pa, low, this.#scratch.getUint32(offset + 4, true));
+    if (!board.readLong(pa, this.#long)) return false;
+    this.#scratch.setUint32(offset, this.#long[0], true);
+    this.#scratch.setUint32(offset + 4, this.#long[1], true);
     return true;
   }
 
@@ -209,12 +264,6 @@ export class MemoryAccess {
     const { buffer, byteOffset } = this.#scratch;
     const part = new Uint8Array(buffer, byteOffset + offset, bytes);
     return part.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
-  }
-
-  #put(offset: number, bytes: number, value: bigint): void {
-    for (let i = 0; i < bytes; i++) {
-      this.#scratch.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn));
-    }
   }
 
   #fail(fault: Fault, access: Access, address: bigint): number {

@@ -88,6 +88,11 @@ export class CpuState {
     this.#bytes = new Uint8Array(memory, 0, SLOT.end);
   }
 
+  /** All of the state as 32-bit words; a live view. */
+  get words(): Int32Array {
+    return this.#i32;
+  }
+
   /** The 64-bit slot at a byte address. */
   get64(address: number): bigint {
     return this.#u64[address >> 3];

@@ -201,6 +201,18 @@ export class Engine {
     return true;
   }
 
+  /** Begins a run at SLOT.pc in the page at engine address `host`, without fetching. */
+  enterAt(host: number): void {
+    const { state } = this;
+    const pc = state.pc;
+    const page = pc & ~0xfffn;
+    const records = this.code.recordsOf(host);
+    state.set64(SLOT.pcBase, BigInt.asUintN(64, page - BigInt(records >>> 2)));
+    state.set32(SLOT.record, records + (Number(pc & 0xffcn) << 2));
+    state.set32(SLOT.runStart, state.get32(SLOT.record));
+    this.#append(0, this.contextId(state.el, page, records));
+  }
+
   /** Ends the run in hand where it is and delivers it as if it had ended by itself. */
   cut(): void {
     const { state } = this;

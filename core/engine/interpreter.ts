@@ -275,9 +275,7 @@ class Generator {
         f.store("i32.store", i32(0), lowering.expression(transfer.argument), SLOT.scratch + 8);
         return this.#exception(transfer.cause, to);
       case "eret":
-        f.set(this.#leaving, i32(EXIT.eret));
-        f.set(this.#next, op("i32.add", this.#record, i32(16)));
-        return f.branch(to.branch);
+        return this.#leave(EXIT.eret, to.exit);
     }
   }
 

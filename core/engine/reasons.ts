@@ -14,7 +14,7 @@ export const EXIT = {
   leave: 4,
   /** The instruction asks for an exception and has not retired: cause in scratch, argument in scratch + 8. */
   exception: 5,
-  /** An ERET retired. */
+  /** An ERET, which has not retired. */
   eret: 6,
   /** A call-out wants an exception instead of the instruction; TypeScript knows which. */
   callOutException: 7,

@@ -1,0 +1,589 @@
+import { encodeSyndrome } from "../mmu/fault.ts";
+import { Board, type DeviceState, GenericTimer, Pl011, psciCall } from "./devices/mod.ts";
+import { BUILT_IN } from "./engine/handlers.ts";
+import { Engine, type FlowObserver } from "./engine/engine.ts";
+import { CALL_OUTS } from "./engine/interpreter.ts";
+import { ANSWER, CAUSE, EXIT } from "./engine/reasons.ts";
+import { EC, enterException, esrOf, type Exception, returnFromException } from "./exception.ts";
+import { findRow } from "./isa/decode_tree.ts";
+import { isSupported, ROWS } from "./isa/table.ts";
+import type { BootPlan } from "./loader/boot.ts";
+import { LoopDetector, type LoopSubject } from "./loop_detector.ts";
+import {
+  captureProcessor,
+  type MachineState,
+  restoreMachine,
+  saveMachine,
+} from "./machine_state.ts";
+import { MemoryAccess } from "./memory_access.ts";
+import { GuestMemory } from "./memory.ts";
+import type { MachineEvent, Observer } from "./observer.ts";
+import { Processor } from "./processor.ts";
+import { SLOT } from "./state.ts";
+import { StormDetector } from "./storm_detector.ts";
+import { resetSystemRegisters } from "./sysregs.ts";
+
+/**
+ * The machine: one processor, its memory and devices, and the rules of when it stops.
+ *
+ * Time is counted in steps. A step is one retired instruction, or one exception entry that retires
+ * nothing; `position` is the number of steps so far. The engine runs until something needs a
+ * decision; the decisions — exceptions, interrupts, power, ends — are made here.
+ */
+
+/** Why a guest stopped. */
+export type EndReason =
+  | "poweroff"
+  | "reset"
+  | "loop"
+  | "halted"
+  | "fault-storm"
+  | "max-instructions"
+  | "interrupted"
+  | "disk-full"
+  | "internal-error";
+
+/**
+ * Raised by any change of architectural results, TLB geometry or device behaviour: the same image
+ * and options give the same steps, events and states on machines of one version.
+ */
+export const MACHINE_VERSION = 1;
+
+/** Physical address of RAM. */
+export const RAM_BASE = 0x4000_0000;
+
+/** How a machine is made. */
+export interface MachineOptions {
+  /** Bytes of RAM, a multiple of 64 KiB, at most 3 GiB. */
+  readonly memoryBytes: number;
+  /** Receives architectural events. */
+  readonly observer: Observer;
+  /** Receives executed runs; without it none are kept, which is a little faster. */
+  readonly flow?: FlowObserver;
+  /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */
+  readonly nsPerInstruction?: number;
+  /** Make what the reference lets pass fail as the architecture permits. */
+  readonly strict?: boolean;
+  /** Synchronous exceptions that make a fault storm; 1,000 if left out. */
+  readonly storm?: number;
+  /** SYSTEM_RESETs that boot again before one ends the run; 0 if left out. */
+  readonly reboots?: number;
+}
+
+const DEFAULT_STORM = 1000;
+const UART_BASE = 0x0900_0000;
+const PSTATE_IL = 0x10_0000;
+/** ISS of an FP/SIMD trap: CV = 1, COND = always. */
+const FP_TRAP_ISS = 0x1e0_0000;
+
+/** See the top of this file. */
+export class Machine {
+  readonly engine: Engine;
+  readonly memory: GuestMemory;
+  readonly board = new Board();
+  readonly processor: Processor;
+  readonly access: MemoryAccess;
+  readonly machineVersion = MACHINE_VERSION;
+  /** Why it stopped, once it has. */
+  ended: EndReason | null = null;
+  /** Position of the fault that the end is explained by: the first of a storm or loop; -1 if none. */
+  firstFault = -1;
+  readonly #options: MachineOptions;
+  readonly #timer: GenericTimer;
+  readonly #storm: StormDetector;
+  readonly #loop: LoopDetector;
+  #plan: BootPlan | undefined;
+  #entries = 0;
+  #skippedNs = 0;
+  #volatileReads = 0;
+  #rebootsLeft: number;
+  #probe = 0;
+  /** The next instruction is at SLOT.pc and has not been fetched yet. */
+  #entering = true;
+  /** Position where the unbroken series of synchronous exceptions that retire nothing began. */
+  #loopFault = -1;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#rebootsLeft = options.reboots ?? 0;
+    this.engine = new Engine(
+      {
+        rows: ROWS.filter(isSupported),
+        guestBytes: options.memoryBytes,
+        levels: 2,
+        flow: !!options.flow,
+      },
+      {
+        fetch: () => this.access.fetch(),
+        access: (kind) => this.access.access(kind),
+        callOut: (what, argument) => this.#callOut(what, argument),
+      },
+    );
+    this.engine.flowObserver = options.flow ?? null;
+    const { engine } = this;
+    this.memory = new GuestMemory(RAM_BASE, engine.guest, () => engine.lookup.flushWrites());
+    const clock = { nanoseconds: () => this.#guestTime() };
+    const noLine = { set: () => {} };
+    this.#timer = new GenericTimer(engine.state, clock, { virtual: noLine, physical: noLine });
+    this.board.add(
+      new Pl011({ base: UART_BASE, line: noLine, output: (byte) => this.#console(byte) }),
+    );
+    const machine = this;
+    this.processor = new Processor({
+      engine,
+      memory: this.memory,
+      clock,
+      timer: this.#timer,
+      observer: options.observer,
+      get position() {
+        return machine.position;
+      },
+      get pc() {
+        return machine.pc;
+      },
+      pendingInterrupts: 0,
+      strict: options.strict ?? false,
+    });
+    this.access = new MemoryAccess({
+      engine,
+      memory: this.memory,
+      board: this.board,
+      translation: this.processor.translation,
+      strict: options.strict ?? false,
+      get alignmentChecked() {
+        return machine.processor.alignmentChecked;
+      },
+      hazard: (name, address) => this.processor.hazard(name, address),
+      mmio: (access) => this.#emit({ kind: "mmio", ...this.processor.here(), ...access }),
+    });
+    this.#storm = new StormDetector(options.storm ?? DEFAULT_STORM);
+    this.#loop = new LoopDetector(this.#loopSubject());
+  }
+
+  /** Steps so far. */
+  get position(): number {
+    return this.engine.retired + this.#entries;
+  }
+
+  /** Address of the next instruction. */
+  get pc(): bigint {
+    const outside = this.#entering || this.access.fetching;
+    return outside ? this.engine.state.pc : this.engine.pc;
+  }
+
+  /** Instructions retired so far. */
+  get retired(): number {
+    return this.engine.retired;
+  }
+
+  /** Virtual time since reset in nanoseconds. */
+  get nanoseconds(): number {
+    return this.retired * (this.#options.nsPerInstruction ?? 1) + this.#skippedNs;
+  }
+
+  /** Places an image in memory and sets the registers for its first instruction, which is `#0`. */
+  boot(plan: BootPlan): void {
+    this.#plan = plan;
+    for (const { address, bytes, zeroTo } of plan.segments) {
+      this.#place(address, bytes);
+      this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
+    }
+    const { state } = this.engine;
+    resetSystemRegisters(state);
+    state.setPstateBits(0x3c5n);
+    state.sp = 0n;
+    for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
+    state.pc = plan.pc;
+    state.clearExclusive();
+    this.processor.reloadRegime();
+    this.processor.tlb.invalidateAll(0);
+    this.#resume();
+  }
+
+  /**
+   * Runs until `position` is `until` exactly, or until the guest ends.
+   *
+   * @returns why it ended, or null at `until`
+   */
+  run(until: number): EndReason | null {
+    while (!this.ended && this.position < until) {
+      if (this.#loop.nextPosition <= this.position) this.#checkpoint();
+      const limit = Math.min(until, this.#loop.nextPosition) - this.position;
+      this.#step(limit);
+    }
+    return this.ended;
+  }
+
+  /** Ends the run in hand here and delivers it: at the end of a window. */
+  cutFlow(): void {
+    this.engine.cut();
+    this.engine.deliver();
+  }
+
+  /** Ends the machine from outside. */
+  end(reason: EndReason): void {
+    this.ended ??= reason;
+  }
+
+  /** Everything but memory, as plain data. */
+  save(): MachineState {
+    const { engine, processor, board } = this;
+    return saveMachine({
+      state: engine.state,
+      tlb: processor.tlb,
+      board,
+      pc: this.pc,
+      fetchedFrom: this.#entering ? null : this.#fetchedFrom(),
+      retired: this.retired,
+      entries: this.#entries,
+      skippedNs: this.#skippedNs,
+    });
+  }
+
+  /** Puts the machine in a saved state; memory is the caller's to restore before. */
+  restore(saved: MachineState): void {
+    const { engine, processor, board } = this;
+    engine.cut();
+    engine.deliver();
+    restoreMachine({ state: engine.state, tlb: processor.tlb, board }, saved);
+    engine.retired = saved.time.retired;
+    this.#entries = saved.time.entries;
+    this.#skippedNs = saved.time.skippedNs;
+    processor.reloadRegime();
+    this.#resume();
+    const [cpu] = saved.cpus;
+    if (cpu.fetchedFrom !== null) {
+      engine.enterAt(cpu.fetchedFrom - this.memory.base + engine.layout.guest);
+      this.#entering = false;
+    }
+    this.ended = null;
+    this.#loop.reset();
+  }
+
+  /** Physical address of the page that the next instruction was fetched from. */
+  #fetchedFrom(): number {
+    const { engine } = this;
+    const record = engine.state.get32(SLOT.record);
+    return engine.code.locate(record).host - engine.layout.guest + this.memory.base;
+  }
+
+  // ---- one stretch of execution ----
+
+  #step(limit: number): void {
+    const { engine } = this;
+    if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
+      return this.#take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
+    }
+    if (this.#entering) {
+      if (!engine.enter()) return this.#takeFault();
+      this.#entering = false;
+    }
+    this.#plantProbe();
+    const reason = engine.run(limit);
+    this.#takeProbe();
+    switch (reason) {
+      case EXIT.budget:
+      case EXIT.stop:
+        return;
+      case EXIT.leave:
+        return this.#left();
+      case EXIT.dataFault:
+        return this.#takeFault();
+      case EXIT.fetchFault:
+        return this.#takeFault();
+      case EXIT.exception:
+        return this.#requested();
+      case EXIT.callOutException:
+        return this.#trapped();
+      case EXIT.eret:
+        return this.#exceptionReturn();
+      case EXIT.probe:
+        return this.#probed();
+      default:
+        throw new Error(`the engine left for an unknown reason ${reason}`);
+    }
+  }
+
+  /** A call-out asked to be seen: a new regime, or WFI. */
+  #left(): void {
+    const { processor, engine } = this;
+    if (processor.waiting) {
+      processor.waiting = false;
+      return this.#wait();
+    }
+    if (!processor.refetch) return;
+    engine.cut();
+    engine.state.pc = engine.pc;
+    this.#resume();
+  }
+
+  /** WFI with nothing pending: time jumps to the next event, or the guest has halted. */
+  #wait(): void {
+    const next = this.#quietly(() => this.#timer.nextEvent());
+    if (next === Infinity) return this.end("halted");
+    this.#skippedNs += Math.max(0, next - this.nanoseconds);
+    this.#quietly(() => this.#timer.update());
+  }
+
+  #exceptionReturn(): void {
+    const { engine } = this;
+    const fromEl = engine.state.el;
+    if (fromEl === 0) return this.#undefined();
+    const here = this.processor.here();
+    engine.retire();
+    const outcome = returnFromException(engine.state);
+    this.#emit({ kind: "eret", ...here, fromEl, ...outcome });
+    this.#storm.exceptionReturn(outcome.elr, this.retired);
+    this.processor.refresh();
+    this.#resume();
+  }
+
+  /** SVC, HVC, SMC, BRK, HLT, UNDEFINED and the traps that generated code finds by itself. */
+  #requested(): void {
+    const { engine } = this;
+    const { state } = engine;
+    const argument = state.get32(SLOT.scratch + 8) & 0xffff;
+    const pc = engine.pc;
+    switch (state.get32(SLOT.scratch)) {
+      case CAUSE.svc:
+        return this.#retireAndTake(pc, esrOf(EC.svc, argument));
+      case CAUSE.hvc:
+        return state.el === 0 ? this.#undefined() : this.#psci();
+      case CAUSE.brk:
+        return this.#take({ type: "sync", esr: esrOf(EC.brk, argument), elr: pc });
+      case CAUSE.spAlignment: {
+        const { esr } = encodeSyndrome({ kind: "sp-alignment" }, {
+          access: 0,
+          fromEl: state.el,
+          toEl: 1,
+        });
+        return this.#take({ type: "sync", esr: BigInt(esr), elr: pc });
+      }
+      case CAUSE.fpTrapped:
+        return this.#take({ type: "sync", esr: esrOf(EC.fpTrapped, FP_TRAP_ISS), elr: pc });
+      default:
+        return this.#undefined();
+    }
+  }
+
+  #psci(): void {
+    const { engine } = this;
+    const { state } = engine;
+    engine.retire();
+    const action = psciCall({
+      powerState: (affinity) => (affinity === 0n ? "on" : undefined),
+      turnOn: () => {},
+    }, [0, 1, 2, 3].map((n) => state.x(n)));
+    switch (action.kind) {
+      case "return":
+        state.setX(0, action.result);
+        return;
+      case "suspend":
+        state.setX(0, 0n);
+        return this.#wait();
+      case "cpu-off":
+        return this.end("halted");
+      case "system-off":
+        return this.end("poweroff");
+      case "system-reset":
+        return this.#reset();
+    }
+  }
+
+  #reset(): void {
+    if (this.#rebootsLeft === 0 || !this.#plan) return this.end("reset");
+    this.#rebootsLeft--;
+    this.boot(this.#plan);
+  }
+
+  /** An encoding that is UNDEFINED here; what the table knows of it is reported. */
+  #undefined(): void {
+    const { engine } = this;
+    const { word } = engine;
+    const row = findRow(word);
+    if (row && !isSupported(row)) {
+      const text = `${row.name}: ${row.reason}`;
+      this.#emit({ kind: "unknown", ...this.processor.here(), word, text });
+    }
+    this.#take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
+  }
+
+  /** A call-out refused: a trapped or UNDEFINED system instruction, or a fault of DC ZVA. */
+  #trapped(): void {
+    const { trap } = this.processor;
+    if (!trap) return this.#takeFault();
+    this.processor.trap = undefined;
+    const exception = { type: "sync", esr: esrOf(trap.ec, trap.iss), elr: this.engine.pc } as const;
+    this.#take(trap.far === undefined ? exception : { ...exception, far: trap.far });
+  }
+
+  #takeFault(): void {
+    const { pending } = this.access;
+    if (!pending) throw new Error("the engine reports a fault that nobody raised");
+    this.access.pending = undefined;
+    const { fault, access, address } = pending;
+    const fromEl = this.engine.state.el;
+    const { esr, farValid } = encodeSyndrome(fault, { access, fromEl, toEl: 1 });
+    const fetch = fault.kind === "pc-alignment" || access === 2;
+    const elr = fetch ? this.engine.state.pc : this.pc;
+    const exception = { type: "sync", esr: BigInt(esr), elr } as const;
+    this.#take(farValid ? { ...exception, far: address } : exception);
+  }
+
+  /** SVC: the instruction retires and traps in one step. */
+  #retireAndTake(pc: bigint, esr: bigint): void {
+    const { position } = this;
+    this.engine.retire();
+    this.#enter({ type: "sync", esr, elr: this.engine.pc }, { position, pc, retires: true });
+  }
+
+  /** An exception entry that retires nothing: a step of its own. */
+  #take(exception: Exception): void {
+    const { position } = this;
+    this.engine.cut();
+    this.engine.noteEntry();
+    this.#entries++;
+    this.#enter(exception, { position, pc: exception.elr, retires: false });
+    if (this.ended || exception.type !== "sync") return;
+    this.#judge(exception, position);
+  }
+
+  #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
+    const { engine } = this;
+    const entry = enterException(engine.state, exception);
+    const { type, esr, elr, far = 0n } = exception;
+    this.#emit({ kind: "exception", cpu: 0, ...at, type, ...entry, esr, far, elr });
+    this.processor.refresh();
+    this.#resume();
+  }
+
+  /** Whether the exception just entered shows that the guest will never get anywhere. */
+  #judge({ esr, far, elr }: Exception, position: number): void {
+    const ec = Number(esr >> 26n) & 0x3f;
+    if (ec === EC.brk) return;
+    if (this.#storm.fault({ position, ec, far, elr }, this.retired)) {
+      this.firstFault = this.#storm.firstFault;
+      return this.end("fault-storm");
+    }
+    if (!this.#loop.entry()) {
+      if (this.#loopFault < 0 || this.retired !== this.#loopRetired) this.#loopFault = position;
+      this.#loopRetired = this.retired;
+      return;
+    }
+    this.firstFault = this.#loopFault;
+    this.end("loop");
+  }
+
+  #loopRetired = -1;
+
+  /** The next instruction is at SLOT.pc, to be fetched when execution goes on. */
+  #resume(): void {
+    this.processor.refetch = false;
+    this.#entering = true;
+  }
+
+  // ---- loops ----
+
+  #checkpoint(): void {
+    this.#loop.checkpoint();
+    this.#probe = this.engine.state.get32(SLOT.record);
+  }
+
+  #plantProbe(): void {
+    if (this.#loop.probing) this.engine.code.plant(this.#probe, BUILT_IN.probe);
+  }
+
+  #takeProbe(): void {
+    if (this.#probe) this.engine.code.unplant(this.#probe);
+  }
+
+  #probed(): void {
+    if (this.#loop.visit()) return this.end("loop");
+    this.engine.run(1);
+  }
+
+  // ---- the rest ----
+
+  #callOut(what: number, argument: number): number {
+    const { processor } = this;
+    switch (what) {
+      case CALL_OUTS.mrs:
+        return processor.mrs(argument);
+      case CALL_OUTS.msr:
+        return processor.msr(argument);
+      case CALL_OUTS["msr-immediate"]:
+        return processor.msrImmediate(argument);
+      case CALL_OUTS.sys:
+        return processor.sys(argument);
+      case CALL_OUTS.sysl:
+        return processor.sysl(argument);
+      case CALL_OUTS.barrier:
+        return processor.barrier(argument);
+      case CALL_OUTS.hint:
+        return processor.hint(argument);
+      case CALL_OUTS["dc-zva"]:
+        return processor.zeroBlock(this.access);
+      default:
+        return ANSWER.done;
+    }
+  }
+
+  #emit(event: MachineEvent): void {
+    this.#options.observer.event(event);
+  }
+
+  #console(byte: number): void {
+    this.#emit({ kind: "console", ...this.processor.here(), byte });
+  }
+
+  #place(address: number, bytes: Uint8Array): void {
+    if (bytes.length > 0) this.access.store(address, bytes);
+  }
+
+  /** Virtual time for the guest: a read of it makes what follows depend on time. */
+  #guestTime(): number {
+    this.#volatileReads++;
+    return this.nanoseconds;
+  }
+
+  /** Does something with the timers on the machine's own behalf. */
+  #quietly<T>(action: () => T): T {
+    const before = this.#volatileReads;
+    const result = action();
+    this.#volatileReads = before;
+    return result;
+  }
+
+  #loopSubject(): LoopSubject {
+    const machine = this;
+    return {
+      memory: this.memory,
+      get position() {
+        return machine.position;
+      },
+      get retired() {
+        return machine.retired;
+      },
+      get volatileReads() {
+        return machine.#volatileReads;
+      },
+      get canBeInterrupted() {
+        return machine.#quietly(() => machine.#timer.nextEvent()) !== Infinity;
+      },
+      processorState: () => captureProcessor(machine.engine.state, machine.pc),
+      captureRest: () => ({ tlb: machine.processor.tlb.save(), devices: machine.board.save() }),
+      sameRest: (captured) => isSameRest(captured as Rest, machine),
+    };
+  }
+}
+
+interface Rest {
+  readonly tlb: Uint32Array;
+  readonly devices: Record<string, DeviceState>;
+}
+
+function isSameRest({ tlb, devices }: Rest, machine: Machine): boolean {
+  const now = machine.processor.tlb.save();
+  if (!tlb.every((word, i) => word === now[i])) return false;
+  return JSON.stringify(machine.board.save()) === JSON.stringify(devices);
+}

@@ -1,0 +1,297 @@
+import { encodeSyndrome } from "../mmu/fault.ts";
+import { addressTranslation } from "../mmu/par.ts";
+import { ACCESS_NAMES, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
+import { dropsStaleEntries, makeRegime, REGIME_EL10, type RegimeRegisters } from "../mmu/regime.ts";
+import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
+import { type TlbFill, Translation } from "../mmu/translate.ts";
+import type { Clock } from "./devices/device.ts";
+import type { GenericTimer } from "./devices/generic_timer.ts";
+import type { Engine } from "./engine/engine.ts";
+import { LAYOUT } from "./engine/layout.ts";
+import { ANSWER } from "./engine/reasons.ts";
+import type { MemoryAccess } from "./memory_access.ts";
+import { descriptorBus } from "./memory_access.ts";
+import type { GuestMemory } from "./memory.ts";
+import type { HazardName, MachineEvent, Observer } from "./observer.ts";
+import { type CpuState, SLOT } from "./state.ts";
+import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
+import type {
+  AddressTranslation,
+  SystemContext,
+  SystemException,
+  SystemOutcome,
+  TlbInvalidation,
+} from "./system_context.ts";
+import { checkZeroBlock, executeBarrier, executeSys, executeSysl } from "./system_maintenance.ts";
+import { slotOf } from "./sysregs.ts";
+
+/**
+ * One CPU as the system instructions see it: translation regime, modelled TLB, traps, time.
+ *
+ * What generated code reads of this (lookup caches, FP trap, SP alignment mask) is derived here and
+ * in one place, {@linkcode Processor.refresh}, whenever a register that decides it changes.
+ */
+
+/** What a processor needs of the machine around it. */
+export interface ProcessorHost {
+  readonly engine: Engine;
+  readonly memory: GuestMemory;
+  readonly clock: Clock;
+  readonly timer: GenericTimer;
+  readonly observer: Observer;
+  /** Steps before the instruction in hand. */
+  readonly position: number;
+  /** Address of the instruction in hand. */
+  readonly pc: bigint;
+  readonly pendingInterrupts: number;
+  readonly strict: boolean;
+}
+
+const SCTLR = slotOf("SCTLR_EL1"), TCR = slotOf("TCR_EL1"), MAIR = slotOf("MAIR_EL1");
+const TTBR0 = slotOf("TTBR0_EL1"), TTBR1 = slotOf("TTBR1_EL1"), CPACR = slotOf("CPACR_EL1");
+const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
+const HINT = { wfe: 2, wfi: 3 } as const;
+
+/** See the top of this file. */
+export class Processor implements SystemContext {
+  readonly cpu = 0;
+  readonly cpuCount = 1;
+  readonly state: CpuState;
+  readonly tlb: Tlb;
+  readonly translation: Translation;
+  /** The exception that a call-out asked for, after it answered `ANSWER.exception`. */
+  trap: SystemException | undefined;
+  /** The next instruction must be fetched through a regime that has just changed. */
+  refetch = false;
+  /** WFI was executed and nothing woke it yet. */
+  waiting = false;
+  #registers: RegimeRegisters;
+  readonly #hazards = new Set<string>();
+
+  constructor(readonly host: ProcessorHost) {
+    const { engine, memory } = host;
+    this.state = engine.state;
+    const words = new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS);
+    this.#registers = this.#readRegisters();
+    this.tlb = new Tlb(words, {
+      onEvict: (_hi, lo, sizeLog2) => engine.lookup.dropRange(lo, sizeLog2),
+      onEvictAll: () => engine.lookup.flush(),
+    });
+    this.translation = new Translation({
+      bus: descriptorBus(memory),
+      tlb: this.tlb,
+      regime: makeRegime(this.#registers),
+      listener: {
+        onFill: (fill) => this.#filled(fill),
+        onStale: (hi, lo) => this.hazard("stale-translation", wide(hi, lo)),
+      },
+      strict: host.strict,
+    });
+  }
+
+  get clock(): Clock {
+    return this.host.clock;
+  }
+  get timer(): GenericTimer {
+    return this.host.timer;
+  }
+  get observer(): Observer {
+    return this.host.observer;
+  }
+  get position(): number {
+    return this.host.position;
+  }
+  get retired(): number {
+    return this.host.engine.retired;
+  }
+  get pc(): bigint {
+    return this.host.pc;
+  }
+  get word(): number {
+    return this.host.engine.word;
+  }
+  get pendingInterrupts(): number {
+    return this.host.pendingInterrupts;
+  }
+  /** SCTLR_EL1.A. */
+  get alignmentChecked(): boolean {
+    return (this.#registers.sctlr & SCTLR_A) !== 0n;
+  }
+
+  /** Derives everything anew from the registers: after a reset, a restore or a change of EL. */
+  refresh(): void {
+    const { state } = this;
+    const { lookup } = this.host.engine;
+    const { el } = state;
+    state.set32(SLOT.dataLookup, lookup.data(el));
+    state.set32(SLOT.dataLookupEl0, lookup.data(0));
+    state.set32(SLOT.fetchLookup, lookup.fetch(el));
+    const checked = state.get64(SCTLR) & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
+    state.set32(SLOT.spAlignMask, checked ? 15 : 0);
+    this.trapsChanged();
+  }
+
+  /** Takes the regime from the registers without dropping translations: after a restore. */
+  reloadRegime(): void {
+    this.#registers = this.#readRegisters();
+    this.translation.regime = makeRegime(this.#registers);
+    this.host.engine.lookup.flush();
+    this.refresh();
+  }
+
+  regimeChanged(dropStale: boolean): void {
+    const before = this.#registers;
+    this.reloadRegime();
+    if (dropStale || dropsStaleEntries(before, this.#registers)) {
+      this.tlb.invalidateAll(REGIME_EL10);
+    }
+    this.refetch = true;
+  }
+
+  trapsChanged(): void {
+    const enabled = Number((this.state.get64(CPACR) >> 20n) & 3n);
+    const trapped = enabled !== 3 && (enabled !== 1 || this.state.el === 0);
+    this.state.set32(SLOT.fpTrap, trapped ? 1 : 0);
+  }
+
+  invalidateTlb({ scope, va, asid }: TlbInvalidation): void {
+    const { tlb, translation } = this;
+    const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+    const masked = asid & translation.regime.asidMask;
+    switch (scope) {
+      case "all":
+        return tlb.invalidateAll(REGIME_EL10);
+      case "asid":
+        return tlb.invalidateAsid(REGIME_EL10, masked);
+      case "va":
+        return tlb.invalidateVa(REGIME_EL10, masked, hi, lo);
+      case "va-any":
+        return tlb.invalidateVa(REGIME_EL10, ANY_ASID, hi, lo);
+    }
+  }
+
+  maintainCache(): void {
+    // Caches are not modelled: the event is all there is.
+  }
+
+  translateAddress({ va, el, write }: AddressTranslation): bigint | SystemException {
+    const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+    const access = write ? ACCESS_WRITE : ACCESS_READ;
+    const { regime } = this.translation;
+    const outcome = addressTranslation(descriptorBus(this.host.memory), regime, hi, lo, access, el);
+    if ("par" in outcome) return outcome.par;
+    const fromEl = this.state.el;
+    const { esr } = encodeSyndrome(outcome.abort, { access, fromEl, toEl: 1, maintenance: true });
+    return { ec: esr >>> 26, iss: esr & 0x1ff_ffff, far: va };
+  }
+
+  // The call-outs of generated code, by their names in `CALL_OUTS`. Operand and result are in scratch.
+
+  mrs(encoding: number): number {
+    const value = readSystemRegister(this, encoding);
+    if (typeof value !== "bigint") return this.#trapped(value);
+    this.state.set64(SLOT.scratch, value);
+    return ANSWER.done;
+  }
+
+  msr(encoding: number): number {
+    return this.#answer(writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch)));
+  }
+
+  msrImmediate(argument: number): number {
+    return this.#answer(writePstateImmediate(this, argument));
+  }
+
+  sys(argument: number): number {
+    return this.#answer(executeSys(this, argument, this.state.get64(SLOT.scratch)));
+  }
+
+  sysl(argument: number): number {
+    return this.#answer(executeSysl(this, argument));
+  }
+
+  barrier(argument: number): number {
+    return this.#answer(executeBarrier(this, argument));
+  }
+
+  /** WFE and SEV do nothing, as in the reference; WFI waits unless an interrupt is pending. */
+  hint(argument: number): number {
+    if (argument !== HINT.wfi || this.pendingInterrupts !== 0) return ANSWER.done;
+    this.waiting = true;
+    return ANSWER.leave;
+  }
+
+  /** DC ZVA: zeroes the 64-byte block that holds the address in scratch. */
+  zeroBlock(access: MemoryAccess): number {
+    const refused = checkZeroBlock(this);
+    if (refused) return this.#trapped(refused);
+    const address = this.state.get64(SLOT.scratch);
+    return access.zeroBlock(address);
+  }
+
+  /** Reports what the reference lets pass; once per instruction, so that a loop does not fill the trace. */
+  hazard(hazard: HazardName, address: bigint): void {
+    const key = `${hazard} ${this.pc}`;
+    if (this.#hazards.has(key)) return;
+    if (this.#hazards.size < 10_000) this.#hazards.add(key);
+    this.emit({ kind: "hazard", ...this.here(), hazard, address });
+  }
+
+  /** Fields that every event of the instruction in hand has. */
+  here(): { position: number; cpu: number; pc: bigint } {
+    return { position: this.position, cpu: this.cpu, pc: this.pc };
+  }
+
+  /** Hands an event to the observer. */
+  emit(event: MachineEvent): void {
+    this.observer.event(event);
+  }
+
+  #filled(fill: TlbFill): void {
+    const { vaHi, vaLo, pa, asid, global, attributes, permissions, leaf, walk } = fill;
+    this.emit({
+      kind: "tlb-fill",
+      ...this.here(),
+      access: ACCESS_NAMES[fill.access],
+      va: wide(vaHi, vaLo),
+      pa,
+      level: leaf.level,
+      sizeLog2: leaf.sizeLog2,
+      asid,
+      global,
+      attributes,
+      permissions,
+      descriptors: walk.steps.map(({ level, address, hi, lo }) => ({
+        level,
+        address,
+        descriptor: wide(hi, lo),
+      })),
+    });
+  }
+
+  #readRegisters(): RegimeRegisters {
+    const { state } = this;
+    return {
+      sctlr: state.get64(SCTLR),
+      tcr: state.get64(TCR),
+      ttbr0: state.get64(TTBR0),
+      ttbr1: state.get64(TTBR1),
+      mair: state.get64(MAIR),
+    };
+  }
+
+  #answer(outcome: SystemOutcome): number {
+    if (outcome === "done") return ANSWER.done;
+    if (outcome === "leave") return ANSWER.leave;
+    return this.#trapped(outcome);
+  }
+
+  #trapped(exception: SystemException): number {
+    this.trap = exception;
+    return ANSWER.exception;
+  }
+}
+
+function wide(hi: number, lo: number): bigint {
+  return BigInt(hi) << 32n | BigInt(lo);
+}
