@@ -1,0 +1,12 @@
+import type { Row } from "./row.ts";
+import { LOADS_LITERAL, LOADS_STORES_REGISTER } from "./loads_stores_register.ts";
+import { LOADS_STORES_EXCLUSIVE } from "./loads_stores_exclusive.ts";
+import { LOADS_STORES_PAIR } from "./loads_stores_pair.ts";
+
+/** All loads and stores of Armv8.0-A but those of Advanced SIMD structures (Arm ARM C4.1.88). */
+export const LOADS_STORES: readonly Row[] = [
+  ...LOADS_STORES_EXCLUSIVE,
+  ...LOADS_LITERAL,
+  ...LOADS_STORES_PAIR,
+  ...LOADS_STORES_REGISTER,
+];
