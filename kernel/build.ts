@@ -14,6 +14,7 @@ import { KERNEL_END, KERNEL_START } from "./memory_layout.ts";
 import { defineMmu } from "./mmu_enable.ts";
 import { definePageMapper } from "./page_mapper.ts";
 import { definePower } from "./power.ts";
+import { defineSelfTest, type KernelSelfTest } from "./self_tests.ts";
 
 /** The kernel's historic bugs. */
 export const KERNEL_BUGS = ["pxn", "late-vectors", "block-encoding"] as const;
@@ -31,6 +32,8 @@ export interface KernelOptions {
   readonly bug?: KernelBug;
   /** Bytes of unused instructions behind the entry point, to move all other code; a multiple of 4. */
   readonly padding?: number;
+  /** Something more to do before the end; for tests. */
+  readonly selfTest?: KernelSelfTest;
 }
 
 /** A kernel, ready to be booted. */
@@ -48,7 +51,7 @@ export interface BuiltKernel {
  * `_kernel_end`.
  */
 export function buildKernel(options: KernelOptions = {}): BuiltKernel {
-  const { bug, padding = 0 } = options;
+  const { bug, padding = 0, selfTest } = options;
   if (padding < 0 || padding % 4 !== 0) {
     throw new Error(`Cannot pad the kernel with ${padding} bytes: expected a multiple of 4`);
   }
@@ -81,7 +84,8 @@ export function buildKernel(options: KernelOptions = {}): BuiltKernel {
     addressSpace,
     exceptionInit,
     heap: defineHeapCheck(program, { console, power, heap, collections }),
-    selfTest: undefined,
+    selfTest: selfTest &&
+      defineSelfTest(program, selfTest, { console, power, frames, mapper, heap }),
     power,
     installVectorsLate: bug === "late-vectors",
   });

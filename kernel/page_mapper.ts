@@ -51,14 +51,6 @@ export interface PageMapperOptions {
   readonly keepTableBitInBlocks: boolean;
 }
 
-/** What the functions of the mapper share. */
-export interface PageMapperParts {
-  /** The variable that holds the root table's address. */
-  readonly root: Expression;
-  /** `page_index(va, level)`: byte offset of the entry in its table. */
-  readonly entryOffset: (va: Expression, level: Expression) => Expression;
-}
-
 /** Defines the page mapper. */
 export function definePageMapper(
   program: Program,
