@@ -188,7 +188,7 @@ const LOGICAL: readonly Row[] = [
   logicalImmediate("ORR", "01", {
     mnemonic: "mov",
     operands: [regsp("Rd"), bitMask],
-    when: (f) => f.Rn === 31 && !moveWidePreferred(f),
+    when: (f) => f.Rn === 31 && (f.Rd === 31 || !moveWidePreferred(f)),
     set: { Rn: 31 },
   }),
   logicalImmediate("EOR", "10"),

@@ -137,12 +137,15 @@ export function encodeBitMask(
   return undefined;
 }
 
-/** MoveWidePreferred(): whether MOVZ or MOVN can make the value of a logical immediate (J1.1.3). */
+/**
+ * MoveWidePreferred(): whether MOVZ or MOVN can make the value of a logical immediate. GNU's tools
+ * ask exactly that; the manual's function misses a few values with a run of zeros.
+ */
 export function moveWidePreferred(f: Fields): boolean {
   const width = f.sf ? 64 : 32;
   if (f.sf && !f.N) return false;
   if (!f.sf && (f.N || (f.imms & 0x20))) return false;
-  if (f.imms < 16) return ((-f.immr & 15) <= 15 - f.imms);
-  if (f.imms >= width - 15) return (f.immr & 15) <= f.imms - (width - 15);
-  return false;
+  // The run of ones, or of zeros, must not span a boundary of 16 bits.
+  if (f.imms < 16) return (-f.immr & 15) <= 15 - f.imms;
+  return (f.immr & 15) <= f.imms - (width - 17);
 }

@@ -1,6 +1,10 @@
 import type { Row, UnsupportedRow } from "./row.ts";
+import { BRANCHES_SYSTEM } from "./branches_system.ts";
+import { SYSTEM_SPECIAL_CASES } from "./branches_system_instructions.ts";
 import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
 import { DATA_PROCESSING_REGISTER } from "./data_processing_register.ts";
+import { LATER_EXTENSIONS } from "./later_extensions.ts";
+import { LOADS_STORES } from "./loads_stores.ts";
 import { RESERVED } from "./reserved.ts";
 import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
 import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
@@ -18,15 +22,18 @@ import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
 export type TableRow = Row | UnsupportedRow;
 
 /** Supported special cases of supported encodings: `special > general`, by name. */
-const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([]);
+const DECLARED_OVERLAPS: ReadonlySet<string> = new Set(SYSTEM_SPECIAL_CASES);
 
 /** All entries; those from which handlers are made are the ones that {@linkcode isSupported}. */
 export const ROWS: readonly TableRow[] = checked([
   ...RESERVED,
   ...DATA_PROCESSING_IMMEDIATE,
+  ...BRANCHES_SYSTEM,
+  ...LOADS_STORES,
   ...DATA_PROCESSING_REGISTER,
   ...SIMD_FP_INTEGER,
   ...SIMD_FP_GROUPS,
+  ...LATER_EXTENSIONS,
 ]);
 
 /** Whether the entry has semantics. */

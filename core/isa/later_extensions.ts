@@ -1,0 +1,101 @@
+// A table: encodings beside the FP/SIMD data processing that exist and are not supported.
+import { unsupported, type UnsupportedRow } from "./row.ts";
+
+function absent(feature: string): string {
+  return `${feature} is not in Armv8.0-A`;
+}
+
+const STRUCTURES = "loads and stores of Advanced SIMD structures are not there yet";
+
+/** Branches, exception generation and system instructions of later extensions (C4.1.93). */
+const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
+  unsupported("BC.cond", "01010100 imm19:19 1 cond:4", absent("FEAT_HBC")),
+  unsupported("TCANCEL", "11010100 011 imm16:16 00000", absent("FEAT_TME")),
+  unsupported("WFET, WFIT", "11010101000000110001 CRm:4 op2:3 Rt", absent("FEAT_WFxT")),
+  unsupported(
+    "Barriers of later extensions",
+    "11010101000000110011 CRm:4 op2:3 11111",
+    absent("FEAT_SB, FEAT_XS, FEAT_TME"),
+  ),
+  unsupported(
+    "PSTATE fields of later extensions",
+    "1101010100000 op1:3 0100 CRm:4 op2:3 11111",
+    absent("FEAT_PAN, FEAT_UAO, FEAT_DIT, FEAT_SSBS, FEAT_MTE, FEAT_FlagM, FEAT_NMI, FEAT_SME"),
+  ),
+  unsupported("TSTART, TTEST", "1101010100100 op1:3 CRn:4 CRm:4 op2:3 Rt", absent("FEAT_TME")),
+  unsupported(
+    "Branches with pointer authentication",
+    "1101011 Z op:3 11111 00001 M Rn Rm",
+    absent("FEAT_PAuth"),
+  ),
+];
+
+/** Loads and stores of later extensions and of structures (C4.1.94). */
+const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
+  unsupported("CASP", "0 sz 0010000 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
+  unsupported(
+    "Advanced SIMD load/store multiple structures",
+    "0 Q 0011000 L 000000 opcode:4 size:2 Rn Rt",
+    STRUCTURES,
+  ),
+  unsupported(
+    "Advanced SIMD load/store multiple structures (post-indexed)",
+    "0 Q 0011001 L 0 Rm opcode:4 size:2 Rn Rt",
+    STRUCTURES,
+  ),
+  unsupported(
+    "Advanced SIMD load/store single structure",
+    "0 Q 0011010 L R 00000 opcode:3 S size:2 Rn Rt",
+    STRUCTURES,
+  ),
+  unsupported(
+    "Advanced SIMD load/store single structure (post-indexed)",
+    "0 Q 0011011 L R Rm opcode:3 S size:2 Rn Rt",
+    STRUCTURES,
+  ),
+  unsupported("Tags of memory", "11011001 opc:2 1 imm9:9 op2:2 Rn Rt", absent("FEAT_MTE")),
+  unsupported("LDLAR, STLLR", "size:2 0010001 L 0 Rs 0 Rt2 Rn Rt", absent("FEAT_LOR")),
+  unsupported("CAS", "size:2 0010001 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
+  unsupported(
+    "LDAPR, STLR (unscaled immediate)",
+    "size:2 011001 opc:2 0 imm9:9 00 Rn Rt",
+    absent("FEAT_LRCPC2"),
+  ),
+  unsupported(
+    "Memory copy and memory set",
+    "size:2 011 o0 01 op1:2 0 Rs op2:4 01 Rn Rd",
+    absent("FEAT_MOPS"),
+  ),
+  ...["001", "010", "011"].map((index) =>
+    unsupported("STGP", `01 1010 ${index} 0 simm7:7 Rt2 Rn Rt`, absent("FEAT_MTE"))
+  ),
+  unsupported(
+    "Atomic memory operations",
+    "size:2 111000 A R 1 Rs o3 opc:3 00 Rn Rt",
+    absent("FEAT_LSE, FEAT_LRCPC, FEAT_LS64"),
+  ),
+  unsupported("LDRAA, LDRAB", "11111000 M S 1 imm9:9 W 1 Rn Rt", absent("FEAT_PAuth")),
+];
+
+/** Data processing of later extensions (C4.1.92, C4.1.95). */
+const DATA_PROCESSING_LATER: readonly UnsupportedRow[] = [
+  unsupported(
+    "Minimum and maximum (immediate)",
+    "sf 0 0 1000111 opc:4 imm8:8 Rn Rd",
+    absent("FEAT_CSSC"),
+  ),
+  unsupported(
+    "Minimum and maximum (register)",
+    "sf 0 0 11010110 Rm 0110 opc:2 Rn Rd",
+    absent("FEAT_CSSC"),
+  ),
+  unsupported("CTZ, CNT", "sf 1 0 11010110 00000 00011 op Rn Rd", absent("FEAT_CSSC")),
+  unsupported("ABS", "sf 1 0 11010110 00000 001000 Rn Rd", absent("FEAT_CSSC")),
+];
+
+/** All of them, in the manual's order. */
+export const LATER_EXTENSIONS: readonly UnsupportedRow[] = [
+  ...DATA_PROCESSING_LATER,
+  ...BRANCHES_SYSTEM_LATER,
+  ...LOADS_STORES_LATER,
+];
