@@ -151,7 +151,7 @@ function testHeap(f: FunctionBuilder, { heap }: SelfTestParts, check: Check): vo
 }
 
 function causeException(f: FunctionBuilder, test: KernelSelfTest, power: Power): void {
-  if (test === "undefined") f.instruction("udf #0x0");
+  if (test === "undefined") f.instruction(".inst 0x00000000");
   else if (test === "brk") f.instruction("brk #0x2a");
   else if (test === "svc") f.instruction("svc #0x7");
   else if (test === "unaligned-pc") f.instruction("br {0}", KERNEL_START + 2);

@@ -1,4 +1,4 @@
-import { assembleWithGnu } from "./gnu_as.ts";
+import { assemble } from "../../core/isa/assemble.ts";
 
 /** An instruction's text with all addresses in it, and its own address. */
 export interface PlacedInstruction {
@@ -6,7 +6,7 @@ export interface PlacedInstruction {
   readonly address: number;
 }
 
-/** The instruction words of `instructions`, which follow each other in memory. */
+/** The instruction words of `instructions`. */
 export function assembleAll(instructions: readonly PlacedInstruction[]): Uint32Array {
-  return assembleWithGnu(instructions);
+  return Uint32Array.from(instructions, ({ text, address }) => assemble(text, BigInt(address)));
 }
