@@ -274,8 +274,9 @@ function readSections(
       `ELF header: section name table is section ${namesIndex}, but there are ${count} sections`,
     );
   }
+  const table = new StringTable(names);
   sections.forEach((section, index) => {
-    section.name = stringAt(names, nameOffsets[index], `ELF section header ${index}`);
+    section.name = table.at(nameOffsets[index], `ELF section header ${index}`);
   });
   return sections;
 }
@@ -287,19 +288,36 @@ function sectionBytes(file: Uint8Array, section: ElfSection | undefined): Uint8A
   return file.subarray(section.offset, section.offset + section.size);
 }
 
-/** Longest symbol or section name kept, in bytes. Mutated tables must not multiply memory. */
+/** Longest symbol or section name kept, in bytes. */
 const NAME_LIMIT = 4096;
+/** Bytes of names that even a small file may have. */
+const NAME_BUDGET = 16 * 1024 * 1024;
 
-function stringAt(table: Uint8Array, offset: number, what: string): string {
-  if (offset >= table.length) {
-    if (offset === 0) return "";
-    throw new ImageError(
-      `${what}: name at byte ${offset} is past the end (${table.length}) of the string table`,
-    );
+/** Names of a string table. Entries may share bytes, so their total length is bounded on its own. */
+class StringTable {
+  #bytes: Uint8Array;
+  #left: number;
+  #decoder = new TextDecoder();
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#left = NAME_BUDGET + 4 * bytes.length;
   }
-  const stop = table.indexOf(0, offset);
-  const end = Math.min(stop < 0 ? table.length : stop, offset + NAME_LIMIT);
-  return new TextDecoder().decode(table.subarray(offset, end));
+
+  at(offset: number, what: string): string {
+    const { length } = this.#bytes;
+    if (offset >= length) {
+      if (offset === 0) return "";
+      throw new ImageError(
+        `${what}: name at byte ${offset} is past the end (${length}) of the string table`,
+      );
+    }
+    const stop = this.#bytes.indexOf(0, offset);
+    const end = Math.min(stop < 0 ? length : stop, offset + NAME_LIMIT);
+    this.#left -= end - offset;
+    if (this.#left < 0) throw new ImageError(`${what}: names are too long in total`);
+    return this.#decoder.decode(this.#bytes.subarray(offset, end));
+  }
 }
 
 function readSymbols(file: Uint8Array, sections: readonly ElfSection[]): GuestSymbol[] {
@@ -313,6 +331,7 @@ function readSymbols(file: Uint8Array, sections: readonly ElfSection[]): GuestSy
     );
   }
   const reader = new ByteReader(bytes, "ELF symbol table");
+  const strings = new StringTable(names);
   const symbols: GuestSymbol[] = [];
   for (let index = 0; reader.left >= SYM_SIZE; index++) {
     const nameOffset = reader.u32();
@@ -323,7 +342,7 @@ function readSymbols(file: Uint8Array, sections: readonly ElfSection[]): GuestSy
     const size = reader.u64();
     // Types: NOTYPE, OBJECT, FUNC. Sections and files are of no use to a reader of a trace.
     if (section === SHN_UNDEF || type > 2) continue;
-    const name = stringAt(names, nameOffset, `ELF symbol ${index}`);
+    const name = strings.at(nameOffset, `ELF symbol ${index}`);
     if (name === "" || isMappingSymbol(name)) continue;
     symbols.push({
       name,

@@ -20,6 +20,10 @@ const HEADER_SIZE = 40;
 const RESERVE_OFFSET = 48;
 /** One empty entry ends the memory reservation block. */
 const RESERVE_ENTRY = 16;
+/** Longest property name accepted in a tree that was read; the specification allows 31. */
+const NAME_LIMIT = 1024;
+/** Size of the strings block up to which a name is also searched as the tail of another. */
+const SEARCH_LIMIT = 65536;
 /** Deepest nesting accepted in a tree that was read. */
 const DEPTH_LIMIT = 64;
 
@@ -79,16 +83,17 @@ export class DeviceTree {
   /** Reserved memory: `[address, size]` in bytes. */
   readonly reserved: [bigint, bigint][] = [];
   #strings = "";
+  #offsets = new Map<string, number>();
 
-  /**
-   * Returns the offset of a property name in the strings block, appending it if needed.
-   * Names are ASCII.
-   */
+  /** Returns the offset of a property name (Latin-1) in the strings block, appending it if needed. */
   intern(name: string): number {
-    const found = this.#strings.indexOf(name + "\0");
-    if (found >= 0) return found;
-    const offset = this.#strings.length;
-    this.#strings += name + "\0";
+    const known = this.#offsets.get(name);
+    if (known !== undefined) return known;
+    // Only a large foreign tree exceeds the limit; there the search would take quadratic time.
+    const tail = this.#strings.length < SEARCH_LIMIT ? this.#strings.indexOf(name + "\0") : -1;
+    const offset = tail < 0 ? this.#strings.length : tail;
+    if (tail < 0) this.#strings += name + "\0";
+    this.#offsets.set(name, offset);
     return offset;
   }
 
@@ -119,12 +124,12 @@ export class DeviceTree {
       view.setBigUint64(RESERVE_OFFSET + RESERVE_ENTRY * index + 8, size);
     });
     words.forEach((word, index) => view.setUint32(structOffset + index * 4, word));
-    blob.set(new TextEncoder().encode(this.#strings), stringsOffset);
+    blob.set(latin1(this.#strings), stringsOffset);
     return blob;
   }
 
   #writeNode(node: TreeNode, words: number[]): void {
-    words.push(FDT_BEGIN_NODE, ...toWords(encode(node.name)));
+    words.push(FDT_BEGIN_NODE, ...toWords(latin1(node.name + "\0")));
     for (const { name, value } of node.properties) {
       words.push(FDT_PROP, value.length, this.intern(name), ...toWords(value));
     }
@@ -238,9 +243,9 @@ class TreeReader {
     const length = this.#word();
     const nameOffset = this.#word();
     const stop = this.#strings.indexOf(0, nameOffset);
-    if (stop < 0) {
+    if (stop < 0 || stop - nameOffset > NAME_LIMIT) {
       throw new ImageError(
-        `Device tree: property name at ${nameOffset} is past the strings block (${this.#strings.length} bytes)`,
+        `Device tree: property name at ${nameOffset} is too long or past the strings block (${this.#strings.length} bytes)`,
       );
     }
     const name = new TextDecoder("latin1").decode(this.#strings.subarray(nameOffset, stop));
@@ -284,6 +289,11 @@ function encode(value: TreeValue): Uint8Array {
   const view = new DataView(bytes.buffer);
   (value as number[]).forEach((cell, index) => view.setUint32(index * 4, cell));
   return bytes;
+}
+
+/** Names are bytes without a declared encoding: each is one character while in memory. */
+function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** Big-endian words of the bytes, padded with zeros. */
