@@ -97,8 +97,11 @@ export const END_REASONS = [
 /** Why a recording ended. */
 export type EndReason = typeof END_REASONS[number];
 
-/** How a column of an event kind is encoded; see `columns.ts`. */
-export type ColumnType = "byte" | "uint" | "delta" | "string";
+/**
+ * How a column of an event kind is encoded; see `columns.ts`. `physical` is encoded as `delta` and
+ * has at most 48 bits; `string` is a `uint` index into the item's strings.
+ */
+export type ColumnType = "byte" | "uint" | "delta" | "physical" | "string";
 
 /** A kind of event: its code in the `kind` column and its own columns, in this order. */
 export interface EventSchema {
@@ -138,7 +141,7 @@ export const EVENTS = {
     columns: {
       access: "byte",
       va: "delta",
-      pa: "delta",
+      pa: "physical",
       level: "byte",
       sizeLog2: "byte",
       asid: "uint",
@@ -147,7 +150,7 @@ export const EVENTS = {
       permissions: "byte",
       reads: "byte",
     },
-    perRead: { readLevel: "byte", readAddress: "delta", descriptor: "delta" },
+    perRead: { readLevel: "byte", readAddress: "physical", descriptor: "delta" },
   },
   "tlbi": { code: 3, columns: { operation: "string", value: "delta" } },
   "cache": { code: 4, columns: { operation: "string", value: "delta" } },
@@ -155,7 +158,7 @@ export const EVENTS = {
   "sysreg": { code: 6, columns: { register: "string", old: "delta", new: "delta" } },
   "mmio": {
     code: 7,
-    columns: { write: "byte", address: "delta", size: "byte", value: "delta" },
+    columns: { write: "byte", address: "physical", size: "byte", value: "delta" },
   },
   "console": { code: 8, columns: { byte: "byte" } },
   "hazard": { code: 9, columns: { hazard: "string", address: "delta" } },

@@ -1,0 +1,125 @@
+/**
+ * Gives the decoded flow of any window, and with it the block table as far as it was defined.
+ */
+
+import { BlockTable } from "./block_table.ts";
+import type { Fields } from "./fields.ts";
+import { decodeFlow, type FlowColumns, readDefinitions, type WindowFlow } from "./flow_decoder.ts";
+import { MAX_TABLE_BLOCKS, MAX_TABLE_STEPS, MAX_WINDOW_STEPS } from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+import type { WindowInfo } from "./window_index.ts";
+
+/** Columns cannot be longer than this many bytes per step. */
+const MAX_COLUMN_BYTES_PER_STEP = 10;
+
+/** Decodes windows; keeps the block table of the part of the trace it read last. */
+export class BlockReader {
+  readonly #windows: readonly WindowInfo[];
+  readonly #items: (window: WindowInfo) => Iterable<Fields>;
+  #table = new BlockTable();
+  /** Window in which the table started; and blocks in it at the end of that window and the next ones. */
+  #tableStart = 0;
+  #counts: number[] = [];
+
+  /** @param items gives the `flow` items of a window */
+  constructor(windows: readonly WindowInfo[], items: (window: WindowInfo) => Iterable<Fields>) {
+    this.#windows = windows;
+    this.#items = items;
+  }
+
+  /** The flow of a window. Its block table stays valid only until another table starts. */
+  read(window: WindowInfo): WindowFlow {
+    const what = `the flow of window ${window.number}`;
+    const { columns, table } = this.#columns(window, what);
+    if (table < 1 || table > window.number) {
+      throw new TraceError(
+        `Cannot read ${what}: expected a table of window 1 to ${window.number}, found ${table}`,
+      );
+    }
+    this.#load(table, window.number);
+    const index = window.number - table;
+    const ids = { before: index === 0 ? 0 : this.#counts[index - 1], after: this.#counts[index] };
+    const position = { start: window.start, steps: window.end - window.start };
+    return decodeFlow(columns, this.#table, ids, position, what);
+  }
+
+  #load(start: number, last: number): void {
+    if (this.#tableStart !== start) {
+      this.#table = new BlockTable();
+      this.#tableStart = start;
+      this.#counts = [];
+    }
+    while (start + this.#counts.length <= last) {
+      const window = this.#windows[start + this.#counts.length];
+      const steps = this.#table.totalSteps;
+      for (const fields of this.#items(window)) {
+        if (fields.uint("table") !== start) {
+          throw new TraceError(
+            `Cannot read ${fields.what}: expected the block table of window ${start}`,
+          );
+        }
+        readDefinitions(fields, this.#table);
+        if (this.#table.totalSteps - steps > window.end - window.start) {
+          throw new TraceError(
+            `Cannot read ${fields.what}: expected every new block to be executed`,
+          );
+        }
+      }
+      if (
+        this.#table.count > MAX_TABLE_BLOCKS + MAX_WINDOW_STEPS ||
+        this.#table.totalSteps > MAX_TABLE_STEPS + MAX_WINDOW_STEPS
+      ) {
+        throw new TraceError(
+          `Cannot read window ${window.number}: expected at most ${MAX_TABLE_BLOCKS} blocks`,
+        );
+      }
+      this.#counts.push(this.#table.count);
+    }
+  }
+
+  #columns(window: WindowInfo, what: string): { columns: FlowColumns; table: number } {
+    const steps = window.end - window.start;
+    const parts: FlowColumns[] = [];
+    let table = -1;
+    let size = 0;
+    let blocks = 0;
+    for (const fields of this.#items(window)) {
+      if (fields.uint("cpu") !== 0) continue;
+      table = fields.uint("table");
+      const part = {
+        runs: fields.bytes("runs"),
+        misses: fields.bytes("misses"),
+        exceptions: fields.bytes("exceptions"),
+        blocks: fields.uint("blocks", steps),
+      };
+      parts.push(part);
+      blocks += part.blocks;
+      size += part.runs.length + part.misses.length + part.exceptions.length;
+      if (blocks > steps || size > steps * MAX_COLUMN_BYTES_PER_STEP + 64) {
+        throw new TraceError(`Cannot read ${what}: expected no more than ${steps} blocks`);
+      }
+    }
+    if (parts.length === 0) {
+      throw new TraceError(`Cannot read ${what}: expected a flow, found none`);
+    }
+    const join = (name: "runs" | "misses" | "exceptions") => concat(parts.map((p) => p[name]));
+    const columns = {
+      runs: join("runs"),
+      misses: join("misses"),
+      exceptions: join("exceptions"),
+      blocks,
+    };
+    return { columns, table };
+  }
+}
+
+function concat(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}

@@ -1,0 +1,267 @@
+/**
+ * The `events` item: events in order, as columns.
+ *
+ * Common columns have one value per event: `kind`, `position`, `pc`, and `cpu` if it is not always
+ * 0. Each kind that occurs has a map of its own columns, one value per event of that kind. The
+ * layout comes from `EVENTS` in `schema.ts`; recording one event is a few appends of numbers.
+ */
+
+import type { DescriptorRead, MachineEvent, TlbFillEvent } from "../core/observer.ts";
+import { ByteColumn, ColumnReader, WordColumn } from "./columns.ts";
+import { type Fields, uint } from "./fields.ts";
+import {
+  BOOLEANS,
+  CHOICES,
+  type ColumnType,
+  EVENT_KINDS,
+  type EventKind,
+  EVENTS,
+  type EventSchema,
+} from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+
+/** Most events in one item. */
+export const MAX_EVENTS_PER_ITEM = 1 << 16;
+
+/** Most distinct strings in one item, and their longest. */
+const MAX_STRINGS = 1 << 16;
+const MAX_STRING_LENGTH = 1024;
+
+type EventRecord = Record<string, unknown>;
+
+interface WritableColumn {
+  field: string;
+  push: (event: EventRecord) => void;
+  take: () => Uint8Array;
+}
+
+/** Collects the events of one item. */
+export class EventWriter {
+  readonly #strings = new Map<string, number>();
+  readonly #kind = new ByteColumn();
+  readonly #position = new ByteColumn();
+  readonly #cpu = new ByteColumn();
+  readonly #pc = new WordColumn();
+  readonly #byKind = new Map<EventKind, { columns: WritableColumn[]; count: number }>();
+  #first = 0;
+  #last = 0;
+  #cpus = 0;
+  #count = 0;
+
+  /** Events so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether the item should be written before another event is added. */
+  get full(): boolean {
+    return this.#count >= MAX_EVENTS_PER_ITEM;
+  }
+
+  /** Adds an event. Positions must not descend. */
+  add(event: MachineEvent): void {
+    if (this.#count++ === 0) this.#first = this.#last = event.position;
+    this.#kind.push(EVENTS[event.kind].code);
+    this.#position.pushUint(event.position - this.#last);
+    this.#last = event.position;
+    this.#cpu.pushUint(event.cpu);
+    this.#cpus |= event.cpu;
+    this.#pc.push(event.pc);
+    let own = this.#byKind.get(event.kind);
+    if (!own) {
+      own = { columns: this.#columnsOf(event.kind), count: 0 };
+      this.#byKind.set(event.kind, own);
+    }
+    own.count++;
+    const { columns } = own;
+    for (let i = 0; i < columns.length; i++) columns[i].push(event as unknown as EventRecord);
+  }
+
+  /** The item's content; empties the writer. */
+  take(): Record<string, unknown> {
+    const content: Record<string, unknown> = {
+      first: uint(this.#first),
+      count: this.#count,
+      strings: [...this.#strings.keys()],
+      kind: this.#kind.take(),
+      position: this.#position.take(),
+      pc: this.#pc.take(),
+    };
+    const cpu = this.#cpu.take();
+    if (this.#cpus !== 0) content.cpu = cpu;
+    for (const kind of EVENT_KINDS) {
+      const own = this.#byKind.get(kind);
+      if (!own || own.count === 0) continue;
+      content[kind] = Object.fromEntries(own.columns.map((c) => [c.field, c.take()]));
+      own.count = 0;
+    }
+    this.#strings.clear();
+    this.#cpus = 0;
+    this.#count = 0;
+    return content;
+  }
+
+  #columnsOf(kind: EventKind): WritableColumn[] {
+    const { columns, perRead }: EventSchema = EVENTS[kind];
+    const own = Object.entries(columns).map(([field, type]) => this.#column(field, type));
+    return perRead ? [...own, ...descriptorColumns()] : own;
+  }
+
+  #column(field: string, type: ColumnType): WritableColumn {
+    if (type === "delta" || type === "physical") {
+      const words = new WordColumn();
+      const push = type === "delta"
+        ? (event: EventRecord) => words.push(event[field] as bigint)
+        : (event: EventRecord) => words.pushNumber(event[field] as number);
+      return { field, push, take: () => words.take() };
+    }
+    const bytes = new ByteColumn();
+    return { field, push: this.#byteColumn(bytes, field, type), take: () => bytes.take() };
+  }
+
+  #byteColumn(bytes: ByteColumn, field: string, type: ColumnType): (event: EventRecord) => void {
+    const choices = CHOICES[field];
+    if (type === "string") return (event) => bytes.pushUint(this.#string(event[field] as string));
+    if (type === "uint") return (event) => bytes.pushUint(event[field] as number);
+    if (field === "reads") {
+      return (event) => bytes.push((event.descriptors as DescriptorRead[]).length);
+    }
+    if (choices) return (event) => bytes.push(choices.indexOf(event[field] as string));
+    return (event) => bytes.push(Number(event[field]));
+  }
+
+  #string(text: string): number {
+    const known = this.#strings.get(text);
+    if (known !== undefined) return known;
+    this.#strings.set(text, this.#strings.size);
+    return this.#strings.size - 1;
+  }
+}
+
+function descriptorColumns(): WritableColumn[] {
+  const level = new ByteColumn();
+  const address = new WordColumn();
+  const descriptor = new WordColumn();
+  const each = (push: (read: DescriptorRead) => void) => (event: EventRecord) =>
+    (event as unknown as TlbFillEvent).descriptors.forEach(push);
+  return [
+    { field: "readLevel", push: each((r) => level.push(r.level)), take: () => level.take() },
+    {
+      field: "readAddress",
+      push: each((r) => address.pushNumber(r.address)),
+      take: () => address.take(),
+    },
+    {
+      field: "descriptor",
+      push: each((r) => descriptor.push(r.descriptor)),
+      take: () => descriptor.take(),
+    },
+  ];
+}
+
+/** How a reader of a kind's columns makes the next event. */
+type NextEvent = (base: { position: number; cpu: number; pc: bigint }) => MachineEvent;
+
+/**
+ * Reads the events of an item, in order. Events of unknown kinds are skipped.
+ *
+ * @param wanted kinds to decode; other kinds are passed over without reading their columns
+ */
+export function* readEvents(
+  fields: Fields,
+  wanted: (kind: EventKind) => boolean,
+): Generator<MachineEvent> {
+  const { what } = fields;
+  const count = fields.uint("count", MAX_EVENTS_PER_ITEM);
+  const strings = fields.texts("strings");
+  if (strings.length > MAX_STRINGS || strings.some((s) => s.length > MAX_STRING_LENGTH)) {
+    throw new TraceError(`Cannot read ${what}: expected at most ${MAX_STRINGS} short strings`);
+  }
+  const kinds = fields.bytes("kind", count);
+  const positions = new ColumnReader(fields.bytes("position"), `positions of ${what}`);
+  const pcs = new ColumnReader(fields.bytes("pc"), `pcs of ${what}`);
+  const cpus = fields.has("cpu")
+    ? new ColumnReader(fields.bytes("cpu"), `cpus of ${what}`)
+    : undefined;
+  const readers = new Map<EventKind, NextEvent>();
+  let position = fields.uint("first");
+  for (let i = 0; i < count; i++) {
+    position += positions.uint();
+    const pc = pcs.word();
+    const cpu = cpus?.uint(0xffff) ?? 0;
+    const kind = EVENT_KINDS[kinds[i]];
+    if (kind === undefined || !wanted(kind)) continue;
+    let next = readers.get(kind);
+    if (!next) readers.set(kind, next = kindReader(fields.fields(kind), kind, strings));
+    yield next({ position, cpu, pc });
+  }
+  positions.finish();
+  pcs.finish();
+}
+
+function kindReader(fields: Fields, kind: EventKind, strings: string[]): NextEvent {
+  const schema: EventSchema = EVENTS[kind];
+  const columns = Object.entries(schema.columns).map(([field, type]) => ({
+    field,
+    read: columnReader(fields, field, type, strings),
+  }));
+  const descriptors = schema.perRead ? descriptorReader(fields) : undefined;
+  return ({ position, cpu, pc }) => {
+    const event: EventRecord = { position, cpu, pc, kind };
+    for (const { field, read } of columns) event[field] = read();
+    if (descriptors) {
+      event.descriptors = descriptors(event.reads as number);
+      delete event.reads;
+    }
+    return event as unknown as MachineEvent;
+  };
+}
+
+function columnReader(
+  fields: Fields,
+  field: string,
+  type: ColumnType,
+  strings: string[],
+): () => unknown {
+  const column = new ColumnReader(fields.bytes(field), `"${field}" of ${fields.what}`);
+  if (type === "string") return () => strings[column.uint(strings.length - 1)];
+  if (type === "uint") return () => column.uint();
+  if (type === "delta") return () => column.word();
+  if (type === "physical") return () => physical(column.word(), fields.what);
+  const choices = CHOICES[field];
+  if (choices) return () => choices[bounded(column.byte(), choices.length - 1, field, fields.what)];
+  if (BOOLEANS.has(field)) return () => bounded(column.byte(), 1, field, fields.what) === 1;
+  return () => column.byte();
+}
+
+function descriptorReader(fields: Fields): (count: number) => DescriptorRead[] {
+  const column = (name: string) =>
+    new ColumnReader(fields.bytes(name), `"${name}" of ${fields.what}`);
+  const [level, address, descriptor] = ["readLevel", "readAddress", "descriptor"].map(column);
+  return (count) =>
+    Array.from({ length: count }, () => ({
+      level: level.byte(),
+      address: physical(address.word(), fields.what),
+      descriptor: descriptor.word(),
+    }));
+}
+
+function bounded(value: number, limit: number, field: string, what: string): number {
+  if (value > limit) {
+    throw new TraceError(
+      `Cannot read "${field}" of ${what}: expected at most ${limit}, found ${value}`,
+    );
+  }
+  return value;
+}
+
+function physical(address: bigint, what: string): number {
+  if (address > 0xffff_ffff_ffffn) {
+    throw new TraceError(
+      `Cannot read ${what}: expected a physical address of 48 bits, found 0x${
+        address.toString(16)
+      }`,
+    );
+  }
+  return Number(address);
+}

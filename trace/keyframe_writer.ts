@@ -1,0 +1,197 @@
+/**
+ * The recorder's side of keyframes: which pages changed in a window, how, and the state hash.
+ *
+ * A page is copied just before its first write in a window, so that at the window's end only the
+ * words that changed are stored. The copies are bounded: beyond {@linkcode MAX_COPIES} pages a
+ * window's further pages are stored relative to zeros instead. Every {@linkcode MAX_PAGE_CHAIN}th
+ * time a page is stored relative to zeros anyway, so that a reader never walks a longer chain.
+ */
+
+import { BASE, PageDeltaWriter } from "./page_delta.ts";
+import type { RecordableMemory, RecordableState } from "./recordable_machine.ts";
+import { MAX_PAGE_CHAIN, PAGE_SIZE, SPACE } from "./schema.ts";
+import {
+  addHash,
+  hashPage,
+  hashState,
+  isZero,
+  type StateHash,
+  subtractHash,
+} from "./state_hash.ts";
+import { encodeContent } from "./cbor.ts";
+
+/** Pages copied per window at most: 32 MiB. */
+const MAX_COPIES = 8192;
+
+const PAGE_WORDS = PAGE_SIZE / 4;
+const ZEROS = new Uint32Array(PAGE_WORDS);
+
+/** Receives the content of each finished item. */
+export type ItemSink = (content: Record<string, unknown>) => void;
+
+/** Follows one address space of pages from keyframe to keyframe. */
+class PageSpace {
+  readonly #space: number;
+  readonly #firstNumber: number;
+  readonly #words: Uint32Array;
+  readonly #hashes: Uint32Array;
+  readonly #chains: Uint8Array;
+  readonly #writer = new PageDeltaWriter();
+  readonly #sink: ItemSink;
+  /** Sum of the pages' hashes. */
+  sum: StateHash = [0, 0];
+
+  constructor(space: number, firstNumber: number, bytes: Uint8Array, sink: ItemSink) {
+    this.#space = space;
+    this.#firstNumber = firstNumber;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    this.#hashes = new Uint32Array(2 * (bytes.length / PAGE_SIZE));
+    this.#chains = new Uint8Array(bytes.length / PAGE_SIZE);
+    this.#sink = sink;
+  }
+
+  get pages(): number {
+    return this.#chains.length;
+  }
+
+  words(page: number): Uint32Array {
+    return this.#words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
+  }
+
+  /** Stores every page that is not zero; equal pages of an item once. */
+  storeAll(): void {
+    let seen = new Map<string, { index: number; page: number }>();
+    for (let page = 0; page < this.pages; page++) {
+      const is = this.words(page);
+      if (isZero(is)) continue;
+      const key = contentKey(is);
+      const twin = seen.get(key);
+      if (twin && equalWords(this.words(twin.page), is)) {
+        this.#store(page, BASE.first + twin.index, is);
+      } else {
+        seen.set(key, { index: this.#writer.count, page });
+        this.#store(page, BASE.zero, ZEROS);
+      }
+      if (this.#writer.count === 0) seen = new Map();
+    }
+    this.flush();
+  }
+
+  /** Stores a page that may have changed. `was` is its content at the last keyframe, if known. */
+  storeChange(page: number, was: Uint32Array | undefined): void {
+    const is = this.words(page);
+    if (was && equalWords(was, is)) return;
+    const base = !was || isZero(was) || this.#chains[page] + 1 >= MAX_PAGE_CHAIN
+      ? BASE.zero
+      : BASE.previous;
+    this.#chains[page] = base === BASE.zero ? 0 : this.#chains[page] + 1;
+    this.#store(page, base, base === BASE.zero ? ZEROS : was!);
+  }
+
+  flush(): void {
+    if (this.#writer.count > 0) this.#sink(this.#writer.take(this.#space));
+  }
+
+  #store(page: number, base: number, was: Uint32Array): void {
+    const is = this.words(page);
+    const number = this.#firstNumber + page;
+    this.#writer.add(number, base, was, is);
+    const old: StateHash = [this.#hashes[2 * page], this.#hashes[2 * page + 1]];
+    const hash = hashPage(is, this.#space, number);
+    this.sum = addHash(subtractHash(this.sum, old), hash);
+    this.#hashes.set(hash, 2 * page);
+    if (this.#writer.full) this.flush();
+  }
+}
+
+/** Makes keyframes of a machine. */
+export class KeyframeWriter {
+  readonly #memory: PageSpace;
+  readonly #base: number;
+  readonly #tracking: { restart(): void; close(): void };
+  readonly #sink: ItemSink;
+  readonly #copies: Uint32Array[] = [];
+  /** Pages written in this window, by index in memory, and how many of them have copies. */
+  #written: number[] = [];
+  #tlb: { bytes: Uint8Array; space: PageSpace } | undefined;
+
+  /** @param sink receives the contents of `pages` items */
+  constructor(memory: RecordableMemory, sink: ItemSink) {
+    this.#base = memory.base;
+    this.#sink = sink;
+    this.#memory = new PageSpace(SPACE.memory, memory.base / PAGE_SIZE, memory.bytes, sink);
+    this.#tracking = memory.trackFirstWrites((address) => this.#willWrite(address));
+  }
+
+  /** Stores all of memory: the image as it was loaded. */
+  storeImage(): void {
+    this.#memory.storeAll();
+    this.#restart();
+  }
+
+  /** Physical addresses, divided by the page size and ascending, of the pages written in the window. */
+  writtenPages(): number[] {
+    return this.#written.map((page) => page + this.#base / PAGE_SIZE).sort((a, b) => a - b);
+  }
+
+  /** Stores the pages that changed in the window; returns the fields of the `keyframe` item. */
+  storeWindow(
+    saved: RecordableState,
+    position: number,
+  ): { state: Uint8Array; tlb: number; hash: StateHash } {
+    const { tlb, ...rest } = saved;
+    const order = this.#written.map((page, i) => ({ page, was: this.#copies[i] }));
+    order.sort((a, b) => a.page - b.page);
+    for (let i = 0; i < order.length; i++) this.#memory.storeChange(order[i].page, order[i].was);
+    this.#memory.flush();
+    this.#storeTlb(tlb);
+    this.#restart();
+    const state = encodeContent({ position, ...rest });
+    const sum = addHash(this.#memory.sum, this.#tlb!.space.sum);
+    return { state, tlb: tlb.length, hash: addHash(sum, hashState(state)) };
+  }
+
+  /** Ends the tracking of writes. */
+  close(): void {
+    this.#tracking.close();
+  }
+
+  #willWrite(address: number): void {
+    const page = (address - this.#base) / PAGE_SIZE;
+    const at = this.#written.length;
+    this.#written.push(page);
+    if (at >= MAX_COPIES) return;
+    this.#copies[at] ??= new Uint32Array(PAGE_WORDS);
+    this.#copies[at].set(this.#memory.words(page));
+  }
+
+  #restart(): void {
+    this.#written = [];
+    this.#tracking.restart();
+  }
+
+  #storeTlb(tlb: Uint8Array): void {
+    const padded = Math.ceil(tlb.length / PAGE_SIZE) * PAGE_SIZE;
+    if (this.#tlb?.bytes.length !== padded) {
+      const bytes = new Uint8Array(padded);
+      this.#tlb = { bytes, space: new PageSpace(SPACE.tlb, 0, bytes, this.#sink) };
+    }
+    const { bytes, space } = this.#tlb!;
+    const was = bytes.slice();
+    bytes.set(tlb);
+    for (let page = 0; page < space.pages; page++) {
+      space.storeChange(page, new Uint32Array(was.buffer, page * PAGE_SIZE, PAGE_WORDS));
+    }
+    space.flush();
+  }
+}
+
+function equalWords(a: Uint32Array, b: Uint32Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** A key that only rarely agrees for different pages. */
+function contentKey(words: Uint32Array): string {
+  return hashPage(words, 0, 0).join(" ");
+}

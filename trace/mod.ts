@@ -1,0 +1,40 @@
+/** The trace: its format, recorder and reader. See `SPEC.md`. */
+
+export { openTrace, Trace } from "./reader.ts";
+export type { ExecutedInstruction, Keyframe } from "./reader.ts";
+export type { TraceFooter, TraceHeader } from "./trace_info.ts";
+export { eventAddresses, eventMatches } from "./event_filter.ts";
+export type { EventFilter } from "./event_filter.ts";
+export type { WindowInfo } from "./window_index.ts";
+export type { WindowSummary } from "./summary.ts";
+export type { ExceptionEntries, WindowFlow } from "./flow_decoder.ts";
+export { BlockTable } from "./block_table.ts";
+export type { InputEvent } from "./input_columns.ts";
+export { bytesAccess, FileAccess, fileAccess } from "./random_access.ts";
+export type { RandomAccess } from "./random_access.ts";
+export { Recorder } from "./recorder.ts";
+export type { ImageDescription, ImageFile, RecorderOptions, RecordingResult } from "./recorder.ts";
+export { FileSink } from "./file_sink.ts";
+export type { TraceSink } from "./writer.ts";
+export type { RecordableMachine, RecordableMemory, RecordableState } from "./recordable_machine.ts";
+export type {
+  BlockLookup,
+  FlowContext,
+  FlowEncoder,
+  FlowFields,
+  FlowObserver,
+  FlowSource,
+} from "./flow_source.ts";
+export { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
+export {
+  DEFAULT_WINDOW_STEPS,
+  EVENT_KINDS,
+  FORMAT_VERSION,
+  MAX_WINDOW_STEPS,
+  PAGE_SIZE,
+} from "./schema.ts";
+export type { EndReason, EventKind } from "./schema.ts";
+export type { CborMap, CborValue } from "./cbor.ts";
+export { hashPage, hashState, hashWords } from "./state_hash.ts";
+export type { StateHash } from "./state_hash.ts";
+export { TraceError } from "./trace_error.ts";

@@ -1,0 +1,156 @@
+/**
+ * Gives the content of any page at any keyframe.
+ *
+ * `pages` items hold changes, so a page is its latest entry without a predecessor (at most
+ * `MAX_PAGE_CHAIN` entries back) plus the changes since. The index of entries is built from the
+ * items on first use and covers the windows asked for so far; decoded items are kept in a small
+ * cache, because neighbouring pages share them.
+ */
+
+import type { Fields } from "./fields.ts";
+import {
+  applyPageDelta,
+  BASE,
+  MAX_PAGES_PER_ITEM,
+  type PageDelta,
+  readPageDeltas,
+} from "./page_delta.ts";
+import { MAX_PAGE_CHAIN, PAGE_SIZE } from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+
+/** Most entries in the index: about 64 MiB. */
+const MAX_ENTRIES = 1 << 22;
+
+/** Bytes of decoded items that are kept. */
+const CACHE_BYTES = 64 << 20;
+
+/** A `pages` item that can be read when it is needed. */
+export interface PagesItem {
+  window: number;
+  read(): Fields;
+}
+
+/** Materialises pages. */
+export class PageReader {
+  readonly #itemsOf: (window: number) => PagesItem[];
+  readonly #items: PagesItem[] = [];
+  /** By address space, by page number: entries as item index * MAX_PAGES_PER_ITEM + place, ascending. */
+  readonly #entries = [new Map<number, number[]>(), new Map<number, number[]>()];
+  readonly #cache = new Map<number, { pages: PageDelta[]; bytes: number }>();
+  #cached = 0;
+  #count = 0;
+  #indexed = 0;
+
+  /** @param itemsOf gives the `pages` items of a window in file order */
+  constructor(itemsOf: (window: number) => PagesItem[]) {
+    this.#itemsOf = itemsOf;
+  }
+
+  /** Numbers of the pages that are not zero, or were not, at keyframe `window`; ascending. */
+  pages(space: number, window: number): number[] {
+    this.#index(window);
+    const numbers: number[] = [];
+    for (const [number, entries] of this.#entries[space]) {
+      if (this.#windowOf(entries[0]) <= window) numbers.push(number);
+    }
+    return numbers.sort((a, b) => a - b);
+  }
+
+  /** Windows up to `window` at whose keyframes the page differs from the keyframe before. */
+  versions(space: number, number: number, window: number): number[] {
+    this.#index(window);
+    const entries = this.#entries[space].get(number) ?? [];
+    return entries.map((entry) => this.#windowOf(entry)).filter((w) => w <= window);
+  }
+
+  /** The page's content at keyframe `window`: a fresh array. */
+  read(space: number, number: number, window: number): Uint8Array {
+    this.#index(window);
+    const entries = this.#entries[space].get(number) ?? [];
+    let last = entries.length - 1;
+    while (last >= 0 && this.#windowOf(entries[last]) > window) last--;
+    const chain: PageDelta[] = [];
+    let page = new Uint8Array(PAGE_SIZE);
+    for (; last >= 0; last--) {
+      const { delta, twin } = this.#delta(entries[last]);
+      chain.push(delta);
+      if (twin) page = this.#content(twin);
+      if (delta.base !== BASE.previous) break;
+      if (chain.length > MAX_PAGE_CHAIN) {
+        throw new TraceError(
+          `Cannot read page ${number} of window ${window}: expected a whole page every ${MAX_PAGE_CHAIN} changes`,
+        );
+      }
+    }
+    for (const delta of chain.reverse()) applyPageDelta(delta, page);
+    return page;
+  }
+
+  /** A page that another page of the same item equals; it must not depend on an earlier item itself. */
+  #content(delta: PageDelta): Uint8Array<ArrayBuffer> {
+    if (delta.base !== BASE.zero) {
+      throw new TraceError(
+        `Cannot read page ${delta.number}: expected the page it equals to be stored whole`,
+      );
+    }
+    const page = new Uint8Array(PAGE_SIZE);
+    applyPageDelta(delta, page);
+    return page;
+  }
+
+  #delta(entry: number): { delta: PageDelta; twin?: PageDelta } {
+    const pages = this.#decoded(Math.floor(entry / MAX_PAGES_PER_ITEM));
+    const delta = pages[entry % MAX_PAGES_PER_ITEM];
+    if (delta.base < BASE.first) return { delta };
+    return { delta, twin: pages[delta.base - BASE.first] };
+  }
+
+  #decoded(item: number): PageDelta[] {
+    const known = this.#cache.get(item);
+    if (known) {
+      this.#cache.delete(item);
+      this.#cache.set(item, known);
+      return known.pages;
+    }
+    const fields = this.#items[item].read();
+    const pages = readPageDeltas(fields);
+    const bytes = fields.bytes("words").length + 64 * pages.length;
+    this.#cache.set(item, { pages, bytes });
+    this.#cached += bytes;
+    for (const [key, { bytes: size }] of this.#cache) {
+      if (this.#cached <= CACHE_BYTES || key === item) break;
+      this.#cache.delete(key);
+      this.#cached -= size;
+    }
+    return pages;
+  }
+
+  #windowOf(entry: number): number {
+    return this.#items[Math.floor(entry / MAX_PAGES_PER_ITEM)].window;
+  }
+
+  #index(window: number): void {
+    for (; this.#indexed <= window; this.#indexed++) {
+      for (const item of this.#itemsOf(this.#indexed)) {
+        const fields = item.read();
+        const space = fields.uint("space", 0xff);
+        const index = this.#items.push(item) - 1;
+        const map = this.#entries[space];
+        if (map) this.#indexItem(map, readPageDeltas(fields), index);
+      }
+    }
+  }
+
+  #indexItem(map: Map<number, number[]>, pages: PageDelta[], item: number): void {
+    this.#count += pages.length;
+    if (this.#count > MAX_ENTRIES) {
+      throw new TraceError(`Cannot index pages: expected at most ${MAX_ENTRIES} changed pages`);
+    }
+    pages.forEach((delta, place) => {
+      const entry = item * MAX_PAGES_PER_ITEM + place;
+      const entries = map.get(delta.number);
+      if (entries) entries.push(entry);
+      else map.set(delta.number, [entry]);
+    });
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * Reads traces. Everything here is a pure function of the file: nothing is written, no clock.
+ *
+ * A trace is untrusted input. Lengths are bounded before anything is allocated, every item's hash is
+ * checked when it is read, and whatever is wrong ends in one {@linkcode TraceError}.
+ */
+
+import type { LineRow } from "../core/loader/dwarf_line.ts";
+import type { GuestSymbol } from "../core/loader/elf.ts";
+import type { MachineEvent } from "../core/observer.ts";
+import { BlockReader } from "./block_reader.ts";
+import { type CborMap, decodeContent } from "./cbor.ts";
+import { type Frame, isHeader, itemName, readFrame } from "./chunk.ts";
+import { readEvents } from "./event_columns.ts";
+import { type EventFilter, eventMatches } from "./event_filter.ts";
+import type { Fields } from "./fields.ts";
+import type { WindowFlow } from "./flow_decoder.ts";
+import { type InputEvent, readInput } from "./input_columns.ts";
+import { PageReader } from "./page_reader.ts";
+import { readLines, readSymbols } from "./program_tables.ts";
+import { bytesAccess, type RandomAccess } from "./random_access.ts";
+import { ITEM, PAGE_SIZE, SPACE } from "./schema.ts";
+import { addHash, hashBytes, hashPage, hashState, type StateHash } from "./state_hash.ts";
+import { readSummary, type WindowSummary } from "./summary.ts";
+import { TraceError } from "./trace_error.ts";
+import {
+  parseFooter,
+  parseHeader,
+  parseImage,
+  type TraceFooter,
+  type TraceHeader,
+} from "./trace_info.ts";
+import type { ImageDescription } from "./recorder.ts";
+import { findWindows, readFields, windowFrames, type WindowInfo } from "./window_index.ts";
+
+/** The machine's state at a window's end. */
+export interface Keyframe {
+  /** Window at whose end this is; 0 is the state at #0. */
+  window: number;
+  position: number;
+  /** Instructions retired, per CPU. */
+  retired: number[];
+  /** CPUs, devices and time as the machine saved them. */
+  state: CborMap;
+  /** Modelled TLB of all CPUs, opaque bytes. */
+  tlb: Uint8Array;
+  /** State hash, 8 bytes. */
+  hash: Uint8Array;
+}
+
+/** One executed instruction. */
+export interface ExecutedInstruction {
+  /** Position before it. */
+  position: number;
+  pc: bigint;
+  /** The instruction word. */
+  word: number;
+  cpu: number;
+  /** Exception level. */
+  el: number;
+}
+
+/**
+ * Opens a trace.
+ *
+ * @param source the whole file, or random access to it
+ * @throws TraceError if it is not a trace, of another major version, or has no committed prologue
+ */
+export function openTrace(source: Uint8Array | RandomAccess): Trace {
+  return new Trace(source instanceof Uint8Array ? bytesAccess(source) : source);
+}
+
+/** An opened trace. Positions are steps; `#N` is the moment before step N+1. */
+export class Trace {
+  readonly header: TraceHeader;
+  readonly image: ImageDescription;
+  /** Committed windows; `windows[0]` is the prologue and has no steps. */
+  readonly windows: readonly WindowInfo[];
+  /** What the recorder wrote last; null in a truncated trace. */
+  readonly footer: TraceFooter | null;
+  /** Set if the recording was cut off: the position up to which everything is here, and why. */
+  readonly truncated: { position: number; why: string } | null;
+  readonly #file: RandomAccess;
+  readonly #blocks: BlockReader;
+  readonly #pages: PageReader;
+  #frames = new Map<number, Frame[]>();
+
+  constructor(file: RandomAccess) {
+    this.#file = file;
+    const frame = file.size === 0 ? null : readFrame(file, 0);
+    if (!frame || !isHeader(frame)) {
+      throw new TraceError(`Cannot open the trace: expected a header at byte 0 of ${file.size}`);
+    }
+    this.header = parseHeader(readFields(file, frame, "the header"), frame.recordedAt);
+    const { windows, footer, damage } = findWindows(file, this.header.windowSteps);
+    if (windows.length === 0) {
+      throw new TraceError(
+        `Cannot open the trace: expected a committed prologue, but ${damage || "found none"}`,
+      );
+    }
+    this.windows = windows;
+    this.footer = footer ? parseFooter(footer) : null;
+    this.truncated = damage === "" ? null : { position: this.end, why: damage };
+    this.#blocks = new BlockReader(windows, (window) => this.#items(window.number, ITEM.flow));
+    this.#pages = new PageReader((window) =>
+      this.#framesOf(window).filter((f) => f.kind === ITEM.pages).map((f) => ({
+        window,
+        read: () => this.#fields(f, window),
+      }))
+    );
+    const [image] = this.#items(0, ITEM.image);
+    if (!image) throw new TraceError("Cannot open the trace: expected an image item, found none");
+    this.image = parseImage(image);
+  }
+
+  /** Position after the last step that the trace holds. */
+  get end(): number {
+    return this.windows[this.windows.length - 1].end;
+  }
+
+  /** Symbols of the image, in file order. Read anew on each call. */
+  symbols(): GuestSymbol[] {
+    return [...this.#items(0, ITEM.symbols)].flatMap(readSymbols);
+  }
+
+  /** Line table rows of the image, in file order. Read anew on each call. */
+  lines(): LineRow[] {
+    return [...this.#items(0, ITEM.lines)].flatMap(readLines);
+  }
+
+  /** The window that holds the step after `position`; the last one for the end. */
+  windowAt(position: number): WindowInfo {
+    const number = 1 + Math.floor(position / this.header.windowSteps);
+    return this.windows[Math.min(number, this.windows.length - 1)];
+  }
+
+  /** Events in order of position, a bounded part of them in memory at a time. */
+  *events(filter: EventFilter = {}): Generator<MachineEvent> {
+    const { from = 0, to = Infinity, kinds } = filter;
+    const wanted = (kind: MachineEvent["kind"]) => kinds === undefined || kinds.has(kind);
+    for (const window of this.windows) {
+      if (window.number === 0 || window.end <= from || window.start >= to) continue;
+      if (kinds && !this.#mayHold(window.number, kinds)) continue;
+      for (const fields of this.#items(window.number, ITEM.events)) {
+        for (const event of readEvents(fields, wanted)) {
+          if (event.position < window.start || event.position > window.end) {
+            throw new TraceError(
+              `Cannot read ${fields.what}: expected positions from ${window.start} to ${window.end}`,
+            );
+          }
+          if (eventMatches(event, filter)) yield event;
+        }
+      }
+    }
+  }
+
+  /** Inputs of the guest in order of position. */
+  *inputs(): Generator<InputEvent> {
+    for (const window of this.windows) {
+      for (const fields of this.#items(window.number, ITEM.input)) yield* readInput(fields);
+    }
+  }
+
+  /** The blocks that a window executed. The result is valid until another window is decoded. */
+  blocks(window: number): WindowFlow {
+    if (window < 1) this.#window(-1);
+    return this.#blocks.read(this.#window(window));
+  }
+
+  /** Instructions executed from position `from` up to, not including, position `to`. */
+  *executed(from = 0, to = this.end): Generator<ExecutedInstruction> {
+    for (const window of this.windows) {
+      if (window.number === 0 || window.end <= from || window.start >= to) continue;
+      yield* executedIn(this.blocks(window.number), from, to);
+    }
+  }
+
+  /** What lets a query skip a window. */
+  summary(window: number): WindowSummary {
+    return readSummary(this.#only(window, ITEM.summary));
+  }
+
+  /** The state at the end of a window; window 0 gives the state at #0. */
+  keyframe(window: number): Keyframe {
+    const fields = this.#only(window, ITEM.keyframe);
+    const what = `the state of window ${window}`;
+    return {
+      window,
+      position: fields.uint("position"),
+      retired: fields.array("retired").map(Number),
+      state: decodeContent(fields.bytes("state"), what) as CborMap,
+      tlb: this.#tlb(window, fields.uint("tlb", 1 << 24)),
+      hash: fields.bytes("hash", 8).slice(),
+    };
+  }
+
+  /** The page of RAM at physical address `address` (a multiple of 4096) as a window left it. */
+  page(address: number, window: number): Uint8Array {
+    this.#window(window);
+    return this.#pages.read(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+  }
+
+  /** Physical addresses of all pages that the trace holds content of at a window's end; others are zero. */
+  pageAddresses(window: number): number[] {
+    this.#window(window);
+    return this.#pages.pages(SPACE.memory, window).map((number) => number * PAGE_SIZE);
+  }
+
+  /** Windows up to `window` that changed the page at physical address `address`; 0 is the image. */
+  pageVersions(address: number, window: number): number[] {
+    this.#window(window);
+    return this.#pages.versions(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+  }
+
+  /** Computes the state hash of a keyframe from its content: equal to its `hash` in a sound trace. */
+  computeStateHash(window: number): Uint8Array {
+    const { tlb } = this.keyframe(window);
+    let hash: StateHash = hashState(this.#only(window, ITEM.keyframe).bytes("state"));
+    for (const number of this.#pages.pages(SPACE.memory, window)) {
+      const page = this.#pages.read(SPACE.memory, number, window);
+      hash = addHash(hash, hashPage(new Uint32Array(page.buffer), SPACE.memory, number));
+    }
+    const padded = new Uint8Array(Math.ceil(tlb.length / PAGE_SIZE) * PAGE_SIZE);
+    padded.set(tlb);
+    for (let at = 0; at < padded.length; at += PAGE_SIZE) {
+      const words = new Uint32Array(padded.buffer, at, PAGE_SIZE / 4);
+      hash = addHash(hash, hashPage(words, SPACE.tlb, at / PAGE_SIZE));
+    }
+    return hashBytes(hash);
+  }
+
+  /** Bytes of the file by item kind, and items of each kind: hops through the whole file. */
+  sizes(): Map<string, { items: number; bytes: number; content: number }> {
+    const sizes = new Map<string, { items: number; bytes: number; content: number }>();
+    for (const window of this.windows) {
+      for (const { kind, offset, end, size } of this.#framesOf(window.number)) {
+        const total = sizes.get(itemName(kind)) ?? { items: 0, bytes: 0, content: 0 };
+        total.items++;
+        total.bytes += end - offset;
+        total.content += size;
+        sizes.set(itemName(kind), total);
+      }
+    }
+    return sizes;
+  }
+
+  #mayHold(window: number, kinds: ReadonlySet<MachineEvent["kind"]>): boolean {
+    const { events } = this.summary(window);
+    for (const kind of kinds) if (events[kind]) return true;
+    return false;
+  }
+
+  #tlb(window: number, length: number): Uint8Array {
+    const tlb = new Uint8Array(Math.ceil(length / PAGE_SIZE) * PAGE_SIZE);
+    for (let at = 0; at < length; at += PAGE_SIZE) {
+      tlb.set(this.#pages.read(SPACE.tlb, at / PAGE_SIZE, window), at);
+    }
+    return tlb.slice(0, length);
+  }
+
+  #window(number: number): WindowInfo {
+    const window = this.windows[number];
+    if (!window) {
+      throw new TraceError(
+        `Cannot read window ${number}: expected 0 to ${this.windows.length - 1}`,
+      );
+    }
+    return window;
+  }
+
+  /** Frames of a window, checked against its commit; the last few windows' are kept. */
+  #framesOf(number: number): Frame[] {
+    const known = this.#frames.get(number);
+    if (known) return known;
+    const frames = windowFrames(this.#file, this.#window(number));
+    if (this.#frames.size >= 16) this.#frames.delete(this.#frames.keys().next().value!);
+    this.#frames.set(number, frames);
+    return frames;
+  }
+
+  *#items(window: number, kind: number): Generator<Fields> {
+    for (const frame of this.#framesOf(window)) {
+      if (frame.kind === kind) yield this.#fields(frame, window);
+    }
+  }
+
+  #only(window: number, kind: number): Fields {
+    const [fields] = this.#items(window, kind);
+    if (fields) return fields;
+    throw new TraceError(
+      `Cannot read window ${window}: expected a ${itemName(kind)} item, found none`,
+    );
+  }
+
+  #fields(frame: Frame, window: number): Fields {
+    return readFields(this.#file, frame, `the ${itemName(frame.kind)} of window ${window}`);
+  }
+}
+
+function* executedIn(flow: WindowFlow, from: number, to: number): Generator<ExecutedInstruction> {
+  const { table, blocks, exceptions } = flow;
+  let position = flow.start;
+  let exception = 0;
+  for (let i = 0; i < blocks.length; i++) {
+    if (exceptions[exception]?.before === i) position += exceptions[exception++].count;
+    if (position >= to) return;
+    const id = blocks[i];
+    const steps = table.steps(id);
+    const last = Math.min(steps, to - position);
+    const el = table.regime(id);
+    for (let n = Math.max(0, from - position); n < last; n++) {
+      const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
+      yield { position: position + n, pc, word: table.word(id, n), cpu: 0, el };
+    }
+    position += steps;
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * Records a machine: drives it window by window and writes everything it does to a trace.
+ *
+ * Memory is bounded: events and flow are written as further items of the window when they grow,
+ * page copies are limited, and nothing of a window survives its commit but the block table and the
+ * pages' hashes. A failing sink never interrupts the machine in the middle of an instruction: the
+ * error is kept, nothing more is written, and the recording ends at the window's end.
+ */
+
+import type { LineRow } from "../core/loader/dwarf_line.ts";
+import type { GuestSymbol } from "../core/loader/elf.ts";
+import type { MachineEvent, Observer } from "../core/observer.ts";
+import { EventWriter } from "./event_columns.ts";
+import { uint } from "./fields.ts";
+import { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
+import type { FlowEncoder, FlowObserver } from "./flow_source.ts";
+import { encodeInput, type InputEvent } from "./input_columns.ts";
+import { KeyframeWriter } from "./keyframe_writer.ts";
+import { encodeLines, encodeSymbols } from "./program_tables.ts";
+import type { RecordableMachine } from "./recordable_machine.ts";
+import {
+  DEFAULT_WINDOW_STEPS,
+  type EndReason,
+  type EventKind,
+  FORMAT_VERSION,
+  ITEM,
+  MAX_WINDOW_STEPS,
+} from "./schema.ts";
+import { hashBytes } from "./state_hash.ts";
+import { describeCpu, encodeAscending, summarizeBlocks } from "./summary.ts";
+import { type TraceSink, TraceWriter } from "./writer.ts";
+
+/** Flow bytes at which a part of a window's flow is written. */
+const FLOW_PART_BYTES = 4 << 20;
+
+/** A file that the guest was made of. */
+export interface ImageFile {
+  role: "image" | "dtb" | "initrd" | "firmware";
+  name: string;
+  /** Bytes. */
+  size: number;
+  sha256: Uint8Array;
+}
+
+/** What was booted. */
+export interface ImageDescription {
+  name: string;
+  kind: "elf" | "linux" | "flat";
+  /** One line for people: what was loaded where. */
+  describe: string;
+  /** Address of the first instruction. */
+  pc: bigint;
+  files: ImageFile[];
+  warnings: string[];
+}
+
+/** What a recording is made with. All of it but `recordedAt` must be deterministic. */
+export interface RecorderOptions {
+  /** Time of the recording, at most 64 bytes; always give the same length. */
+  recordedAt: string;
+  /** Name and version of the recording program. */
+  recorder: string;
+  /** The machine in words and numbers: board, CPU, memory. */
+  machine: Record<string, string | number | boolean>;
+  /** Options that the guest can notice. */
+  options: Record<string, string | number | boolean>;
+  image: ImageDescription;
+  symbols: readonly GuestSymbol[];
+  lines: readonly LineRow[];
+  /** Steps per window; the default unless a test wants small ones. */
+  windowSteps?: number;
+  /** For tests: another encoder than the WebAssembly one. */
+  flowEncoder?: FlowEncoder;
+}
+
+/** How a recording ended. */
+export interface RecordingResult {
+  reason: EndReason;
+  /** Steps that the trace holds. */
+  steps: number;
+  /** Instructions retired in them. */
+  instructions: number;
+  /** Events by kind. */
+  events: Partial<Record<EventKind, number>>;
+  /** Length of the trace. */
+  bytes: number;
+  /** Items, bytes of content and bytes in the file by item kind, see `ITEM`. */
+  sizes: ReadonlyMap<number, { items: number; content: number; bytes: number }>;
+  /** What the sink said, if it failed. */
+  error?: Error;
+}
+
+/** Records one machine into one sink. */
+export class Recorder implements Observer, FlowObserver {
+  readonly #machine: RecordableMachine;
+  readonly #options: RecorderOptions;
+  readonly #windowSteps: number;
+  readonly #writer: TraceWriter;
+  readonly #events = new EventWriter();
+  readonly #flow: FlowEncoder;
+  readonly #keyframes: KeyframeWriter;
+  readonly #totals: Partial<Record<EventKind, number>> = {};
+  #windowEvents: Partial<Record<EventKind, number>> = {};
+  #inputs: InputEvent[] = [];
+  #window = 0;
+  #windowStart = 0;
+  #committed = { position: 0, retired: 0 };
+  #error: Error | undefined;
+
+  constructor(machine: RecordableMachine, sink: TraceSink, options: RecorderOptions) {
+    this.#machine = machine;
+    this.#options = options;
+    this.#windowSteps = options.windowSteps ?? DEFAULT_WINDOW_STEPS;
+    if (this.#windowSteps < 1 || this.#windowSteps > MAX_WINDOW_STEPS) {
+      throw new RangeError(
+        `windows of ${this.#windowSteps} steps: expected 1..${MAX_WINDOW_STEPS}`,
+      );
+    }
+    this.#writer = new TraceWriter({ write: (bytes) => this.#write(sink, bytes) });
+    this.#flow = options.flowEncoder ?? new WasmFlowEncoder(machine.flowSource);
+    this.#keyframes = new KeyframeWriter(machine.memory, (content) => {
+      this.#writer.item(ITEM.pages, content);
+    });
+    this.#prologue();
+    machine.observer = this;
+    machine.flowObserver = this;
+  }
+
+  /** Position of the last commit. */
+  get committed(): number {
+    return this.#committed.position;
+  }
+
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.#writer.bytes;
+  }
+
+  event(event: MachineEvent): void {
+    this.#windowEvents[event.kind] = (this.#windowEvents[event.kind] ?? 0) + 1;
+    this.#events.add(event);
+    if (this.#events.full) this.#writer.item(ITEM.events, this.#events.take());
+  }
+
+  flow(entries: Uint32Array): void {
+    this.#flow.flow(entries);
+    if (this.#flow.pendingBytes > FLOW_PART_BYTES) this.#writeFlow(false);
+  }
+
+  codeChanged(start: number, end: number): void {
+    this.#flow.codeChanged(start, end);
+  }
+
+  /** Notes something that reached the guest from outside, at the machine's current position. */
+  input(source: string, bytes: Uint8Array): void {
+    this.#inputs.push({ position: this.#machine.position, source, bytes: bytes.slice() });
+  }
+
+  /**
+   * Runs and writes one window, or the part of it up to position `limit`.
+   *
+   * @returns why the recording must end, or null to go on
+   */
+  recordWindow(limit = Infinity): EndReason | null {
+    const end = Math.min(limit, this.#windowStart + this.#windowSteps);
+    const reason = this.#machine.run(end) ?? (end >= limit ? "max-instructions" : null);
+    const { position } = this.#machine;
+    if (position > this.#windowStart) this.#closeWindow(position);
+    return this.#error ? "disk-full" : reason;
+  }
+
+  /** Records until the machine ends or position `limit`; then writes the footer. */
+  run(limit = Infinity): RecordingResult {
+    for (;;) {
+      const reason = this.recordWindow(limit);
+      if (reason) return this.finish(reason);
+    }
+  }
+
+  /** Writes the footer and lets go of the machine. `detail` is what commands show beside the reason. */
+  finish(
+    reason: EndReason,
+    detail: Record<string, string | number | bigint | boolean> = {},
+  ): RecordingResult {
+    this.#machine.observer = null;
+    this.#machine.flowObserver = null;
+    this.#keyframes.close();
+    const { position, retired } = this.#committed;
+    this.#writer.footer({
+      reason,
+      detail,
+      position: uint(position),
+      retired: [uint(retired)],
+      events: this.#totals,
+    });
+    return {
+      reason: this.#error ? "disk-full" : reason,
+      steps: position,
+      instructions: retired,
+      events: this.#totals,
+      bytes: this.#writer.bytes,
+      sizes: this.#writer.sizes,
+      ...(this.#error ? { error: this.#error } : {}),
+    };
+  }
+
+  #prologue(): void {
+    const { options, machine, image, symbols, lines, recorder, recordedAt } = this.#options;
+    const { base, size } = this.#machine.memory;
+    this.#writer.header({
+      format: FORMAT_VERSION,
+      recorder,
+      machineVersion: this.#machine.machineVersion,
+      machine,
+      cpus: 1,
+      memory: { base: uint(base), size: uint(size) },
+      windowSteps: this.#windowSteps,
+      options,
+      image: { name: image.name, sha256: image.files[0]?.sha256 ?? new Uint8Array(32) },
+    }, recordedAt);
+    this.#writer.item(ITEM.image, {
+      ...image,
+      files: image.files.map((file) => ({ ...file, size: uint(file.size) })),
+    });
+    for (const content of encodeSymbols(symbols)) this.#writer.item(ITEM.symbols, content);
+    for (const content of encodeLines(lines)) this.#writer.item(ITEM.lines, content);
+    this.#keyframes.storeImage();
+    this.#writeKeyframe(0);
+    this.#writer.commit(0, 0, 0);
+    this.#startWindow(0);
+  }
+
+  #startWindow(position: number): void {
+    this.#window++;
+    this.#windowStart = position;
+    this.#windowEvents = {};
+    this.#flow.startWindow(this.#window);
+  }
+
+  #closeWindow(position: number): void {
+    this.#machine.cutFlow();
+    const steps = position - this.#windowStart;
+    if (this.#flow.steps !== steps) {
+      throw new Error(
+        `window ${this.#window}: the machine made ${steps} steps, its flow has ${this.#flow.steps}`,
+      );
+    }
+    if (this.#inputs.length > 0) this.#writer.item(ITEM.input, encodeInput(this.#inputs));
+    this.#inputs = [];
+    this.#writeFlow(true);
+    if (this.#events.count > 0) this.#writer.item(ITEM.events, this.#events.take());
+    const written = this.#keyframes.writtenPages();
+    const cpu = this.#writeKeyframe(position);
+    this.#writer.item(ITEM.summary, {
+      events: this.#windowEvents,
+      ...cpu,
+      ...summarizeBlocks(this.#flow.table, this.#flow.executedBlocks()),
+      written: encodeAscending(written),
+    });
+    this.#writer.commit(this.#window, this.#windowStart, position);
+    if (!this.#error) this.#commitTotals(position);
+    this.#startWindow(position);
+  }
+
+  #commitTotals(position: number): void {
+    this.#committed = { position, retired: this.#machine.retired };
+    for (const [kind, count] of Object.entries(this.#windowEvents)) {
+      this.#totals[kind as EventKind] = (this.#totals[kind as EventKind] ?? 0) + count;
+    }
+  }
+
+  #writeFlow(last: boolean): void {
+    this.#writer.item(ITEM.flow, { ...this.#flow.take(last) });
+  }
+
+  #writeKeyframe(position: number): { level: number; mmu: boolean } {
+    const saved = this.#machine.save();
+    const { state, tlb, hash } = this.#keyframes.storeWindow(saved, position);
+    this.#writer.item(ITEM.keyframe, {
+      position: uint(position),
+      retired: [uint(this.#machine.retired)],
+      state,
+      tlb,
+      hash: hashBytes(hash),
+    });
+    return describeCpu(saved.cpus);
+  }
+
+  #write(sink: TraceSink, bytes: Uint8Array): void {
+    if (this.#error) return;
+    try {
+      sink.write(bytes);
+    } catch (error) {
+      this.#error = error as Error;
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Header, image and footer as read.
+ */
+
+import type { CborValue } from "./cbor.ts";
+import { Fields } from "./fields.ts";
+import type { ImageDescription, ImageFile } from "./recorder.ts";
+import { END_REASONS, type EndReason, FORMAT_VERSION, MAX_WINDOW_STEPS } from "./schema.ts";
+import { TraceError } from "./trace_error.ts";
+
+/** Who recorded what, and how. */
+export interface TraceHeader {
+  /** Format version, `[major, minor]`. */
+  format: [number, number];
+  /** When the recording was made; the one field that two recordings differ in, and not hashed. */
+  recordedAt: string;
+  /** Name and version of the recording program. */
+  recorder: string;
+  machineVersion: number;
+  /** The machine in words and numbers. */
+  machine: Record<string, CborValue>;
+  cpus: number;
+  /** RAM: physical address and bytes. */
+  memory: { base: number; size: number };
+  /** Steps of every window but the last. */
+  windowSteps: number;
+  /** Options that the guest could notice. */
+  options: Record<string, CborValue>;
+  image: { name: string; sha256: Uint8Array };
+}
+
+/** How the recording ended. */
+export interface TraceFooter {
+  reason: EndReason;
+  /** What belongs to the reason, for example the first fault of a storm. */
+  detail: Record<string, CborValue>;
+  position: number;
+  /** Instructions retired, per CPU. */
+  retired: number[];
+  /** Events by kind. */
+  events: Record<string, number>;
+}
+
+/** Reads a header; refuses another major version. */
+export function parseHeader(fields: Fields, recordedAt: string): TraceHeader {
+  const [major, minor] = fields.array("format").map(Number);
+  if (major !== FORMAT_VERSION[0] || !Number.isInteger(minor)) {
+    throw new TraceError(
+      `Cannot open the trace: expected format ${FORMAT_VERSION[0]}.x, found ${major}.${minor}`,
+    );
+  }
+  const memory = fields.fields("memory");
+  const image = fields.fields("image");
+  const windowSteps = fields.uint("windowSteps", MAX_WINDOW_STEPS);
+  if (windowSteps === 0) {
+    throw new TraceError("Cannot open the trace: expected windows of at least one step");
+  }
+  return {
+    format: [major, minor],
+    recordedAt,
+    recorder: fields.text("recorder"),
+    machineVersion: fields.uint("machineVersion"),
+    machine: fields.fields("machine").map,
+    cpus: fields.uint("cpus", 256),
+    memory: { base: memory.uint("base", 2 ** 48), size: memory.uint("size", 2 ** 48) },
+    windowSteps,
+    options: fields.fields("options").map,
+    image: { name: image.text("name"), sha256: image.bytes("sha256", 32) },
+  };
+}
+
+/** Reads an image item. */
+export function parseImage(fields: Fields): ImageDescription {
+  const files = fields.array("files").map((value, i): ImageFile => {
+    const file = new Fields(value, `file ${i} of ${fields.what}`);
+    return {
+      role: file.text("role") as ImageFile["role"],
+      name: file.text("name"),
+      size: file.uint("size"),
+      sha256: file.bytes("sha256", 32),
+    };
+  });
+  return {
+    name: fields.text("name"),
+    kind: fields.text("kind") as ImageDescription["kind"],
+    describe: fields.text("describe", 65536),
+    pc: fields.word("pc"),
+    files,
+    warnings: fields.texts("warnings"),
+  };
+}
+
+/** Reads a footer. */
+export function parseFooter(fields: Fields): TraceFooter {
+  const reason = fields.text("reason");
+  if (!(END_REASONS as readonly string[]).includes(reason)) {
+    throw new TraceError(`Cannot read the footer: expected an end reason, found "${reason}"`);
+  }
+  return {
+    reason: reason as EndReason,
+    detail: fields.fields("detail").map,
+    position: fields.uint("position"),
+    retired: fields.array("retired").map(Number),
+    events: fields.counts("events"),
+  };
+}
