@@ -97,7 +97,9 @@ export class Machine {
   #skippedNs = 0;
   #volatileReads = 0;
   #rebootsLeft: number;
+  /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
   #probe = 0;
+  #probeFrom = 0;
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
   /** Position where the unbroken series of synchronous exceptions that retire nothing began. */
@@ -207,9 +209,10 @@ export class Machine {
    */
   run(until: number): EndReason | null {
     while (!this.ended && this.position < until) {
-      if (this.#loop.nextPosition <= this.position) this.#checkpoint();
-      const limit = Math.min(until, this.#loop.nextPosition) - this.position;
-      this.#step(limit);
+      const { position } = this;
+      if (this.#loop.nextPosition <= position && !this.#entering) this.#checkpoint();
+      const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
+      this.#step(Math.max(1, Math.min(until, next) - position));
     }
     return this.ended;
   }
@@ -487,10 +490,11 @@ export class Machine {
   #checkpoint(): void {
     this.#loop.checkpoint();
     this.#probe = this.engine.state.get32(SLOT.record);
+    this.#probeFrom = this.position + 1;
   }
 
   #plantProbe(): void {
-    if (this.#loop.probing) this.engine.code.plant(this.#probe, BUILT_IN.probe);
+    if (this.#loop.probing && this.position >= this.#probeFrom) this.engine.code.plant(this.#probe, BUILT_IN.probe);
   }
 
   #takeProbe(): void {
