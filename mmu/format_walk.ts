@@ -43,8 +43,9 @@ export function formatWalk(walk: Walk, regime: Regime, vaHi: number, vaLo: numbe
 }
 
 function flags({ lo, hi }: WalkStep): string {
+  if (!descriptor.isValid(lo)) return "INVALID";
   return [
-    descriptor.isValid(lo) ? "VALID" : "INVALID",
+    "VALID",
     descriptor.isTableOrPage(lo) ? "TABLE" : "BLOCK",
     `AF=${descriptor.accessFlag(lo) ? 1 : 0}`,
     `UXN=${descriptor.uxn(hi)}`,

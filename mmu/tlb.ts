@@ -351,6 +351,7 @@ function checkState(state: Uint32Array): void {
     const sizeClass = state[entry] >>> 2 & 15;
     if (sizeClass >= SIZES.length) fail(`size class ${sizeClass}`);
     present[sizeClass]++;
+    if (state[entry + 5] > 0xffff) fail("a physical address of more than 48 bits");
   }
   present.forEach((count, i) => {
     if (count !== state[i]) fail(`size class ${i}: expected ${count} entries, found ${state[i]}`);

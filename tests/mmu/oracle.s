@@ -104,6 +104,11 @@ operations:                                     // 16 bytes each; x1 = address
         b       enter
         nop
 
+        ldr     x0, =stub_zva + HIGH            // 12: DC ZVA at EL1
+        mov     x3, #0x3c5
+        b       enter
+        nop
+
 enter:  msr     elr_el2, x0
         msr     spsr_el2, x3
         eret
@@ -171,6 +176,10 @@ stub_ldtr:
         svc     #3
 stub_sttr:
         sttr    x2, [x1]
+        svc     #3
+
+stub_zva:
+        dc      zva, x1
         svc     #3
 
         .balign 2048

@@ -29,6 +29,7 @@ export const OPERATIONS = [
   "store EL0",
   "ldtr EL1",
   "sttr EL1",
+  "zva EL1",
 ] as const;
 
 /** One translation to try. */

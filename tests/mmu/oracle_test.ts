@@ -102,7 +102,7 @@ function evaluate(c: OracleCase, features: MmuFeatures): OracleResult {
     const { esr } = encodeSyndrome(result.abort, context);
     return { kind: "exception", el: 2, esr: BigInt(esr), far: c.va };
   }
-  const access: Access = name.startsWith("fetch") ? 2 : name.startsWith("st") ? 1 : 0;
+  const access: Access = name.startsWith("fetch") ? 2 : /^(st|zva)/.test(name) ? 1 : 0;
   const fromEl = name.endsWith("EL1") ? 1 : 0;
   const unprivileged = name.includes("tr ");
   return perform(c, new Translation({ bus, tlb: null, regime }), access, fromEl, unprivileged);
@@ -129,7 +129,9 @@ function perform(
     else fault = { kind: "external-abort", address: pa, slaveError: false };
   }
   const { esr } = encodeSyndrome(fault!, context);
-  return { kind: "exception", el: 1, esr: BigInt(esr), far: va };
+  // An external abort of DC ZVA is that of its first byte; translation is checked at the operand.
+  const block = OPERATIONS[c.operation] === "zva EL1" && fault!.kind === "external-abort";
+  return { kind: "exception", el: 1, esr: BigInt(esr), far: block ? va & ~63n : va };
 }
 
 /** Whether an access of the program reaches something: RAM that it may use, or the PCIe window. */

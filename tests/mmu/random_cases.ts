@@ -119,7 +119,8 @@ function makeAddress(random: Random, choice: AddressChoice): bigint {
     va = BigInt.asUintN(inputSize, va);
   }
   if (choice.range === 1) va |= (1n << 64n) - (1n << BigInt(inputSize));
-  if (random.oneIn(20)) va ^= 1n << BigInt(inputSize - 1 + random.below(65 - inputSize));
+  const flip = inputSize - 1 + random.below(65 - inputSize);
+  if (random.oneIn(20) && flip !== 30) va ^= 1n << BigInt(flip);
   if (random.oneIn(4)) va = BigInt.asUintN(56, va) | random.bits(8) << 56n;
   return BigInt.asUintN(64, va);
 }
