@@ -120,7 +120,10 @@ function checkEntry(
   if ((pc & 3n) !== 0n) warnings.push(`entry point ${hex(pc)} is not a multiple of 4`);
 }
 
-/** Puts the device tree at the start of RAM if it fits below the lowest segment. */
+/**
+ * Puts the device tree at the start of RAM if it fits below the lowest segment. (For an image right
+ * at the start of RAM the reference leaves its tree at address 0, in flash, where no guest looks.)
+ */
 function placeDeviceTree(
   elf: ElfFile,
   segments: BootSegment[],

@@ -130,11 +130,11 @@ export function makeDeviceTree(options: DeviceTreeOptions): DeviceTree {
 
 /**
  * Adds what the boot loader knows to a tree, generated or given by the user: memory (in place of
- * any memory node), command line, initial ramdisk, and PSCI where the tree has none.
+ * any memory node), command line, initial ramdisk, and PSCI (in place of any).
  */
 export function describeBoot(tree: DeviceTree, options: DeviceTreeOptions): void {
   const { root } = tree;
-  const others = root.children.filter((node) => !/^memory(@|$)/.test(node.name));
+  const others = root.children.filter(({ name }) => !/^(memory(@.*)?|psci)$/.test(name));
   root.children.splice(0, root.children.length, ...others);
   const memory = root.add(`memory@${RAM_BASE.toString(16)}`).set("device_type", "memory");
   memory.set("reg", [
@@ -147,7 +147,6 @@ export function describeBoot(tree: DeviceTree, options: DeviceTreeOptions): void
     chosen.set("linux,initrd-start", [options.initrd.start]);
     chosen.set("linux,initrd-end", [options.initrd.end]);
   }
-  if (root.child("psci") !== null) return;
   const psci = root.add("psci");
   psci.set("compatible", ["arm,psci-1.0", "arm,psci-0.2", "arm,psci"]);
   psci.set("method", options.virtualization ? "smc" : "hvc");

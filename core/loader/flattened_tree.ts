@@ -129,9 +129,11 @@ export class DeviceTree {
   }
 
   #writeNode(node: TreeNode, words: number[]): void {
-    words.push(FDT_BEGIN_NODE, ...toWords(latin1(node.name + "\0")));
+    words.push(FDT_BEGIN_NODE);
+    pushWords(words, latin1(node.name + "\0"));
     for (const { name, value } of node.properties) {
-      words.push(FDT_PROP, value.length, this.intern(name), ...toWords(value));
+      words.push(FDT_PROP, value.length, this.intern(name));
+      pushWords(words, value);
     }
     for (const child of node.children) this.#writeNode(child, words);
     words.push(FDT_END_NODE);
@@ -296,10 +298,10 @@ function latin1(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Big-endian words of the bytes, padded with zeros. */
-function toWords(bytes: Uint8Array): number[] {
-  const padded = new Uint8Array((bytes.length + 3) & ~3);
-  padded.set(bytes);
-  const view = new DataView(padded.buffer);
-  return Array.from({ length: padded.length / 4 }, (_, index) => view.getUint32(index * 4));
+/** Appends the bytes as big-endian words, padded with zeros. */
+function pushWords(words: number[], bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i += 4) {
+    const [a, b = 0, c = 0, d = 0] = bytes.subarray(i, i + 4);
+    words.push(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+  }
 }
