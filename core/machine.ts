@@ -1,14 +1,15 @@
 import { encodeSyndrome } from "../mmu/fault.ts";
-import { Board, type DeviceState, GenericTimer, Pl011, psciCall } from "./devices/mod.ts";
+import { type Clock, psciCall } from "./devices/mod.ts";
 import { BUILT_IN } from "./engine/handlers.ts";
-import { Engine, type FlowObserver } from "./engine/engine.ts";
+import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER, CAUSE, EXIT } from "./engine/reasons.ts";
 import { EC, enterException, esrOf, type Exception, returnFromException } from "./exception.ts";
 import { findRow } from "./isa/decode_tree.ts";
 import { isSupported, ROWS } from "./isa/table.ts";
 import type { BootPlan } from "./loader/boot.ts";
-import { LoopDetector, type LoopSubject } from "./loop_detector.ts";
+import { LoopDetector } from "./loop_detector.ts";
+import { loopSubject } from "./loop_subject.ts";
 import {
   captureProcessor,
   type MachineState,
@@ -22,6 +23,7 @@ import { Processor } from "./processor.ts";
 import { SLOT } from "./state.ts";
 import { StormDetector } from "./storm_detector.ts";
 import { resetSystemRegisters } from "./sysregs.ts";
+import { RAM_BASE, VirtBoard } from "./virt_board.ts";
 
 /**
  * The machine: one processor, its memory and devices, and the rules of when it stops.
@@ -49,17 +51,12 @@ export type EndReason =
  */
 export const MACHINE_VERSION = 1;
 
-/** Physical address of RAM. */
-export const RAM_BASE = 0x4000_0000;
-
 /** How a machine is made. */
 export interface MachineOptions {
   /** Bytes of RAM, a multiple of 64 KiB, at most 3 GiB. */
   readonly memoryBytes: number;
-  /** Receives architectural events. */
-  readonly observer: Observer;
-  /** Receives executed runs; without it none are kept, which is a little faster. */
-  readonly flow?: FlowObserver;
+  /** Whether executed runs are kept for the flow observer; without them it is a little faster. */
+  readonly flow?: boolean;
   /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */
@@ -71,7 +68,6 @@ export interface MachineOptions {
 }
 
 const DEFAULT_STORM = 1000;
-const UART_BASE = 0x0900_0000;
 const PSTATE_IL = 0x10_0000;
 /** ISS of an FP/SIMD trap: CV = 1, COND = always. */
 const FP_TRAP_ISS = 0x1e0_0000;
@@ -80,86 +76,63 @@ const FP_TRAP_ISS = 0x1e0_0000;
 export class Machine {
   readonly engine: Engine;
   readonly memory: GuestMemory;
-  readonly board = new Board();
+  readonly board: VirtBoard;
   readonly processor: Processor;
   readonly access: MemoryAccess;
   readonly machineVersion = MACHINE_VERSION;
+  /** Receives architectural events. */
+  observer: Observer | null = null;
   /** Why it stopped, once it has. */
   ended: EndReason | null = null;
   /** Position of the fault that the end is explained by: the first of a storm or loop; -1 if none. */
   firstFault = -1;
+  /** Reads so far whose answer depended on time or input. */
+  volatileReads = 0;
   readonly #options: MachineOptions;
-  readonly #timer: GenericTimer;
   readonly #storm: StormDetector;
   readonly #loop: LoopDetector;
   #plan: BootPlan | undefined;
   #entries = 0;
   #skippedNs = 0;
-  #volatileReads = 0;
   #rebootsLeft: number;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
   #probe = 0;
   #probeFrom = 0;
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
-  /** Position where the unbroken series of synchronous exceptions that retire nothing began. */
-  #loopFault = -1;
+  /** Where the series of exceptions began between which nothing retired. */
+  #series = { retired: -1, position: -1 };
 
   constructor(options: MachineOptions) {
     this.#options = options;
     this.#rebootsLeft = options.reboots ?? 0;
-    this.engine = new Engine(
-      {
-        rows: ROWS.filter(isSupported),
-        guestBytes: options.memoryBytes,
-        levels: 2,
-        flow: !!options.flow,
-      },
-      {
-        fetch: () => this.access.fetch(),
-        access: (kind) => this.access.access(kind),
-        callOut: (what, argument) => this.#callOut(what, argument),
-      },
-    );
-    this.engine.flowObserver = options.flow ?? null;
+    this.engine = this.#makeEngine(options);
     const { engine } = this;
     this.memory = new GuestMemory(RAM_BASE, engine.guest, () => engine.lookup.flushWrites());
     const clock = { nanoseconds: () => this.#guestTime() };
-    const noLine = { set: () => {} };
-    this.#timer = new GenericTimer(engine.state, clock, { virtual: noLine, physical: noLine });
-    this.board.add(
-      new Pl011({ base: UART_BASE, line: noLine, output: (byte) => this.#console(byte) }),
-    );
-    const machine = this;
-    this.processor = new Processor({
-      engine,
-      memory: this.memory,
+    this.board = new VirtBoard({
+      state: engine.state,
       clock,
-      timer: this.#timer,
-      observer: options.observer,
-      get position() {
-        return machine.position;
-      },
-      get pc() {
-        return machine.pc;
-      },
-      pendingInterrupts: 0,
-      strict: options.strict ?? false,
+      console: (byte) => this.#emit({ kind: "console", ...this.processor.here(), byte }),
+      interruptsChanged: () => this.#interruptsChanged(),
     });
-    this.access = new MemoryAccess({
-      engine,
-      memory: this.memory,
-      board: this.board,
-      translation: this.processor.translation,
-      strict: options.strict ?? false,
-      get alignmentChecked() {
-        return machine.processor.alignmentChecked;
-      },
-      hazard: (name, address) => this.processor.hazard(name, address),
-      mmio: (access) => this.#emit({ kind: "mmio", ...this.processor.here(), ...access }),
-    });
+    this.processor = this.#makeProcessor(clock);
+    this.access = this.#makeAccess();
     this.#storm = new StormDetector(options.storm ?? DEFAULT_STORM);
-    this.#loop = new LoopDetector(this.#loopSubject());
+    this.#loop = new LoopDetector(loopSubject(this));
+  }
+
+  /** Receives executed runs, if the machine was made with `flow`. */
+  get flowObserver(): FlowObserver | null {
+    return this.engine.flowObserver;
+  }
+  set flowObserver(observer: FlowObserver | null) {
+    this.engine.flowObserver = observer;
+  }
+
+  /** What a flow observer may ask about records. */
+  get flowSource(): FlowSource {
+    return this.engine;
   }
 
   /** Steps so far. */
@@ -209,10 +182,11 @@ export class Machine {
    */
   run(until: number): EndReason | null {
     while (!this.ended && this.position < until) {
+      if (this.#interrupted()) continue;
       const { position } = this;
       if (this.#loop.nextPosition <= position && !this.#entering) this.#checkpoint();
       const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
-      this.#step(Math.max(1, Math.min(until, next) - position));
+      this.#step(Math.max(1, Math.min(until, next, this.#timerPosition()) - position));
     }
     return this.ended;
   }
@@ -234,7 +208,7 @@ export class Machine {
     return saveMachine({
       state: engine.state,
       tlb: processor.tlb,
-      board,
+      board: board.bus,
       pc: this.pc,
       fetchedFrom: this.#entering ? null : this.#fetchedFrom(),
       retired: this.retired,
@@ -248,7 +222,7 @@ export class Machine {
     const { engine, processor, board } = this;
     engine.cut();
     engine.deliver();
-    restoreMachine({ state: engine.state, tlb: processor.tlb, board }, saved);
+    restoreMachine({ state: engine.state, tlb: processor.tlb, board: board.bus }, saved);
     engine.retired = saved.time.retired;
     this.#entries = saved.time.entries;
     this.#skippedNs = saved.time.skippedNs;
@@ -267,7 +241,7 @@ export class Machine {
   #fetchedFrom(): number {
     const { engine } = this;
     const record = engine.state.get32(SLOT.record);
-    return engine.code.locate(record).host - engine.layout.guest + this.memory.base;
+    return engine.records.locate(record).host - engine.layout.guest + this.memory.base;
   }
 
   // ---- one stretch of execution ----
@@ -320,12 +294,41 @@ export class Machine {
     this.#resume();
   }
 
-  /** WFI with nothing pending: time jumps to the next event, or the guest has halted. */
+  /** WFI: time jumps to the event that wakes the CPU, or the guest has halted. */
   #wait(): void {
-    const next = this.#quietly(() => this.#timer.nextEvent());
-    if (next === Infinity) return this.end("halted");
-    this.#skippedNs += Math.max(0, next - this.nanoseconds);
-    this.#quietly(() => this.#timer.update());
+    const { board } = this;
+    while (board.pendingInterrupts === 0) {
+      const next = this.quietly(() => board.timer.nextEvent());
+      if (next === Infinity) return this.end("halted");
+      this.#skippedNs += Math.max(0, next - this.nanoseconds);
+      this.quietly(() => board.timer.update());
+    }
+  }
+
+  /** Takes an interrupt that waits and is not masked. Gives true if it did. */
+  #interrupted(): boolean {
+    const { board, engine } = this;
+    if (!board.timer.idle) this.quietly(() => board.timer.update());
+    const pending = board.pendingInterrupts & ~engine.state.daif;
+    if (pending === 0) return false;
+    const type = pending & 0x40 ? "fiq" : "irq";
+    this.#take({ type, esr: 0n, elr: this.pc });
+    return true;
+  }
+
+  /** Position at which the next timer fires if only instructions retire until then. */
+  #timerPosition(): number {
+    const { timer } = this.board;
+    if (timer.idle) return Infinity;
+    const next = this.quietly(() => timer.nextEvent());
+    if (next === Infinity) return Infinity;
+    const ns = this.#options.nsPerInstruction ?? 1;
+    return this.position + Math.max(1, Math.ceil((next - this.nanoseconds) / ns));
+  }
+
+  /** An interrupt line moved: if it was a device access that moved it, the engine stops behind it. */
+  #interruptsChanged(): void {
+    if (this.access.accessing) this.engine.stopAfterAccess();
   }
 
   #exceptionReturn(): void {
@@ -468,16 +471,11 @@ export class Machine {
       this.firstFault = this.#storm.firstFault;
       return this.end("fault-storm");
     }
-    if (!this.#loop.entry()) {
-      if (this.#loopFault < 0 || this.retired !== this.#loopRetired) this.#loopFault = position;
-      this.#loopRetired = this.retired;
-      return;
-    }
-    this.firstFault = this.#loopFault;
+    if (this.#series.retired !== this.retired) this.#series = { retired: this.retired, position };
+    if (!this.#loop.entry()) return;
+    this.firstFault = this.#series.position;
     this.end("loop");
   }
-
-  #loopRetired = -1;
 
   /** The next instruction is at SLOT.pc, to be fetched when execution goes on. */
   #resume(): void {
@@ -494,11 +492,13 @@ export class Machine {
   }
 
   #plantProbe(): void {
-    if (this.#loop.probing && this.position >= this.#probeFrom) this.engine.code.plant(this.#probe, BUILT_IN.probe);
+    if (this.#loop.probing && this.position >= this.#probeFrom) {
+      this.engine.records.plant(this.#probe, BUILT_IN.probe);
+    }
   }
 
   #takeProbe(): void {
-    if (this.#probe) this.engine.code.unplant(this.#probe);
+    if (this.#probe) this.engine.records.unplant(this.#probe);
   }
 
   #probed(): void {
@@ -533,11 +533,7 @@ export class Machine {
   }
 
   #emit(event: MachineEvent): void {
-    this.#options.observer.event(event);
-  }
-
-  #console(byte: number): void {
-    this.#emit({ kind: "console", ...this.processor.here(), byte });
+    this.observer?.event(event);
   }
 
   #place(address: number, bytes: Uint8Array): void {
@@ -546,48 +542,62 @@ export class Machine {
 
   /** Virtual time for the guest: a read of it makes what follows depend on time. */
   #guestTime(): number {
-    this.#volatileReads++;
+    this.volatileReads++;
     return this.nanoseconds;
   }
 
   /** Does something with the timers on the machine's own behalf. */
-  #quietly<T>(action: () => T): T {
-    const before = this.#volatileReads;
+  quietly<T>(action: () => T): T {
+    const before = this.volatileReads;
     const result = action();
-    this.#volatileReads = before;
+    this.volatileReads = before;
     return result;
   }
 
-  #loopSubject(): LoopSubject {
+  #makeEngine(options: MachineOptions): Engine {
+    const rows = ROWS.filter(isSupported);
+    const { memoryBytes: guestBytes, flow = false } = options;
+    return new Engine({ rows, guestBytes, levels: 2, flow }, {
+      fetch: () => this.access.fetch(),
+      access: (kind) => this.access.access(kind),
+      callOut: (what, argument) => this.#callOut(what, argument),
+    });
+  }
+
+  #makeProcessor(clock: Clock): Processor {
     const machine = this;
-    return {
+    return new Processor({
+      engine: this.engine,
       memory: this.memory,
+      clock,
+      timer: this.board.timer,
+      observer: { event: (event) => this.#emit(event) },
       get position() {
         return machine.position;
       },
-      get retired() {
-        return machine.retired;
+      get pc() {
+        return machine.pc;
       },
-      get volatileReads() {
-        return machine.#volatileReads;
+      get pendingInterrupts() {
+        return machine.board.pendingInterrupts;
       },
-      get canBeInterrupted() {
-        return machine.#quietly(() => machine.#timer.nextEvent()) !== Infinity;
-      },
-      processorState: () => captureProcessor(machine.engine.state, machine.pc),
-      captureRest: () => ({ tlb: machine.processor.tlb.save(), devices: machine.board.save() }),
-      sameRest: (captured) => isSameRest(captured as Rest, machine),
-    };
+      strict: this.#options.strict ?? false,
+    });
   }
-}
 
-interface Rest {
-  readonly tlb: Uint32Array;
-  readonly devices: Record<string, DeviceState>;
-}
-
-function isSameRest({ tlb, devices }: Rest, machine: Machine): boolean {
-  const now = machine.processor.tlb.save();
-  if (!tlb.every((word, i) => word === now[i])) return false;
-  return JSON.stringify(machine.board.save()) === JSON.stringify(devices);
+  #makeAccess(): MemoryAccess {
+    const { processor } = this;
+    return new MemoryAccess({
+      engine: this.engine,
+      memory: this.memory,
+      board: this.board.bus,
+      translation: processor.translation,
+      strict: this.#options.strict ?? false,
+      get alignmentChecked() {
+        return processor.alignmentChecked;
+      },
+      hazard: (name, address) => processor.hazard(name, address),
+      mmio: (access) => this.#emit({ kind: "mmio", ...processor.here(), ...access }),
+    });
+  }
 }

@@ -32,8 +32,8 @@ export interface SavedCpu {
 /** Everything that decides what a machine does next, but memory. Plain data. */
 export interface MachineState {
   cpus: SavedCpu[];
-  /** The modelled TLB's words. */
-  tlb: Uint32Array;
+  /** The modelled TLB's words, little-endian. */
+  tlb: Uint8Array;
   devices: Record<string, DeviceState>;
   time: {
     /** Instructions retired. */
@@ -80,7 +80,7 @@ export function saveMachine(machine: {
       ),
       fetchedFrom,
     }],
-    tlb: tlb.save(),
+    tlb: new Uint8Array(tlb.save().buffer),
     devices: board.save(),
     time: { retired, entries, skippedNs },
   };
@@ -105,7 +105,7 @@ export function restoreMachine(
   state.set64(SLOT.exclusiveSize, cpu.exclusive.size);
   state.set64(SLOT.exclusiveLow, cpu.exclusive.low);
   state.set64(SLOT.exclusiveHigh, cpu.exclusive.high);
-  tlb.restore(saved.tlb);
+  tlb.restore(new Uint32Array(saved.tlb.slice().buffer));
   board.restore(saved.devices);
 }
 

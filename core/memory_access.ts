@@ -52,6 +52,8 @@ export class MemoryAccess {
   pending: PendingFault | undefined;
   /** The instruction in hand is the one being fetched. */
   fetching = false;
+  /** The instruction in hand is a load or store that is being made. */
+  accessing = false;
   readonly #scratch: DataView;
   readonly #state: DataView;
   readonly #long = new Uint32Array(2);
@@ -92,7 +94,7 @@ export class MemoryAccess {
       return this.#fail(fault, ACCESS_EXECUTE, state.pc);
     }
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
-    const records = engine.code.recordsOf(hostPage);
+    const records = engine.records.recordsOf(hostPage);
     const page = BigInt(pcHi) << 32n | BigInt((lo & ~0xfff) >>> 0);
     engine.lookup.allowFetch(el, branched, page, records, engine.contextId(el, page, records));
     return ANSWER.done;
@@ -100,6 +102,13 @@ export class MemoryAccess {
 
   /** The load or store at SLOT.accessAddress: see `InterpreterImports.access`. */
   access(kind: number): number {
+    this.accessing = true;
+    const answer = this.#access(kind);
+    this.accessing = false;
+    return answer;
+  }
+
+  #access(kind: number): number {
     const { engine, translation, memory } = this.host;
     const size = 1 << (kind & ACCESS.sizeMask);
     const write = (kind & ACCESS.write) !== 0;
@@ -226,7 +235,7 @@ export class MemoryAccess {
   store(pa: number, bytes: Uint8Array): void {
     const { memory, engine } = this.host;
     memory.willWrite(pa, bytes.length);
-    engine.code.willWrite(engine.layout.guest + pa - memory.base, bytes.length);
+    engine.records.willWrite(engine.layout.guest + pa - memory.base, bytes.length);
     memory.bytes.set(bytes, pa - memory.base);
   }
 
@@ -236,7 +245,7 @@ export class MemoryAccess {
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa);
-    const code = write && engine.code.holdsCode(hostPage);
+    const code = write && engine.records.holdsCode(hostPage);
     engine.lookup.allowData(el, va, hostPage, {
       read: (rights & 1) !== 0,
       write: write && !code,

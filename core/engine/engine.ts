@@ -30,6 +30,19 @@ export interface FlowObserver {
   codeChanged(start: number, end: number): void;
 }
 
+/** What an observer may ask about the records that it is given. */
+export interface FlowSource {
+  /** First address of all records, and bytes from there. */
+  readonly arenaBase: number;
+  readonly arenaSize: number;
+  /** The context with this number. */
+  context(id: number): FlowContext;
+  /** The bytes executed as records `[start, end)`, four per record. */
+  code(start: number, end: number): Uint8Array;
+  /** Block kind ({@linkcode BLOCK_KIND}) of a record's instruction. */
+  kindOf(record: number): number;
+}
+
 /** Where a page of records is mapped: `pc = page + (record - recordBase) / 4`. */
 export interface FlowContext {
   /** Exception level. */
@@ -57,12 +70,12 @@ const LONGEST_RUN = 1024;
 const SLICE = 1 << 20;
 
 /** See the top of this file. */
-export class Engine {
+export class Engine implements FlowSource {
   readonly layout: MemoryLayout;
   readonly memory: ArrayBuffer;
   readonly state: CpuState;
   readonly lookup: LookupCaches;
-  readonly code: CodeCache;
+  readonly records: CodeCache;
   /** Guest memory. */
   readonly guest: Uint8Array;
   /** Where runs go; null where nobody wants them. */
@@ -110,7 +123,7 @@ export class Engine {
     for (const { id, row } of table.handlers) {
       this.#kinds[id] = row.ends ? BLOCK_KIND[row.ends] : BLOCK_KIND.sequential;
     }
-    this.code = new CodeCache(
+    this.records = new CodeCache(
       this.memory,
       this.layout,
       new Decoder(this.memory, table, generated.records),
@@ -130,6 +143,14 @@ export class Engine {
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
+  }
+
+  get arenaBase(): number {
+    return this.layout.arena;
+  }
+
+  get arenaSize(): number {
+    return this.layout.guest - this.layout.arena;
   }
 
   /** Instructions retired since the engine was made, exact at any time. */
@@ -169,9 +190,9 @@ export class Engine {
     const record = state.get32(SLOT.record);
     const stop = record + limit * 16;
     if (stop > this.#trailer(record)) return this.#slice(0);
-    this.code.plant(stop, BUILT_IN.stop);
+    this.records.plant(stop, BUILT_IN.stop);
     const reason = this.#slice(0);
-    this.code.unplant(stop);
+    this.records.unplant(stop);
     this.#unplantRequest();
     return reason;
   }
@@ -179,7 +200,7 @@ export class Engine {
   /** Has {@linkcode run} return behind the load or store in hand. */
   stopAfterAccess(): void {
     this.#requested = this.state.get32(SLOT.record) + 16;
-    this.code.plant(this.#requested, BUILT_IN.stop);
+    this.records.plant(this.#requested, BUILT_IN.stop);
   }
 
   /**
@@ -206,7 +227,7 @@ export class Engine {
     const { state } = this;
     const pc = state.pc;
     const page = pc & ~0xfffn;
-    const records = this.code.recordsOf(host);
+    const records = this.records.recordsOf(host);
     state.set64(SLOT.pcBase, BigInt.asUintN(64, page - BigInt(records >>> 2)));
     state.set32(SLOT.record, records + (Number(pc & 0xffcn) << 2));
     state.set32(SLOT.runStart, state.get32(SLOT.record));
@@ -264,8 +285,8 @@ export class Engine {
   }
 
   /** The bytes executed as records `[start, end)` of the run in hand or of one just delivered. */
-  codeBytes(start: number, end: number): Uint8Array {
-    const address = this.code.instructionAddress(start);
+  code(start: number, end: number): Uint8Array {
+    const address = this.records.instructionAddress(start);
     const bytes = new Uint8Array(this.memory, address, (end - start) >> 2).slice();
     if (this.#overrides.size > 0) {
       const words = new DataView(bytes.buffer);
@@ -279,12 +300,12 @@ export class Engine {
 
   /** Block kind (`BLOCK_KIND`) of a record's instruction. */
   kindOf(record: number): number {
-    return this.#kinds[this.code.operation(record)] ?? BLOCK_KIND.sequential;
+    return this.#kinds[this.records.operation(record)] ?? BLOCK_KIND.sequential;
   }
 
   /** Word of a record's instruction. */
   wordAt(record: number): number {
-    return this.#u32[this.code.instructionAddress(record) >> 2];
+    return this.#u32[this.records.instructionAddress(record) >> 2];
   }
 
   #slice(budget: number): number {
@@ -301,7 +322,7 @@ export class Engine {
 
   #unplantRequest(): void {
     if (this.#requested === 0) return;
-    this.code.unplant(this.#requested);
+    this.records.unplant(this.#requested);
     this.#requested = 0;
   }
 
@@ -326,14 +347,14 @@ export class Engine {
   }
 
   #trailer(record: number): number {
-    const { offset } = this.code.locate(record);
+    const { offset } = this.records.locate(record);
     return record - (offset << 2) + 1024 * 16;
   }
 
   #decode(): void {
     const record = this.state.get32(SLOT.record);
-    if (this.code.decode(record)) {
-      this.lookup.flushWritesTo(this.code.locate(record).host);
+    if (this.records.decode(record)) {
+      this.lookup.flushWritesTo(this.records.locate(record).host);
     }
   }
 
