@@ -68,6 +68,8 @@ export interface MachineOptions {
 }
 
 const DEFAULT_STORM = 1000;
+/** EL1h, all interrupts masked, Z set: as the reference leaves reset. */
+const RESET_PSTATE = 0x4000_03c5n;
 const PSTATE_IL = 0x10_0000;
 /** ISS of an FP/SIMD trap: CV = 1, COND = always. */
 const FP_TRAP_ISS = 0x1e0_0000;
@@ -165,7 +167,7 @@ export class Machine {
     }
     const { state } = this.engine;
     resetSystemRegisters(state);
-    state.setPstateBits(0x3c5n);
+    state.setPstateBits(RESET_PSTATE);
     state.sp = 0n;
     for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
     state.pc = plan.pc;

@@ -5,8 +5,8 @@ import { bankStackPointer } from "./system_stack.ts";
 import { STORED_REGISTERS } from "./sysregs.ts";
 import type { Tlb } from "../mmu/tlb.ts";
 
-/** One CPU's registers, as keyframes hold them. */
-export interface SavedCpu {
+/** One CPU's registers, as keyframes hold them. A type, so that it is a CBOR map to the recorder. */
+export type SavedCpu = {
   /** X0 to X30. */
   x: bigint[];
   /** The stack pointer in use; the banked ones are among `system`. */
@@ -27,10 +27,10 @@ export interface SavedCpu {
    * dropped since; null where it is still to be fetched.
    */
   fetchedFrom: number | null;
-}
+};
 
 /** Everything that decides what a machine does next, but memory. Plain data. */
-export interface MachineState {
+export type MachineState = {
   cpus: SavedCpu[];
   /** The modelled TLB's words, little-endian. */
   tlb: Uint8Array;
@@ -43,7 +43,7 @@ export interface MachineState {
     /** Nanoseconds skipped while waiting for an interrupt. */
     skippedNs: number;
   };
-}
+};
 
 /** Copies a machine's state. */
 export function saveMachine(machine: {

@@ -150,7 +150,7 @@ export class Ops {
   transfer: Transfer | undefined;
   #statements: Statement[] = [];
   #ids = 0;
-  #usesBase = false;
+  #base: string | undefined;
   readonly #shared = new Map<string, Value>();
 
   /** The ordered effects so far. */
@@ -170,14 +170,14 @@ export class Ops {
     return this.#leaf({ k: "register", file: "xsp", field }, sf ? "i64" : "i32");
   }
 
-  /** Whether {@linkcode base} was asked for. */
-  get usesBase(): boolean {
-    return this.#usesBase;
+  /** The field that {@linkcode base} was asked for. */
+  get baseField(): string | undefined {
+    return this.#base;
   }
 
   /** The base register of an access: `xsp` with CheckSPAlignment() if it is SP. i64. */
   base(field: string): Value {
-    this.#usesBase = true;
+    this.#base = field;
     return this.#leaf({ k: "register", file: "base", field }, "i64");
   }
 
