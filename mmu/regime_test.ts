@@ -11,6 +11,12 @@ Deno.test("makeRegime() takes granule and size of each range from its half of TC
   assertEquals([high.granuleLog2, high.inputSize], [14, 31]);
 });
 
+Deno.test("makeRegime() takes TBI of each range from its own bit", () => {
+  const ignored = (tcr: bigint) => testRegime({ tcr }).ranges.map((r) => r.topByteIgnored);
+  assertEquals(ignored(1n << 37n), [true, false]);
+  assertEquals(ignored(1n << 38n), [false, true]);
+});
+
 Deno.test("makeRegime() finds the start level of every size, as table D8-11 to D8-13", () => {
   const expected: [bigint, [number, number, number][]][] = [
     [0n, [[16, 24, 0], [25, 33, 1], [34, 39, 2]]],

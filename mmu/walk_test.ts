@@ -54,6 +54,15 @@ Deno.test("walk() reads one descriptor of each level and returns the page", () =
   assertEquals(leafAddress(leaf!, 0, 0x1234), 0x8000_1234);
 });
 
+Deno.test("walk() ignores address bits below the granule, in tables and pages", () => {
+  const memory = new TestMemory();
+  memory.set(0x10000, 0x2f000n | TABLE);
+  memory.set(0x20000, 0x8000_f000n | LEAF | PAGE);
+  const regime = testRegime({ tcr: 30n | 1n << 14n, ttbr0: 0x10000n });
+  assertEquals(walk(memory, regime, 0, 0).leaf!.base, 0x8000_0000);
+  assertEquals(memory.reads, [0x10000, 0x20000]);
+});
+
 Deno.test("walk() stops at a block of level 1 or 2 and ignores address bits below its size", () => {
   const memory = fourLevels();
   memory.set(0x4000, 0x8030_1000n | LEAF);
@@ -176,8 +185,8 @@ Deno.test("walk() faults at level 0 where TxSZ is out of range", () => {
 Deno.test("walk() ORs the attributes of all tables into the leaf", () => {
   const memory = fourLevels();
   memory.set(0x1000, 0x3000n | TABLE | 1n << 59n);
-  memory.set(0x3000, 0x4000n | TABLE | 1n << 61n);
-  memory.set(0x4000, 0x5000n | TABLE | 1n << 62n | 1n << 60n);
+  memory.set(0x3000, 0x4000n | TABLE | 1n << 61n | 1n << 60n);
+  memory.set(0x4000, 0x5000n | TABLE | 1n << 62n);
   const leaf = walk(memory, testRegime(), 0, 0).leaf!;
   assertEquals([leaf.apTable, leaf.uxnTable, leaf.pxnTable], [3, 1, 1]);
   assertEquals([leaf.ap, leaf.uxn, leaf.pxn], [0, 0, 0]);

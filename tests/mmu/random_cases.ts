@@ -153,7 +153,7 @@ function makeTables(
     const address = table + 8 * index;
     const next = tableAddress(random, granule);
     let value = level < leafLevel
-      ? BigInt(next) | 3n | random.bits(10) << 2n | tableAttributes(random)
+      ? BigInt(next) | 3n | random.bits(granule - 2) << 2n | tableAttributes(random)
       : leaf(random, choice, level, shift);
     // A block is not made a table: what answers at its address is not ours.
     const block = level === leafLevel && level < 3;
@@ -201,7 +201,8 @@ function leaf(random: Random, choice: TableChoice, level: number, shift: number)
   // Bits below a block's size are sometimes left in; below the granule they are other fields.
   const aligned = !choice.translationOnly || !random.oneIn(10);
   const low = BigInt(aligned ? shift : choice.granule);
-  return output >> low << low | attributes | type;
+  const ignored = random.oneIn(4) ? random.bits(choice.granule - 12) << 12n : 0n;
+  return output >> low << low | ignored | attributes | type;
 }
 
 function reverse(value: bigint): bigint {
