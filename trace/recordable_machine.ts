@@ -1,5 +1,4 @@
 import type { Observer } from "../core/observer.ts";
-import type { CborMap } from "./cbor.ts";
 import type { FlowObserver, FlowSource } from "./flow_source.ts";
 import type { EndReason } from "./schema.ts";
 
@@ -38,9 +37,12 @@ export interface RecordableMemory {
   trackFirstWrites(listener: (pageAddress: number) => void): { restart(): void; close(): void };
 }
 
-/** A saved machine: CBOR-able records; `tlb` is stored apart because little of it changes. */
+/** A saved machine: plain CBOR-able data; `tlb` is stored apart because little of it changes. */
 export interface RecordableState {
-  tlb: Uint8Array;
-  cpus: CborMap[];
-  [part: string]: unknown;
+  /** The modelled TLB of all CPUs. */
+  readonly tlb: Uint8Array;
+  /** `pstate` (as SPSR) and `system` (registers by manual name) of the first are looked at. */
+  readonly cpus: readonly object[];
+  readonly devices?: object;
+  readonly time?: object;
 }

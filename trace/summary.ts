@@ -70,11 +70,10 @@ export function encodeAscending(numbers: readonly number[]): Uint8Array {
 }
 
 /** Exception level and MMU state of CPU 0 in a saved state, as far as it names them. */
-export function describeCpu(cpus: unknown): { level: number; mmu: boolean } {
-  const [cpu] = Array.isArray(cpus) ? cpus as Record<string, unknown>[] : [];
-  const pstate = Number(cpu?.pstate ?? 0);
-  const registers = cpu?.sysregs as Record<string, unknown> | undefined;
-  return { level: (pstate >> 2) & 3, mmu: (Number(registers?.SCTLR_EL1 ?? 0) & 1) === 1 };
+export function describeCpu(cpus: readonly object[]): { level: number; mmu: boolean } {
+  const cpu = cpus[0] as { pstate?: bigint; system?: Record<string, bigint> } | undefined;
+  const level = Number(cpu?.pstate ?? 0n) >> 2 & 3;
+  return { level, mmu: ((cpu?.system?.SCTLR_EL1 ?? 0n) & 1n) === 1n };
 }
 
 /** Reads a `summary` item. */

@@ -93,15 +93,15 @@ export class SyntheticMachine implements RecordableMachine {
   }
 
   save(): RecordableState {
-    const sysregs = { SCTLR_EL1: BigInt(this.position & 1), VBAR_EL1: 0xffff_8000_0000_0000n };
+    const system = { SCTLR_EL1: BigInt(this.position & 1), VBAR_EL1: 0xffff_8000_0000_0000n };
     return {
       tlb: this.#tlb.slice(),
       cpus: [{
         x: [...this.#registers],
         pc: BigInt(this.position),
-        pstate: 0x3c5,
+        pstate: 0x3c5n,
         v: new Uint8Array(512),
-        sysregs,
+        system,
       }],
       devices: { pl011: { control: this.position % 7, fifo: new Uint8Array([1, 2, 3]) } },
       time: { retired: this.retired, skipped: 3 * 2 ** 33 },

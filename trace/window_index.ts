@@ -156,7 +156,7 @@ function scan(file: RandomAccess, steps: number): WindowIndex {
     damage = "its footer is of another position";
     footer = null;
   }
-  if (!footer) dropDamaged(file, windows);
+  if (!footer) damage = dropDamaged(file, windows) || damage;
   return { windows, footer, damage };
 }
 
@@ -187,17 +187,23 @@ function committedWindow(
   return window;
 }
 
-/** Without a footer the tail may hold bytes that never reached the disk: check the last windows' bodies. */
-function dropDamaged(file: RandomAccess, windows: WindowInfo[]): void {
+/**
+ * Without a footer the tail may hold bytes that never reached the disk: drops the last windows
+ * whose bodies do not match their hashes. Gives the reason, or "" if none was dropped.
+ */
+function dropDamaged(file: RandomAccess, windows: WindowInfo[]): string {
+  let reason = "";
   while (windows.length > 0) {
     try {
       for (const frame of windowFrames(file, windows[windows.length - 1])) {
         readContent(file, frame, `the ${itemName(frame.kind)}`);
       }
-      return;
+      return reason;
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
+      reason = error.message;
       windows.pop();
     }
   }
+  return reason;
 }
