@@ -1,21 +1,15 @@
-import { encodeSyndrome } from "../mmu/fault.ts";
 import { type Clock, psciCall } from "./devices/mod.ts";
 import { BUILT_IN } from "./engine/handlers.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
-import { ANSWER, CAUSE, EXIT } from "./engine/reasons.ts";
-import { EC, enterException, esrOf, type Exception, returnFromException } from "./exception.ts";
-import { findRow } from "./isa/decode_tree.ts";
+import { ANSWER, EXIT } from "./engine/reasons.ts";
+import { EC, esrOf } from "./exception.ts";
+import { ExceptionUnit } from "./exception_unit.ts";
 import { isSupported, ROWS } from "./isa/table.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import { LoopDetector } from "./loop_detector.ts";
 import { loopSubject } from "./loop_subject.ts";
-import {
-  captureProcessor,
-  type MachineState,
-  restoreMachine,
-  saveMachine,
-} from "./machine_state.ts";
+import { type MachineState, restoreMachine, saveMachine } from "./machine_state.ts";
 import { MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
@@ -71,8 +65,6 @@ const DEFAULT_STORM = 1000;
 /** EL1h, all interrupts masked, Z set: as the reference leaves reset. */
 const RESET_PSTATE = 0x4000_03c5n;
 const PSTATE_IL = 0x10_0000;
-/** ISS of an FP/SIMD trap: CV = 1, COND = always. */
-const FP_TRAP_ISS = 0x1e0_0000;
 
 /** See the top of this file. */
 export class Machine {
@@ -88,13 +80,14 @@ export class Machine {
   ended: EndReason | null = null;
   /** Position of the fault that the end is explained by: the first of a storm or loop; -1 if none. */
   firstFault = -1;
+  /** Exception entries so far that retired nothing. */
+  entries = 0;
   /** Reads so far whose answer depended on time or input. */
   volatileReads = 0;
   readonly #options: MachineOptions;
-  readonly #storm: StormDetector;
+  readonly #exceptions: ExceptionUnit;
   readonly #loop: LoopDetector;
   #plan: BootPlan | undefined;
-  #entries = 0;
   #skippedNs = 0;
   #rebootsLeft: number;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
@@ -102,8 +95,6 @@ export class Machine {
   #probeFrom = 0;
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
-  /** Where the series of exceptions began between which nothing retired. */
-  #series = { retired: -1, position: -1 };
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -120,8 +111,9 @@ export class Machine {
     });
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
-    this.#storm = new StormDetector(options.storm ?? DEFAULT_STORM);
     this.#loop = new LoopDetector(loopSubject(this));
+    const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
+    this.#exceptions = new ExceptionUnit(this, storm, this.#loop);
   }
 
   /** Receives executed runs, if the machine was made with `flow`. */
@@ -139,7 +131,7 @@ export class Machine {
 
   /** Steps so far. */
   get position(): number {
-    return this.engine.retired + this.#entries;
+    return this.engine.retired + this.entries;
   }
 
   /** Address of the next instruction. */
@@ -174,7 +166,7 @@ export class Machine {
     state.clearExclusive();
     this.processor.reloadRegime();
     this.processor.tlb.invalidateAll(0);
-    this.#resume();
+    this.resume();
   }
 
   /**
@@ -214,7 +206,7 @@ export class Machine {
       pc: this.pc,
       fetchedFrom: this.#entering ? null : this.#fetchedFrom(),
       retired: this.retired,
-      entries: this.#entries,
+      entries: this.entries,
       skippedNs: this.#skippedNs,
     });
   }
@@ -226,10 +218,10 @@ export class Machine {
     engine.deliver();
     restoreMachine({ state: engine.state, tlb: processor.tlb, board: board.bus }, saved);
     engine.retired = saved.time.retired;
-    this.#entries = saved.time.entries;
+    this.entries = saved.time.entries;
     this.#skippedNs = saved.time.skippedNs;
     processor.reloadRegime();
-    this.#resume();
+    this.resume();
     const [cpu] = saved.cpus;
     if (cpu.fetchedFrom !== null) {
       engine.enterAt(cpu.fetchedFrom - this.memory.base + engine.layout.guest);
@@ -251,10 +243,10 @@ export class Machine {
   #step(limit: number): void {
     const { engine } = this;
     if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
-      return this.#take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
+      return this.#exceptions.take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
     }
     if (this.#entering) {
-      if (!engine.enter()) return this.#takeFault();
+      if (!engine.enter()) return this.#exceptions.takeFault();
       this.#entering = false;
     }
     this.#plantProbe();
@@ -267,15 +259,15 @@ export class Machine {
       case EXIT.leave:
         return this.#left();
       case EXIT.dataFault:
-        return this.#takeFault();
+        return this.#exceptions.takeFault();
       case EXIT.fetchFault:
-        return this.#takeFault();
+        return this.#exceptions.takeFault();
       case EXIT.exception:
-        return this.#requested();
+        return this.#exceptions.requested();
       case EXIT.callOutException:
-        return this.#trapped();
+        return this.#exceptions.trapped();
       case EXIT.eret:
-        return this.#exceptionReturn();
+        return this.#exceptions.exceptionReturn();
       case EXIT.probe:
         return this.#probed();
       default:
@@ -293,7 +285,7 @@ export class Machine {
     if (!processor.refetch) return;
     engine.cut();
     engine.state.pc = engine.pc;
-    this.#resume();
+    this.resume();
   }
 
   /** WFI: time jumps to the event that wakes the CPU, or the guest has halted. */
@@ -314,7 +306,7 @@ export class Machine {
     const pending = board.pendingInterrupts & ~engine.state.daif;
     if (pending === 0) return false;
     const type = pending & 0x40 ? "fiq" : "irq";
-    this.#take({ type, esr: 0n, elr: this.pc });
+    this.#exceptions.take({ type, esr: 0n, elr: this.pc });
     return true;
   }
 
@@ -333,48 +325,8 @@ export class Machine {
     if (this.access.accessing) this.engine.stopAfterAccess();
   }
 
-  #exceptionReturn(): void {
-    const { engine } = this;
-    const fromEl = engine.state.el;
-    if (fromEl === 0) return this.#undefined();
-    const here = this.processor.here();
-    engine.retire();
-    const outcome = returnFromException(engine.state);
-    this.#emit({ kind: "eret", ...here, fromEl, ...outcome });
-    this.#storm.exceptionReturn(outcome.elr, this.retired);
-    this.processor.refresh();
-    this.#resume();
-  }
-
-  /** SVC, HVC, SMC, BRK, HLT, UNDEFINED and the traps that generated code finds by itself. */
-  #requested(): void {
-    const { engine } = this;
-    const { state } = engine;
-    const argument = state.get32(SLOT.scratch + 8) & 0xffff;
-    const pc = engine.pc;
-    switch (state.get32(SLOT.scratch)) {
-      case CAUSE.svc:
-        return this.#retireAndTake(pc, esrOf(EC.svc, argument));
-      case CAUSE.hvc:
-        return state.el === 0 ? this.#undefined() : this.#psci();
-      case CAUSE.brk:
-        return this.#take({ type: "sync", esr: esrOf(EC.brk, argument), elr: pc });
-      case CAUSE.spAlignment: {
-        const { esr } = encodeSyndrome({ kind: "sp-alignment" }, {
-          access: 0,
-          fromEl: state.el,
-          toEl: 1,
-        });
-        return this.#take({ type: "sync", esr: BigInt(esr), elr: pc });
-      }
-      case CAUSE.fpTrapped:
-        return this.#take({ type: "sync", esr: esrOf(EC.fpTrapped, FP_TRAP_ISS), elr: pc });
-      default:
-        return this.#undefined();
-    }
-  }
-
-  #psci(): void {
+  /** HVC: PSCI, whatever the immediate, as on the reference. */
+  firmwareCall(): void {
     const { engine } = this;
     const { state } = engine;
     engine.retire();
@@ -404,83 +356,8 @@ export class Machine {
     this.boot(this.#plan);
   }
 
-  /** An encoding that is UNDEFINED here; what the table knows of it is reported. */
-  #undefined(): void {
-    const { engine } = this;
-    const { word } = engine;
-    const row = findRow(word);
-    if (row && !isSupported(row)) {
-      const text = `${row.name}: ${row.reason}`;
-      this.#emit({ kind: "unknown", ...this.processor.here(), word, text });
-    }
-    this.#take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
-  }
-
-  /** A call-out refused: a trapped or UNDEFINED system instruction, or a fault of DC ZVA. */
-  #trapped(): void {
-    const { trap } = this.processor;
-    if (!trap) return this.#takeFault();
-    this.processor.trap = undefined;
-    const exception = { type: "sync", esr: esrOf(trap.ec, trap.iss), elr: this.engine.pc } as const;
-    this.#take(trap.far === undefined ? exception : { ...exception, far: trap.far });
-  }
-
-  #takeFault(): void {
-    const { pending } = this.access;
-    if (!pending) throw new Error("the engine reports a fault that nobody raised");
-    this.access.pending = undefined;
-    const { fault, access, address } = pending;
-    const fromEl = this.engine.state.el;
-    const { esr, farValid } = encodeSyndrome(fault, { access, fromEl, toEl: 1 });
-    const fetch = fault.kind === "pc-alignment" || access === 2;
-    const elr = fetch ? this.engine.state.pc : this.pc;
-    const exception = { type: "sync", esr: BigInt(esr), elr } as const;
-    this.#take(farValid ? { ...exception, far: address } : exception);
-  }
-
-  /** SVC: the instruction retires and traps in one step. */
-  #retireAndTake(pc: bigint, esr: bigint): void {
-    const { position } = this;
-    this.engine.retire();
-    this.#enter({ type: "sync", esr, elr: this.engine.pc }, { position, pc, retires: true });
-  }
-
-  /** An exception entry that retires nothing: a step of its own. */
-  #take(exception: Exception): void {
-    const { position } = this;
-    this.engine.cut();
-    this.engine.noteEntry();
-    this.#entries++;
-    this.#enter(exception, { position, pc: exception.elr, retires: false });
-    if (this.ended || exception.type !== "sync") return;
-    this.#judge(exception, position);
-  }
-
-  #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
-    const { engine } = this;
-    const entry = enterException(engine.state, exception);
-    const { type, esr, elr, far = 0n } = exception;
-    this.#emit({ kind: "exception", cpu: 0, ...at, type, ...entry, esr, far, elr });
-    this.processor.refresh();
-    this.#resume();
-  }
-
-  /** Whether the exception just entered shows that the guest will never get anywhere. */
-  #judge({ esr, far, elr }: Exception, position: number): void {
-    const ec = Number(esr >> 26n) & 0x3f;
-    if (ec === EC.brk) return;
-    if (this.#storm.fault({ position, ec, far, elr }, this.retired)) {
-      this.firstFault = this.#storm.firstFault;
-      return this.end("fault-storm");
-    }
-    if (this.#series.retired !== this.retired) this.#series = { retired: this.retired, position };
-    if (!this.#loop.entry()) return;
-    this.firstFault = this.#series.position;
-    this.end("loop");
-  }
-
   /** The next instruction is at SLOT.pc, to be fetched when execution goes on. */
-  #resume(): void {
+  resume(): void {
     this.processor.refetch = false;
     this.#entering = true;
   }
@@ -567,22 +444,14 @@ export class Machine {
   }
 
   #makeProcessor(clock: Clock): Processor {
-    const machine = this;
     return new Processor({
       engine: this.engine,
       memory: this.memory,
       clock,
-      timer: this.board.timer,
+      board: this.board,
       observer: { event: (event) => this.#emit(event) },
-      get position() {
-        return machine.position;
-      },
-      get pc() {
-        return machine.pc;
-      },
-      get pendingInterrupts() {
-        return machine.board.pendingInterrupts;
-      },
+      position: () => this.position,
+      pc: () => this.pc,
       strict: this.#options.strict ?? false,
     });
   }
@@ -595,9 +464,7 @@ export class Machine {
       board: this.board.bus,
       translation: processor.translation,
       strict: this.#options.strict ?? false,
-      get alignmentChecked() {
-        return processor.alignmentChecked;
-      },
+      alignmentChecked: () => processor.alignmentChecked,
       hazard: (name, address) => processor.hazard(name, address),
       mmio: (access) => this.#emit({ kind: "mmio", ...processor.here(), ...access }),
     });

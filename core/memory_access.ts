@@ -29,7 +29,7 @@ export interface AccessHost {
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
   /** SCTLR_EL1.A. */
-  readonly alignmentChecked: boolean;
+  alignmentChecked(): boolean;
   hazard(name: HazardName, address: bigint): void;
   mmio(access: { write: boolean; address: number; size: number; value: bigint }): void;
 }
@@ -80,10 +80,11 @@ export class MemoryAccess {
     const branched = { hi, lo };
     const pcHi = branchHigh(translation.regime, hi);
     if (pcHi !== hi) this.#state.setUint32(SLOT.pc + 4, pcHi, true);
-    if (lo & 3) return this.#fail({ kind: "pc-alignment" }, ACCESS_EXECUTE, state.pc);
     if (!translation.translate(pcHi, lo, ACCESS_EXECUTE, el)) {
       return this.#fail(translation.fault!, ACCESS_EXECUTE, state.pc);
     }
+    // The reference translates first, so a misaligned address that is not mapped aborts.
+    if (lo & 3) return this.#fail({ kind: "pc-alignment" }, ACCESS_EXECUTE, state.pc);
     const { pa } = translation;
     if (!memory.contains(pa)) {
       const fault: Fault = {
@@ -154,7 +155,8 @@ export class MemoryAccess {
     for (const part of parts) {
       if (!this.#transfer(part.pa, part.bytes, offset, write)) {
         const fault: Fault = { kind: "external-abort", address: part.pa, slaveError: false };
-        return this.#fail(fault, checkedAs, wide(hi, lo));
+        // An unaligned load is two aligned ones to the reference's bus.
+        return this.#fail(fault, checkedAs, wide(hi, write ? lo : (lo & -size) >>> 0));
       }
       offset += part.bytes;
     }
@@ -178,7 +180,7 @@ export class MemoryAccess {
       return this.#fail(
         { kind: "external-abort", address: pa, slaveError: false },
         ACCESS_WRITE,
-        address,
+        address & ~63n,
       );
     }
     this.store(pa, ZERO_BLOCK);
@@ -250,7 +252,7 @@ export class MemoryAccess {
       read: (rights & 1) !== 0,
       write: write && !code,
       writeBesideCode: code,
-      unaligned: normal && !this.host.alignmentChecked,
+      unaligned: normal && !this.host.alignmentChecked(),
     });
   }
 
@@ -260,7 +262,7 @@ export class MemoryAccess {
     const special = kind & (ACCESS.natural | ACCESS.ordered);
     const unaligned = (lo & ((1 << ((kind >>> ACCESS.alignShift) & 15)) - 1)) !== 0;
     if (!unaligned) return undefined;
-    if (this.host.alignmentChecked) return { kind: "alignment", cause: "sctlr-a" };
+    if (this.host.alignmentChecked()) return { kind: "alignment", cause: "sctlr-a" };
     if (!special) return undefined;
     const lax = (kind & ACCESS.ordered) !== 0 && !this.host.strict;
     if (!lax) return { kind: "alignment", cause: "exclusive-or-ordered" };

@@ -24,6 +24,7 @@ import type {
 } from "./system_context.ts";
 import { checkZeroBlock, executeBarrier, executeSys, executeSysl } from "./system_maintenance.ts";
 import { slotOf } from "./sysregs.ts";
+import type { VirtBoard } from "./virt_board.ts";
 
 /**
  * One CPU as the system instructions see it: translation regime, modelled TLB, traps, time.
@@ -37,13 +38,12 @@ export interface ProcessorHost {
   readonly engine: Engine;
   readonly memory: GuestMemory;
   readonly clock: Clock;
-  readonly timer: GenericTimer;
+  readonly board: VirtBoard;
   readonly observer: Observer;
   /** Steps before the instruction in hand. */
-  readonly position: number;
+  position(): number;
   /** Address of the instruction in hand. */
-  readonly pc: bigint;
-  readonly pendingInterrupts: number;
+  pc(): bigint;
   readonly strict: boolean;
 }
 
@@ -93,25 +93,25 @@ export class Processor implements SystemContext {
     return this.host.clock;
   }
   get timer(): GenericTimer {
-    return this.host.timer;
+    return this.host.board.timer;
   }
   get observer(): Observer {
     return this.host.observer;
   }
   get position(): number {
-    return this.host.position;
+    return this.host.position();
   }
   get retired(): number {
     return this.host.engine.retired;
   }
   get pc(): bigint {
-    return this.host.pc;
+    return this.host.pc();
   }
   get word(): number {
     return this.host.engine.word;
   }
   get pendingInterrupts(): number {
-    return this.host.pendingInterrupts;
+    return this.host.board.pendingInterrupts;
   }
   /** SCTLR_EL1.A. */
   get alignmentChecked(): boolean {
@@ -157,11 +157,13 @@ export class Processor implements SystemContext {
   invalidateTlb({ scope, va, asid }: TlbInvalidation): void {
     const { tlb, translation } = this;
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
-    const masked = asid & translation.regime.asidMask;
+    // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
+    const masked = this.host.strict ? asid & translation.regime.asidMask : ANY_ASID;
     switch (scope) {
       case "all":
         return tlb.invalidateAll(REGIME_EL10);
       case "asid":
+        if (!this.host.strict) return tlb.invalidateAll(REGIME_EL10);
         return tlb.invalidateAsid(REGIME_EL10, masked);
       case "va":
         return tlb.invalidateVa(REGIME_EL10, masked, hi, lo);

@@ -6,7 +6,6 @@ import { BUILT_IN, enumerateHandlers } from "./handlers.ts";
 import { generateInterpreter, type InterpreterImports } from "./interpreter.ts";
 import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
-import { EXIT } from "./reasons.ts";
 
 /**
  * Runs instructions: the generated interpreter, its memory, and the exact counting around it.

@@ -231,7 +231,6 @@ class Generator {
   }
 
   #handler(handler: Handler, frame: Frame, to: Labels): readonly RecordField[] {
-    const { f } = this;
     const { row, statics } = handler;
     const ops = new Ops();
     row.execute(ops, statics);

@@ -1,0 +1,175 @@
+import { encodeSyndrome } from "../mmu/fault.ts";
+import { ACCESS_EXECUTE } from "../mmu/permissions.ts";
+import type { Engine } from "./engine/engine.ts";
+import { CAUSE } from "./engine/reasons.ts";
+import { EC, enterException, esrOf, type Exception, returnFromException } from "./exception.ts";
+import { findRow } from "./isa/decode_tree.ts";
+import { isSupported } from "./isa/table.ts";
+import type { LoopDetector } from "./loop_detector.ts";
+import type { EndReason } from "./machine.ts";
+import type { MemoryAccess } from "./memory_access.ts";
+import type { Processor } from "./processor.ts";
+import { SLOT } from "./state.ts";
+import type { StormDetector } from "./storm_detector.ts";
+
+/**
+ * Turns what the engine could not go on with into exceptions, enters them and returns from them,
+ * and judges after each whether the guest will ever get anywhere.
+ */
+
+/** The machine as exceptions need it. */
+export interface ExceptionHost {
+  readonly engine: Engine;
+  readonly processor: Processor;
+  readonly access: MemoryAccess;
+  readonly position: number;
+  readonly retired: number;
+  readonly pc: bigint;
+  readonly ended: EndReason | null;
+  /** Exception entries that retired nothing. */
+  entries: number;
+  /** Position of the fault that an end is explained by. */
+  firstFault: number;
+  /** The next instruction is at SLOT.pc. */
+  resume(): void;
+  end(reason: EndReason): void;
+  /** HVC from EL1: the board's firmware answers. */
+  firmwareCall(): void;
+}
+
+/** ISS of an FP/SIMD trap: CV = 1, COND = always. */
+const FP_TRAP_ISS = 0x1e0_0000;
+
+/** See the top of this file. */
+export class ExceptionUnit {
+  /** Where the series of exceptions began between which nothing retired. */
+  #series = { retired: -1, position: -1 };
+
+  constructor(
+    readonly host: ExceptionHost,
+    readonly storm: StormDetector,
+    readonly loop: LoopDetector,
+  ) {}
+
+  /** SVC, HVC, SMC, BRK, HLT, UNDEFINED and the traps that generated code finds by itself. */
+  requested(): void {
+    const { engine } = this.host;
+    const { state } = engine;
+    const argument = state.get32(SLOT.scratch + 8) & 0xffff;
+    const pc = engine.pc;
+    switch (state.get32(SLOT.scratch)) {
+      case CAUSE.svc:
+        return this.#retireAndTake(pc, esrOf(EC.svc, argument));
+      case CAUSE.hvc:
+        return state.el === 0 ? this.#undefined() : this.host.firmwareCall();
+      case CAUSE.brk:
+        return this.take({ type: "sync", esr: esrOf(EC.brk, argument), elr: pc });
+      case CAUSE.spAlignment: {
+        const { esr } = encodeSyndrome({ kind: "sp-alignment" }, {
+          access: 0,
+          fromEl: state.el,
+          toEl: 1,
+        });
+        return this.take({ type: "sync", esr: BigInt(esr), elr: pc });
+      }
+      case CAUSE.fpTrapped:
+        return this.take({ type: "sync", esr: esrOf(EC.fpTrapped, FP_TRAP_ISS), elr: pc });
+      default:
+        return this.#undefined();
+    }
+  }
+
+  /** An encoding that is UNDEFINED here; what the table knows of it is reported. */
+  #undefined(): void {
+    const { engine } = this.host;
+    const { word } = engine;
+    const row = findRow(word);
+    if (row && !isSupported(row)) {
+      const text = `${row.name}: ${row.reason}`;
+      this.host.processor.emit({ kind: "unknown", ...this.host.processor.here(), word, text });
+    }
+    this.take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
+  }
+
+  /** A call-out refused: a trapped or UNDEFINED system instruction, or a fault of DC ZVA. */
+  trapped(): void {
+    const { trap } = this.host.processor;
+    if (!trap) return this.takeFault();
+    this.host.processor.trap = undefined;
+    const exception = {
+      type: "sync",
+      esr: esrOf(trap.ec, trap.iss),
+      elr: this.host.engine.pc,
+    } as const;
+    this.take(trap.far === undefined ? exception : { ...exception, far: trap.far });
+  }
+
+  takeFault(): void {
+    const { pending } = this.host.access;
+    if (!pending) throw new Error("the engine reports a fault that nobody raised");
+    this.host.access.pending = undefined;
+    const { fault, access, address } = pending;
+    const fromEl = this.host.engine.state.el;
+    const { esr, farValid } = encodeSyndrome(fault, { access, fromEl, toEl: 1 });
+    const fetch = fault.kind === "pc-alignment" || access === ACCESS_EXECUTE;
+    const elr = fetch ? this.host.engine.state.pc : this.host.pc;
+    const exception = { type: "sync", esr: BigInt(esr), elr } as const;
+    this.take(farValid ? { ...exception, far: address } : exception);
+  }
+
+  /** SVC: the instruction retires and traps in one step. */
+  #retireAndTake(pc: bigint, esr: bigint): void {
+    const { position } = this.host;
+    this.host.engine.retire();
+    this.#enter({ type: "sync", esr, elr: this.host.engine.pc }, { position, pc, retires: true });
+  }
+
+  /** An exception entry that retires nothing: a step of its own. */
+  take(exception: Exception): void {
+    const { position } = this.host;
+    this.host.engine.cut();
+    this.host.engine.noteEntry();
+    this.host.entries++;
+    this.#enter(exception, { position, pc: exception.elr, retires: false });
+    if (this.host.ended || exception.type !== "sync") return;
+    this.#judge(exception, position);
+  }
+
+  #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
+    const { engine } = this.host;
+    const entry = enterException(engine.state, exception);
+    const { type, esr, elr, far = 0n } = exception;
+    this.host.processor.emit({ kind: "exception", cpu: 0, ...at, type, ...entry, esr, far, elr });
+    this.host.processor.refresh();
+    this.host.resume();
+  }
+
+  /** Whether the exception just entered shows that the guest will never get anywhere. */
+  #judge({ esr, far, elr }: Exception, position: number): void {
+    const ec = Number(esr >> 26n) & 0x3f;
+    if (ec === EC.brk) return;
+    if (this.storm.fault({ position, ec, far, elr }, this.host.retired)) {
+      this.host.firstFault = this.storm.firstFault;
+      return this.host.end("fault-storm");
+    }
+    if (this.#series.retired !== this.host.retired) {
+      this.#series = { retired: this.host.retired, position };
+    }
+    if (!this.loop.entry()) return;
+    this.host.firstFault = this.#series.position;
+    this.host.end("loop");
+  }
+
+  exceptionReturn(): void {
+    const { engine } = this.host;
+    const fromEl = engine.state.el;
+    if (fromEl === 0) return this.#undefined();
+    const here = this.host.processor.here();
+    engine.retire();
+    const outcome = returnFromException(engine.state);
+    this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });
+    this.storm.exceptionReturn(outcome.elr, this.host.retired);
+    this.host.processor.refresh();
+    this.host.resume();
+  }
+}
