@@ -23,6 +23,12 @@ const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
     absent("FEAT_PAN, FEAT_UAO, FEAT_DIT, FEAT_SSBS, FEAT_MTE, FEAT_FlagM, FEAT_NMI, FEAT_SME"),
   ),
   unsupported("TSTART, TTEST", "1101010100100 op1:3 CRn:4 CRm:4 op2:3 Rt", absent("FEAT_TME")),
+  unsupported("SYSP", "1101010101001 op1:3 CRn:4 CRm:4 op2:3 Rt", absent("FEAT_SYSINSTR128")),
+  unsupported(
+    "MSRR, MRRS",
+    "1101010101 L 1 o0 op1:3 CRn:4 CRm:4 op2:3 Rt",
+    absent("FEAT_SYSREG128"),
+  ),
   unsupported(
     "Branches with pointer authentication",
     "1101011 Z op:3 11111 00001 M Rn Rm",
@@ -53,6 +59,13 @@ const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
     "0 Q 0011011 L R Rm opcode:3 S size:2 Rn Rt",
     STRUCTURES,
   ),
+  unsupported("LDAP1, STL1", "0 Q 0011010 L 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
+  unsupported("RCW compare and swap", "0 S 011001 A R 1 Rs 00001 P Rn Rt", absent("FEAT_THE")),
+  unsupported(
+    "128-bit atomic memory operations",
+    "0 S 011001 A R 1 Rt2 o3 opc:3 00 Rn Rt",
+    absent("FEAT_LSE128, FEAT_THE"),
+  ),
   unsupported("Tags of memory", "11011001 opc:2 1 imm9:9 op2:2 Rn Rt", absent("FEAT_MTE")),
   unsupported("LDLAR, STLLR", "size:2 0010001 L 0 Rs 0 Rt2 Rn Rt", absent("FEAT_LOR")),
   unsupported("CAS", "size:2 0010001 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
@@ -60,6 +73,12 @@ const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
     "LDAPR, STLR (unscaled immediate)",
     "size:2 011001 opc:2 0 imm9:9 00 Rn Rt",
     absent("FEAT_LRCPC2"),
+  ),
+  unsupported("LDIAPP, STILP", "1 size 011001 0 L 0 Rt2 opc2:4 10 Rn Rt", absent("FEAT_LRCPC3")),
+  unsupported(
+    "LDAPR, STLR (SIMD&FP)",
+    "size:2 011101 opc:2 0 imm9:9 10 Rn Rt",
+    absent("FEAT_LRCPC3"),
   ),
   unsupported(
     "Memory copy and memory set",

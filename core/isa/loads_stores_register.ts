@@ -1,60 +1,48 @@
 import type { Access, Ops, Value } from "./ops.ts";
 import { type Fields, type Operand, type Row, row, type RowSpecification } from "./row.ts";
-import { label, signed } from "./operands.ts";
+import { signed } from "./operands.ts";
 import {
   type Transfer,
   transferOperand,
   transferRegisters,
   VECTOR_REGISTERS,
 } from "./addressing.ts";
-import {
-  addressOperands,
-  type OffsetField,
-  prefetchOperation,
-  registerOffsetAddress,
-} from "./addressing_operands.ts";
+import { addressOperands, type OffsetField, registerOffsetAddress } from "./addressing_operands.ts";
 
-/** Loads and stores of a single register (Arm ARM C4.1.88), general-purpose and SIMD&FP. */
+/** Loads and stores of one register by a base register (Arm ARM C4.1.88), general-purpose and SIMD&FP. */
 
 /** What a choice of `size` and `opc` does. */
 interface Choice {
   readonly size: number;
   readonly opc: number;
-  readonly kind: "load" | "store" | "prefetch";
-  /** The mnemonic is `ld` or `st`, a letter of the addressing mode, and this. */
+  readonly kind: "load" | "store";
+  /** The mnemonic is `ld` or `st`, the letters of the addressing mode, and this. */
   readonly suffix: string;
   readonly transfer: Transfer;
 }
 
-const PREFETCH: Choice = {
-  size: 3,
-  opc: 2,
-  kind: "prefetch",
-  suffix: "",
-  transfer: { register: "x", bytes: 8 },
-};
+const BYTES = [1, 2, 4, 8] as const;
 
+/** `opc` 0 stores, 1 loads, 2 and 3 load sign-extended to X and W. */
 const GENERAL: readonly Choice[] = [
-  ...(["b", "h", "", ""] as const).flatMap((suffix, size): Choice[] => {
-    const transfer: Transfer = {
-      register: size === 3 ? "x" : "w",
-      bytes: (1 << size) as Transfer["bytes"],
-    };
+  ...["b", "h", "", ""].flatMap((suffix, size): Choice[] => {
+    const transfer: Transfer = { register: size === 3 ? "x" : "w", bytes: BYTES[size] };
     return [
       { size, opc: 0, kind: "store", suffix, transfer },
       { size, opc: 1, kind: "load", suffix, transfer },
     ];
   }),
-  ...(["sb", "sh", "sw"] as const).map((suffix, size): Choice => {
-    const bytes = (1 << size) as Transfer["bytes"];
-    return { size, opc: 2, kind: "load", suffix, transfer: { register: "x", bytes, signed: true } };
+  ...["sb", "sh", "sw"].map((suffix, size): Choice => {
+    const transfer: Transfer = { register: "x", bytes: BYTES[size], signed: true };
+    return { size, opc: 2, kind: "load", suffix, transfer };
   }),
-  ...(["sb", "sh"] as const).map((suffix, size): Choice => {
-    const bytes = (1 << size) as Transfer["bytes"];
-    return { size, opc: 3, kind: "load", suffix, transfer: { register: "w", bytes, signed: true } };
+  ...["sb", "sh"].map((suffix, size): Choice => {
+    const transfer: Transfer = { register: "w", bytes: BYTES[size], signed: true };
+    return { size, opc: 3, kind: "load", suffix, transfer };
   }),
 ];
 
+/** `opc<1>:size` is log2 of the bytes, `opc<0>` is set for loads. */
 const VECTOR: readonly Choice[] = VECTOR_REGISTERS.flatMap((transfer, log2): Choice[] => {
   const size = log2 & 3, quad = log2 & 4 ? 2 : 0;
   return [
@@ -67,196 +55,160 @@ function choose(choices: readonly Choice[], { size, opc }: Fields): Choice | und
   return choices.find((choice) => choice.size === size && choice.opc === opc);
 }
 
-/** How a group of encodings finds its address. */
+/** An addressing mode. */
 interface Mode {
+  readonly name: string;
+  /** What stands between `size 111 V` and `Rn Rt`. */
+  readonly pattern: string;
   /** Letters between `ld` or `st` and the suffix. */
   readonly letters: string;
+  /** Letters of another mnemonic that the assembler reads. */
+  readonly synonym?: string;
   operands(choice: Choice): readonly Operand[];
-  readonly derive: Required<RowSpecification>["derive"];
+  derive(choices: readonly Choice[]): Required<RowSpecification>["derive"];
+  /** Static fields besides `size` and `opc`. */
+  readonly static?: readonly string[];
   /** The address; `after` writes the base back. */
   address(o: Ops, s: Fields): { address: Value; after?: () => void };
   readonly access?: Pick<Access, "unprivileged">;
-  /** Another mnemonic that the assembler reads. */
-  readonly synonym?: string;
 }
 
-/** The rows of one addressing mode: `V` and what follows it stand between `size 111` and `Rn Rt`. */
-function group(name: string, pattern: string, mode: Mode, choices: readonly Choice[]): Row {
-  const vector = choices === VECTOR;
-  const bits = `size:2 111 ${vector ? 1 : 0} ${pattern} Rn Rt`;
-  const fields = ["size", "opc"];
-  if (/\bsign\b/.test(pattern) && / 1 0 S /.test(pattern)) fields.push("sign");
-  return row(`Load/store ${vector ? "SIMD&FP " : ""}register (${name})`, bits, {
-    static: fields,
-    when: (f) => choose(choices, f) !== undefined,
-    ...(vector ? { fp: true } : {}),
-    derive: mode.derive,
-    assembly: [
-      ...choices.map((choice) => syntax(mode, choice, mode.letters)),
-      ...(mode.synonym === undefined ? [] : choices).map((choice) => ({
-        ...syntax(mode, choice, mode.synonym!),
-        when: () => false,
-      })),
-    ],
-    execute(o, s) {
-      const { kind, transfer } = choose(choices, s)!;
-      if (kind === "prefetch") return;
-      const { address, after } = mode.address(o, s);
-      transferRegisters(o, kind, address, transfer, ["Rt"], mode.access);
-      after?.();
+/** The row of an addressing mode for one kind of register. */
+function registerRow(mode: Mode, choices: readonly Choice[]): Row {
+  const V = choices === VECTOR ? 1 : 0;
+  const syntaxes = (letters: string) => choices.map((choice) => syntax(mode, choice, letters));
+  const synonyms = mode.synonym === undefined ? [] : syntaxes(mode.synonym);
+  return row(
+    `Load/store ${V ? "SIMD&FP " : ""}register (${mode.name})`,
+    `size:2 111 ${V} ${mode.pattern} Rn Rt`,
+    {
+      static: ["size", "opc", ...mode.static ?? []],
+      when: (f) => choose(choices, f) !== undefined,
+      ...(V ? { fp: true } : {}),
+      derive: mode.derive(choices),
+      assembly: [...syntaxes(mode.letters), ...synonyms.map((s) => ({ ...s, when: () => false }))],
+      execute(o, s) {
+        const { kind, transfer } = choose(choices, s)!;
+        const { address, after } = mode.address(o, s);
+        transferRegisters(o, kind, address, transfer, ["Rt"], mode.access);
+        // Written back last: where the base is loaded, too, the reference keeps the address.
+        after?.();
+      },
     },
-  });
+  );
 }
 
 function syntax(mode: Mode, choice: Choice, letters: string) {
   const { size, opc, kind, suffix, transfer } = choice;
-  const prefetch = kind === "prefetch";
-  const stem = prefetch ? "prf" : kind === "load" ? "ld" : "st";
-  const register = prefetch ? prefetchOperation() : transferOperand("Rt", transfer.register);
   return {
-    mnemonic: stem + (prefetch ? letters.replace("r", "m") : letters) + suffix,
-    operands: [register, ...mode.operands(choice)],
+    mnemonic: (kind === "load" ? "ld" : "st") + letters + suffix,
+    operands: [transferOperand("Rt", transfer.register), ...mode.operands(choice)],
     set: { size, opc },
     when: (f: Fields) => f.size === size && f.opc === opc,
   };
 }
 
-function scaledOffset({ transfer }: Choice): OffsetField {
-  return { field: "imm12", width: 12, signed: false, scale: transfer.bytes };
-}
-
-const BYTE_OFFSET: OffsetField = { field: "imm9", width: 9, signed: true, scale: 1 };
-
-const byteOffset = { offset: (f: Fields) => signed(f.imm9, 9) };
-
 function baseAndOffset(o: Ops): Value {
   return o.add(o.base("Rn"), o.extendS(o.immediate("offset")));
 }
 
-const UNSIGNED: (choices: readonly Choice[]) => Mode = (choices) => ({
-  letters: "r",
-  operands: (choice) => addressOperands("offset", scaledOffset(choice)),
-  derive: { offset: (f) => f.imm12 * choose(choices, f)!.transfer.bytes },
-  address: (o) => ({ address: baseAndOffset(o) }),
-});
+const BYTE_OFFSET: OffsetField = { field: "imm9", width: 9, signed: true, scale: 1 };
+
+/** The modes with `imm9`, save for the address. */
+function byteOffset(syntax: "offset" | "post" | "pre") {
+  return {
+    operands: () => addressOperands(syntax, BYTE_OFFSET),
+    derive: () => ({ offset: (f: Fields) => signed(f.imm9, 9) }),
+  };
+}
 
 const UNSCALED: Mode = {
+  ...byteOffset("offset"),
+  name: "unscaled immediate",
+  pattern: "00 opc:2 0 imm9:9 00",
   letters: "ur",
-  operands: () => addressOperands("offset", BYTE_OFFSET),
-  derive: byteOffset,
-  address: (o) => ({ address: baseAndOffset(o) }),
   synonym: "r",
-};
-
-const UNPRIVILEGED: Mode = {
-  letters: "tr",
-  operands: () => addressOperands("offset", BYTE_OFFSET),
-  derive: byteOffset,
   address: (o) => ({ address: baseAndOffset(o) }),
-  access: { unprivileged: true },
 };
 
-const POST_INDEX: Mode = {
+const POST_INDEXED: Mode = {
+  ...byteOffset("post"),
+  name: "immediate post-indexed",
+  pattern: "00 opc:2 0 imm9:9 01",
   letters: "r",
-  operands: () => addressOperands("post", BYTE_OFFSET),
-  derive: byteOffset,
   address: (o) => ({
     address: o.base("Rn"),
     after: () => o.setXsp("Rn", baseAndOffset(o)),
   }),
 };
 
-const PRE_INDEX: Mode = {
+const UNPRIVILEGED: Mode = {
+  ...byteOffset("offset"),
+  name: "unprivileged",
+  pattern: "00 opc:2 0 imm9:9 10",
+  letters: "tr",
+  address: (o) => ({ address: baseAndOffset(o) }),
+  access: { unprivileged: true },
+};
+
+const PRE_INDEXED: Mode = {
+  ...byteOffset("pre"),
+  name: "immediate pre-indexed",
+  pattern: "00 opc:2 0 imm9:9 11",
   letters: "r",
-  operands: () => addressOperands("pre", BYTE_OFFSET),
-  derive: byteOffset,
   address(o) {
     const address = baseAndOffset(o);
     return { address, after: () => o.setXsp("Rn", address) };
   },
 };
 
-function registerOffset(choices: readonly Choice[], wide: 0 | 1): Mode {
+/** The manual's `option` is `sign:1:wide`. A doubleword index is the same whatever its sign. */
+function registerOffset(wide: 0 | 1): Mode {
   return {
+    name: `register offset, ${wide ? "doubleword" : "word"} index`,
+    pattern: `00 opc:2 1 Rm sign 1 ${wide} S 10`,
     letters: "r",
+    static: wide ? [] : ["sign"],
     operands: ({ transfer }) => [registerOffsetAddress(wide, Math.log2(transfer.bytes))],
-    derive: { shift: (f) => f.S ? Math.log2(choose(choices, f)!.transfer.bytes) : 0 },
+    derive: (choices) => ({
+      shift: (f) => f.S ? Math.log2(choose(choices, f)!.transfer.bytes) : 0,
+    }),
     address(o, s) {
       const index = wide ? o.x("Rm") : s.sign ? o.extendS(o.x("Rm", 0)) : o.extendU(o.x("Rm", 0));
-      const shifted = o.shl(index, o.extendU(o.immediate("shift")));
-      return { address: o.add(o.base("Rn"), shifted) };
+      const offset = o.shl(index, o.extendU(o.immediate("shift")));
+      return { address: o.add(o.base("Rn"), offset) };
     },
   };
 }
 
-const GENERAL_AND_PREFETCH: readonly Choice[] = [...GENERAL, PREFETCH];
+const UNSIGNED_OFFSET: Mode = {
+  name: "unsigned immediate",
+  pattern: "01 opc:2 imm12:12",
+  letters: "r",
+  operands: ({ transfer }) =>
+    addressOperands("offset", {
+      field: "imm12",
+      width: 12,
+      signed: false,
+      scale: transfer.bytes,
+    }),
+  derive: (choices) => ({ offset: (f) => f.imm12 * choose(choices, f)!.transfer.bytes }),
+  address: (o) => ({ address: baseAndOffset(o) }),
+};
 
-/** The literal loads' transfers by `opc`; the fourth of the general-purpose ones is PRFM. */
-const LITERAL: readonly Transfer[] = [
-  { register: "w", bytes: 4 },
-  { register: "x", bytes: 8 },
-  { register: "x", bytes: 4, signed: true },
-];
-const VECTOR_LITERAL = VECTOR_REGISTERS.slice(2);
-
-function literalRow(name: string, V: 0 | 1, transfers: readonly Transfer[]): Row {
-  const target = label("imm19", 19);
-  const prefetch = { mnemonic: "prfm", operands: [prefetchOperation(), target], set: { opc: 3 } };
-  return row(name, `opc:2 011 ${V} 00 imm19:19 Rt`, {
-    static: ["opc"],
-    ...(V ? { fp: true, when: (f) => f.opc !== 3 } : {}),
-    derive: { offset: (f) => signed(f.imm19, 19) * 4 },
-    assembly: [
-      ...transfers.map(({ register, signed }, opc) => ({
-        mnemonic: signed ? "ldrsw" : "ldr",
-        operands: [transferOperand("Rt", register), target],
-        set: { opc },
-        when: (f: Fields) => f.opc === opc,
-      })),
-      ...(V ? [] : [prefetch]),
-    ],
-    execute(o, s) {
-      if (s.opc === 3) return;
-      const address = o.add(o.pc(), o.extendS(o.immediate("offset")));
-      transferRegisters(o, "load", address, transfers[s.opc], ["Rt"]);
-    },
-  });
-}
-
-/** LDR (literal), LDRSW (literal), PRFM (literal). */
-export const LOADS_LITERAL: readonly Row[] = [
-  literalRow("Load register (literal)", 0, LITERAL),
-  literalRow("Load SIMD&FP register (literal)", 1, VECTOR_LITERAL),
-];
-
-/** LDR, STR and their kin with one register. */
+/** LDR, STR, LDUR, STUR, LDTR, STTR and their kin. */
 export const LOADS_STORES_REGISTER: readonly Row[] = [
-  group("unscaled immediate", "00 opc:2 0 imm9:9 00", UNSCALED, GENERAL_AND_PREFETCH),
-  group("unscaled immediate", "00 opc:2 0 imm9:9 00", UNSCALED, VECTOR),
-  group("immediate post-indexed", "00 opc:2 0 imm9:9 01", POST_INDEX, GENERAL),
-  group("immediate post-indexed", "00 opc:2 0 imm9:9 01", POST_INDEX, VECTOR),
-  group("unprivileged", "00 opc:2 0 imm9:9 10", UNPRIVILEGED, GENERAL),
-  group("immediate pre-indexed", "00 opc:2 0 imm9:9 11", PRE_INDEX, GENERAL),
-  group("immediate pre-indexed", "00 opc:2 0 imm9:9 11", PRE_INDEX, VECTOR),
-  ...[GENERAL_AND_PREFETCH, VECTOR].flatMap((choices) => [
-    group(
-      "register offset, word index",
-      "00 opc:2 1 Rm sign 1 0 S 10",
-      registerOffset(choices, 0),
-      choices,
-    ),
-    group(
-      "register offset, doubleword index",
-      "00 opc:2 1 Rm sign 1 1 S 10",
-      registerOffset(choices, 1),
-      choices,
-    ),
-  ]),
-  group(
-    "unsigned immediate",
-    "01 opc:2 imm12:12",
-    UNSIGNED(GENERAL_AND_PREFETCH),
-    GENERAL_AND_PREFETCH,
-  ),
-  group("unsigned immediate", "01 opc:2 imm12:12", UNSIGNED(VECTOR), VECTOR),
+  registerRow(UNSCALED, GENERAL),
+  registerRow(UNSCALED, VECTOR),
+  registerRow(POST_INDEXED, GENERAL),
+  registerRow(POST_INDEXED, VECTOR),
+  registerRow(UNPRIVILEGED, GENERAL),
+  registerRow(PRE_INDEXED, GENERAL),
+  registerRow(PRE_INDEXED, VECTOR),
+  registerRow(registerOffset(0), GENERAL),
+  registerRow(registerOffset(0), VECTOR),
+  registerRow(registerOffset(1), GENERAL),
+  registerRow(registerOffset(1), VECTOR),
+  registerRow(UNSIGNED_OFFSET, GENERAL),
+  registerRow(UNSIGNED_OFFSET, VECTOR),
 ];

@@ -4,7 +4,7 @@ import { SYSTEM_SPECIAL_CASES } from "./branches_system_instructions.ts";
 import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
 import { DATA_PROCESSING_REGISTER } from "./data_processing_register.ts";
 import { LATER_EXTENSIONS } from "./later_extensions.ts";
-import { LOADS_STORES } from "./loads_stores.ts";
+import { LOADS_STORES, LOADS_STORES_SPECIAL_CASES } from "./loads_stores.ts";
 import { RESERVED } from "./reserved.ts";
 import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
 import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
@@ -22,7 +22,10 @@ import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
 export type TableRow = Row | UnsupportedRow;
 
 /** Supported special cases of supported encodings: `special > general`, by name. */
-const DECLARED_OVERLAPS: ReadonlySet<string> = new Set(SYSTEM_SPECIAL_CASES);
+const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([
+  ...SYSTEM_SPECIAL_CASES,
+  ...LOADS_STORES_SPECIAL_CASES,
+]);
 
 /** All entries; those from which handlers are made are the ones that {@linkcode isSupported}. */
 export const ROWS: readonly TableRow[] = checked([
