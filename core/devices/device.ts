@@ -29,6 +29,10 @@ export interface Device {
    * @param size 1, 2, 4 or 8
    */
   accepts?(offset: number, size: number, isWrite: boolean): boolean;
+  /** For devices that do something by themselves: virtual time in ns of the next such event, or Infinity. */
+  nextEvent?(): number;
+  /** Does what is due at the present virtual time. */
+  update?(): void;
   /** The complete state as plain CBOR-able data, equal for equal states. */
   save(): DeviceState;
   /** Restores what {@linkcode save} returned. */

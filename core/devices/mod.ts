@@ -2,7 +2,14 @@
 
 export * from "./bus.ts";
 export * from "./device.ts";
+export * from "./flash.ts";
+export * from "./fw_cfg.ts";
 export * from "./generic_timer.ts";
 export * from "./gic_v2.ts";
+export * from "./gic_v2m.ts";
+export * from "./pci_host.ts";
 export * from "./pl011.ts";
+export * from "./pl031.ts";
+export * from "./pl061.ts";
 export * from "./psci.ts";
+export * from "./virtio_mmio.ts";

@@ -1,0 +1,224 @@
+/**
+ * One bank of NOR flash: two 16-bit chips of the Intel command set (CFI, JESD68) side by side on a
+ * 32-bit bus, 64 MiB in sectors of 256 KiB. Empty flash reads as zero, as on the reference.
+ *
+ * Contents are kept by sector and only where something was written. A program operation stores the
+ * data as it is, as the reference does; real flash can only clear bits.
+ */
+
+import type { Device, DeviceState } from "./device.ts";
+
+const SECTOR = 0x4_0000;
+/** Bytes of the write buffer, over both chips. */
+const WRITE_BUFFER = 0x1000;
+
+/** Commands (low byte of the word written). */
+const PROGRAM = 0x40;
+const PROGRAM_ALTERNATE = 0x10;
+const ERASE = 0x20;
+const ERASE_ALTERNATE = 0x28;
+const CLEAR_STATUS = 0x50;
+const LOCK = 0x60;
+const READ_STATUS = 0x70;
+const READ_ID = 0x90;
+const READ_CFI = 0x98;
+const BUFFERED_PROGRAM = 0xe8;
+const CONFIRM = 0xd0;
+const READ_ARRAY = 0xff;
+
+const STATUS_READY = 0x80;
+/** Manufacturer and device. */
+const IDENTITY = [0x89, 0x18];
+/** The CFI query structure from word 0x10 on. */
+const QUERY_START = 0x10;
+const QUERY = [
+  ...[0x51, 0x52, 0x59, 0x01, 0x00, 0x31, 0x00, 0x00, 0x00, 0x00, 0x00, 0x45, 0x55, 0x00, 0x00],
+  ...[0x07, 0x07, 0x0a, 0x00, 0x04, 0x04, 0x04, 0x00, 0x19, 0x02, 0x00, 0x0b, 0x00, 0x01, 0xff],
+  ...[0x00, 0x00, 0x02, 0x50, 0x52, 0x49, 0x31, 0x30, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+  ...[0x00, 0x00, 0x01],
+];
+
+interface SavedFlash {
+  command: number;
+  cycle: number;
+  status: number;
+  remaining: number;
+  buffer: { offset: number; bytes: number[] }[];
+  sectors: { index: number; bytes: Uint8Array }[];
+}
+
+/** A flash bank. */
+export class Flash implements Device {
+  readonly name: string;
+  readonly base: number;
+  readonly size: number;
+  readonly #sectors = new Map<number, Uint8Array>();
+  /** The command whose cycles are being written; READ_ARRAY at rest. */
+  #command = READ_ARRAY;
+  /** Writes seen since the command. */
+  #cycle = 0;
+  #status = STATUS_READY;
+  /** Words that a buffered program still takes, and those it took. */
+  #remaining = 0;
+  #buffer: { offset: number; bytes: number[] }[] = [];
+
+  constructor({ name, base, size }: { name: string; base: number; size: number }) {
+    this.name = name;
+    this.base = base;
+    this.size = size;
+  }
+
+  /** Puts an image into the flash, from its first byte. */
+  load(image: Uint8Array): void {
+    for (let at = 0; at < image.length; at += SECTOR) {
+      this.#sector(at).set(image.subarray(at, at + SECTOR));
+    }
+  }
+
+  read(offset: number, size: number): number {
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = (value * 256) + this.#readByte(offset, i, size);
+    return value;
+  }
+
+  write(offset: number, value: number, size: number): void {
+    if (this.#cycle === 0) this.#begin(value & 0xff);
+    else this.#continue(offset, value, size);
+  }
+
+  save(): DeviceState {
+    const sectors = [...this.#sectors].sort(([a], [b]) => a - b);
+    return {
+      command: this.#command,
+      cycle: this.#cycle,
+      status: this.#status,
+      remaining: this.#remaining,
+      buffer: this.#buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] })),
+      sectors: sectors.map(([index, bytes]) => ({ index, bytes: bytes.slice() })),
+    };
+  }
+
+  restore(state: DeviceState): void {
+    const saved = state as unknown as SavedFlash;
+    this.#command = saved.command;
+    this.#cycle = saved.cycle;
+    this.#status = saved.status;
+    this.#remaining = saved.remaining;
+    this.#buffer = saved.buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] }));
+    this.#sectors.clear();
+    for (const { index, bytes } of saved.sectors) this.#sectors.set(index, bytes.slice());
+  }
+
+  /** Byte `i` of an access of `size` bytes at `offset`, in the mode that the chips are in. */
+  #readByte(offset: number, i: number, size: number): number {
+    switch (this.#command) {
+      case READ_ARRAY:
+        return this.#sectors.get(Math.floor((offset + i) / SECTOR))?.[(offset + i) % SECTOR] ?? 0;
+      case READ_ID:
+        return this.#queryByte(offset, i, IDENTITY, 0);
+      case READ_CFI:
+        return this.#queryByte(offset, i, QUERY, QUERY_START);
+      default:
+        // Each chip gives its status in its low byte.
+        return i % 2 === 0 || size === 1 ? this.#status : 0;
+    }
+  }
+
+  /** Both chips answer a query alike; words are numbered by the 32-bit bus. */
+  #queryByte(offset: number, i: number, table: readonly number[], start: number): number {
+    const word = (offset >> 2) - start;
+    return i % 2 === 0 ? table[word] ?? 0 : 0;
+  }
+
+  #begin(command: number): void {
+    switch (command) {
+      case PROGRAM:
+      case PROGRAM_ALTERNATE:
+      case ERASE:
+      case ERASE_ALTERNATE:
+      case LOCK:
+        this.#cycle = 1;
+        break;
+      case BUFFERED_PROGRAM:
+        this.#status |= STATUS_READY;
+        this.#cycle = 1;
+        break;
+      case READ_STATUS:
+      case READ_ID:
+      case READ_CFI:
+        break;
+      case CLEAR_STATUS:
+        this.#status = 0;
+        return this.#readArray();
+      default:
+        return this.#readArray();
+    }
+    this.#command = command;
+  }
+
+  #continue(offset: number, value: number, size: number): void {
+    const low = value & 0xff;
+    switch (this.#command) {
+      case PROGRAM:
+      case PROGRAM_ALTERNATE:
+        this.#program(offset, bytesOf(value, size));
+        return this.#finish();
+      case ERASE:
+      case ERASE_ALTERNATE:
+        if (low !== CONFIRM) return this.#readArray();
+        this.#sector(offset).fill(0xff);
+        return this.#finish();
+      case LOCK:
+        return low === CONFIRM || low === 0x01 ? this.#finish() : this.#readArray();
+      default:
+        return this.#continueBuffered(offset, value, size);
+    }
+  }
+
+  /** Count, then the words, then the confirmation; anything else drops them. */
+  #continueBuffered(offset: number, value: number, size: number): void {
+    if (this.#cycle === 1) {
+      this.#remaining = (value & 0xffff) + 1;
+      this.#buffer = [];
+      this.#cycle = 2;
+    } else if (this.#remaining > 0 && this.#buffer.length * 4 < WRITE_BUFFER) {
+      this.#buffer.push({ offset, bytes: bytesOf(value, size) });
+      this.#remaining--;
+    } else if ((value & 0xff) === CONFIRM) {
+      this.#buffer.forEach(({ offset, bytes }) => this.#program(offset, bytes));
+      this.#finish();
+    } else {
+      this.#readArray();
+    }
+  }
+
+  /** A command is complete: ready, and the status stays readable. */
+  #finish(): void {
+    this.#status |= STATUS_READY;
+    this.#cycle = 0;
+    this.#buffer = [];
+  }
+
+  #readArray(): void {
+    this.#command = READ_ARRAY;
+    this.#cycle = 0;
+    this.#buffer = [];
+  }
+
+  #program(offset: number, bytes: readonly number[]): void {
+    this.#sector(offset).set(bytes, offset % SECTOR);
+  }
+
+  /** The sector of an offset, made where nothing was written before. */
+  #sector(offset: number): Uint8Array {
+    const index = Math.floor(offset / SECTOR);
+    let sector = this.#sectors.get(index);
+    if (!sector) this.#sectors.set(index, sector = new Uint8Array(SECTOR));
+    return sector;
+  }
+}
+
+/** The bytes of a store, lowest address first. */
+function bytesOf(value: number, size: number): number[] {
+  return Array.from({ length: size }, (_, i) => (value >>> (8 * i)) & 0xff);
+}

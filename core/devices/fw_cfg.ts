@@ -1,0 +1,196 @@
+/**
+ * fw_cfg, the reference's way to hand items to firmware (docs/specs/fw_cfg of QEMU): a selector, a
+ * data port that reads byte after byte, and DMA.
+ *
+ * Items are the ones that do not describe what this board has not got: no ACPI and SMBIOS tables.
+ */
+
+import type { Device, DeviceState } from "./device.ts";
+
+/** Register offsets. Multi-byte values are big-endian. */
+const DATA = 0x00; // 1 to 8 bytes
+const SELECTOR = 0x08; // WO, 2 bytes
+const DMA_HIGH = 0x10; // reads as `QEMU`
+const DMA_LOW = 0x14; // reads as ` CFG`; writing starts a transfer
+
+/** Keys of the items that every machine has. */
+const KEY = { signature: 0x00, id: 0x01, nographic: 0x04, cpus: 0x05, directory: 0x19 } as const;
+const FIRST_FILE = 0x20;
+/** Traditional interface and DMA. */
+const INTERFACES = 3;
+/** Bytes of a name in the directory. */
+const NAME_SIZE = 56;
+
+/** Bits of a DMA control word. */
+const DMA = { error: 1, read: 2, skip: 4, select: 8, write: 0x10 } as const;
+const DMA_HEADER = 16;
+
+/** Guest memory as DMA sees it. */
+export interface DmaMemory {
+  /** Bytes at a physical address, or undefined where there is no RAM. */
+  read(address: number, length: number): Uint8Array | undefined;
+  /** Stores bytes; false where there is no RAM. */
+  write(address: number, bytes: Uint8Array): boolean;
+}
+
+/** What the device is made with. */
+export interface FwCfgOptions {
+  readonly base: number;
+  readonly cpuCount: number;
+  readonly memory: DmaMemory;
+  /** Further files by name. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+}
+
+interface SavedFwCfg {
+  key: number;
+  position: number;
+  dmaHigh: number;
+}
+
+/** The firmware configuration device. */
+export class FwCfg implements Device {
+  readonly name = "fw-cfg";
+  readonly base: number;
+  readonly size = 0x1000;
+  readonly #items: Map<number, Uint8Array>;
+  readonly #memory: DmaMemory;
+  #key = 0;
+  #position = 0;
+  #dmaHigh = 0;
+
+  constructor({ base, cpuCount, memory, files = {} }: FwCfgOptions) {
+    this.base = base;
+    this.#memory = memory;
+    this.#items = makeItems(cpuCount, {
+      "bootorder": new Uint8Array(),
+      "etc/boot-fail-wait": new Uint8Array(4).fill(0xff),
+      ...files,
+    });
+  }
+
+  accepts(offset: number, size: number, isWrite: boolean): boolean {
+    if (offset % size) return false;
+    if (offset < SELECTOR) return offset === DATA;
+    if (offset < DMA_HIGH) return isWrite && offset === SELECTOR && size === 2;
+    const end = offset + size;
+    return end <= DMA_LOW + 4 && (!isWrite || size >= 4);
+  }
+
+  read(offset: number, size: number): number {
+    if (offset >= DMA_HIGH) return readDmaSignature(offset - DMA_HIGH, size);
+    let value = 0;
+    for (let i = 0; i < size; i++) value += this.#next() * 2 ** (8 * i);
+    return value;
+  }
+
+  write(offset: number, value: number, _size: number): void {
+    if (offset === SELECTOR) this.#select(swap16(value));
+    if (offset === DMA_HIGH) this.#dmaHigh = swap32(value);
+    if (offset === DMA_LOW) this.#transfer(this.#dmaHigh * 2 ** 32 + swap32(value));
+  }
+
+  save(): DeviceState {
+    return { key: this.#key, position: this.#position, dmaHigh: this.#dmaHigh };
+  }
+
+  restore(state: DeviceState): void {
+    const saved = state as unknown as SavedFwCfg;
+    this.#key = saved.key;
+    this.#position = saved.position;
+    this.#dmaHigh = saved.dmaHigh;
+  }
+
+  #select(key: number): void {
+    this.#key = key;
+    this.#position = 0;
+  }
+
+  /** The next byte of the item; zero behind its end and for items that do not exist. */
+  #next(): number {
+    const item = this.#items.get(this.#key);
+    if (!item || this.#position >= item.length) return 0;
+    return item[this.#position++];
+  }
+
+  /** Executes the transfer that the structure at `address` describes. */
+  #transfer(address: number): void {
+    this.#dmaHigh = 0;
+    const header = this.#memory.read(address, DMA_HEADER);
+    if (!header) return;
+    const view = new DataView(header.buffer, header.byteOffset, DMA_HEADER);
+    const control = view.getUint32(0);
+    const length = view.getUint32(4);
+    const target = view.getUint32(8) * 2 ** 32 + view.getUint32(12);
+    const status = this.#perform(control, length, target) ? 0 : DMA.error;
+    const answer = new Uint8Array(4);
+    answer[3] = status;
+    this.#memory.write(address, answer);
+  }
+
+  /** Returns whether it worked. */
+  #perform(control: number, length: number, target: number): boolean {
+    if (control & DMA.select) this.#select(control >>> 16);
+    if (control & DMA.read) return this.#copyOut(length, target);
+    // No item can be written.
+    if (control & DMA.write) return false;
+    if (control & DMA.skip) { for (let i = 0; i < length && this.#left > 0; i++) this.#next(); }
+    return true;
+  }
+
+  get #left(): number {
+    return (this.#items.get(this.#key)?.length ?? 0) - this.#position;
+  }
+
+  /** Stores the item's bytes, then zeros, in pieces of a page. */
+  #copyOut(length: number, target: number): boolean {
+    const piece = 4096;
+    for (let done = 0; done < length; done += piece) {
+      const bytes = new Uint8Array(Math.min(piece, length - done));
+      for (let i = 0; i < bytes.length && this.#left > 0; i++) bytes[i] = this.#next();
+      if (!this.#memory.write(target + done, bytes)) return false;
+    }
+    return true;
+  }
+}
+
+/** The items by key, with the directory of files. */
+function makeItems(
+  cpuCount: number,
+  files: Readonly<Record<string, Uint8Array>>,
+): Map<number, Uint8Array> {
+  const items = new Map<number, Uint8Array>([
+    [KEY.signature, new TextEncoder().encode("QEMU")],
+    [KEY.id, Uint8Array.of(INTERFACES, 0, 0, 0)],
+    [KEY.nographic, Uint8Array.of(1, 0)],
+    [KEY.cpus, Uint8Array.of(cpuCount, 0)],
+  ]);
+  const names = Object.keys(files).sort();
+  const directory = new Uint8Array(4 + names.length * (8 + NAME_SIZE));
+  const view = new DataView(directory.buffer);
+  view.setUint32(0, names.length);
+  names.forEach((name, i) => {
+    const at = 4 + i * (8 + NAME_SIZE);
+    view.setUint32(at, files[name].length);
+    view.setUint16(at + 4, FIRST_FILE + i);
+    directory.set(new TextEncoder().encode(name).subarray(0, NAME_SIZE - 1), at + 8);
+    items.set(FIRST_FILE + i, files[name]);
+  });
+  return items.set(KEY.directory, directory);
+}
+
+function readDmaSignature(offset: number, size: number): number {
+  const signature = "QEMU CFG";
+  let value = 0;
+  for (let i = 0; i < size; i++) value += signature.charCodeAt(offset + i) * 2 ** (8 * i);
+  return value;
+}
+
+function swap16(value: number): number {
+  return ((value & 0xff) << 8) | ((value >> 8) & 0xff);
+}
+
+function swap32(value: number): number {
+  return ((value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>>
+    0;
+}

@@ -1,0 +1,83 @@
+/**
+ * The board's PCI Express host bridge with nothing behind it: configuration space holds the root
+ * bridge, every other function and every address of the memory and I/O windows reads as ones.
+ */
+
+import type { Device, DeviceState } from "./device.ts";
+
+/** Configuration header of 0:0.0: offset of the word, value, bits that can be written. */
+const HEADER: readonly (readonly [number, number, number])[] = [
+  [0x00, 0x0008_1b36, 0],
+  [0x04, 0, 0x507],
+  [0x08, 0x0600_0000, 0],
+  [0x0c, 0, 0xff],
+  [0x2c, 0x1100_1af4, 0],
+  [0x3c, 0, 0xff],
+];
+/** Bytes of a function's configuration space; the root bridge has no extended part. */
+const HEADER_SIZE = 0x100;
+
+/** A window in which nothing answers, without an abort: reads give ones. */
+export class PciWindow implements Device {
+  readonly name: string;
+  readonly base: number;
+  readonly size: number;
+
+  constructor({ name, base, size }: { name: string; base: number; size: number }) {
+    this.name = name;
+    this.base = base;
+    this.size = size;
+  }
+
+  read(_offset: number, size: number): number {
+    return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+  }
+
+  write(_offset: number, _value: number, _size: number): void {}
+
+  save(): DeviceState {
+    return {};
+  }
+
+  restore(_state: DeviceState): void {}
+}
+
+/** Configuration space (ECAM). */
+export class PciConfiguration implements Device {
+  readonly name = "pci-ecam";
+  readonly base: number;
+  readonly size: number;
+  readonly #words = new Uint32Array(HEADER_SIZE / 4);
+  readonly #masks = new Uint32Array(HEADER_SIZE / 4);
+
+  constructor({ base, size }: { base: number; size: number }) {
+    this.base = base;
+    this.size = size;
+    for (const [offset, value, mask] of HEADER) {
+      this.#words[offset >> 2] = value;
+      this.#masks[offset >> 2] = mask;
+    }
+  }
+
+  read(offset: number, size: number): number {
+    const value = offset < HEADER_SIZE ? this.#words[offset >> 2] : 0xffff_ffff;
+    const shifted = value >>> (8 * (offset & 3));
+    return size === 4 ? value : shifted & ((1 << (8 * size)) - 1);
+  }
+
+  write(offset: number, value: number, size: number): void {
+    if (offset >= HEADER_SIZE) return;
+    const lanes = (size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1) << (8 * (offset & 3));
+    const mask = this.#masks[offset >> 2] & lanes;
+    const shifted = value << (8 * (offset & 3));
+    this.#words[offset >> 2] = (this.#words[offset >> 2] & ~mask) | (shifted & mask);
+  }
+
+  save(): DeviceState {
+    return [...this.#words];
+  }
+
+  restore(state: DeviceState): void {
+    this.#words.set(state as number[]);
+  }
+}
