@@ -1,4 +1,4 @@
-import { type FunctionReference, load64, type Program } from "./codegen/mod.ts";
+import { type Expression, type FunctionReference, load64, type Program } from "./codegen/mod.ts";
 import type { Console } from "./console.ts";
 import { type FrameAllocator, FreeResult } from "./frame_allocator.ts";
 import {
@@ -29,19 +29,22 @@ export interface AddressSpaceOptions {
   readonly mapKernelAsData: boolean;
 }
 
+/** What the address space is made with. */
+export interface AddressSpaceParts {
+  readonly console: Console;
+  readonly power: Power;
+  readonly frames: FrameAllocator;
+  readonly mapper: PageMapper;
+  readonly mmu: Mmu;
+  readonly options: AddressSpaceOptions;
+}
+
 /** Defines the kernel's address space. */
 export function defineAddressSpace(
   program: Program,
-  parts: {
-    console: Console;
-    power: Power;
-    frames: FrameAllocator;
-    mapper: PageMapper;
-    mmu: Mmu;
-    options: AddressSpaceOptions;
-  },
+  parts: AddressSpaceParts,
 ): AddressSpace {
-  const { power, frames, mapper, mmu, options } = parts;
+  const { power, mapper, options } = parts;
   const { print } = parts.console;
   const root = program.variable("address_space_root", 0);
 
@@ -69,7 +72,16 @@ export function defineAddressSpace(
     f.call(print, "  Root page table at: %x\n\n", load64(root));
   });
 
-  const probe = program.function("probe_block", (f) => {
+  const enable = defineEnable(program, root, parts);
+  return { init, enable };
+}
+
+/** `probe_block()`: clears a frame that a 2 MiB block maps and reads it back. */
+function defineProbe(
+  program: Program,
+  { frames, mapper, power }: AddressSpaceParts,
+): FunctionReference {
+  return program.function("probe_block", (f) => {
     f.call(frames.reserve, PROBE_FRAME, PROBE_FRAME + PAGE_SIZE);
     f.call(mapper.zeroFrame, PROBE_FRAME);
     const word = f.let(PROBE_FRAME);
@@ -82,8 +94,17 @@ export function defineAddressSpace(
       () => f.call(power.panic, "a frame could not be freed"),
     );
   });
+}
 
-  const enable = program.function("address_space_enable", (f) => {
+function defineEnable(
+  program: Program,
+  root: Expression,
+  parts: AddressSpaceParts,
+): FunctionReference {
+  const { mmu } = parts;
+  const { print } = parts.console;
+  const probe = defineProbe(program, parts);
+  return program.function("address_space_enable", (f) => {
     f.call(print, "  Enabling MMU...\n");
     f.call(mmu.enable, load64(root));
     const answer = f.let(program.string("false"));
@@ -92,5 +113,4 @@ export function defineAddressSpace(
     f.call(probe);
     f.call(print, "  ✓ MMU enabled successfully with virtual memory!\n\n");
   });
-  return { init, enable };
 }

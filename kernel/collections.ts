@@ -44,6 +44,17 @@ export function defineCollections(program: Program, heap: Heap, power: Power): C
     );
   });
 
+  return {
+    ...defineBox(program, allocate, release),
+    ...defineVector(program, allocate, release),
+  };
+}
+
+function defineBox(
+  program: Program,
+  allocate: FunctionReference,
+  release: FunctionReference,
+): Pick<Collections, "boxNew" | "boxDrop"> {
   const boxNew = program.function("box_new", (f, text, length) => {
     const box = f.let(allocate.call(SLICE_SIZE));
     f.store64(box, text);
@@ -52,7 +63,14 @@ export function defineCollections(program: Program, heap: Heap, power: Power): C
   });
 
   const boxDrop = program.function("box_drop", (f, box) => f.call(release, box, SLICE_SIZE));
+  return { boxNew, boxDrop };
+}
 
+function defineVector(
+  program: Program,
+  allocate: FunctionReference,
+  release: FunctionReference,
+): Pick<Collections, "vecPush" | "vecDrop"> {
   const vecPush = program.function("vec_push", (f, vector, text, length) => {
     const count = f.let(load64(vector, LENGTH));
     const elements = f.let(load64(vector, ELEMENTS));
@@ -87,5 +105,5 @@ export function defineCollections(program: Program, heap: Heap, power: Power): C
       f.store64(vector, 0, LENGTH);
     });
   });
-  return { boxNew, boxDrop, vecPush, vecDrop };
+  return { vecPush, vecDrop };
 }

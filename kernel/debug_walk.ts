@@ -30,10 +30,7 @@ export function defineDebugWalk(
 ): FunctionReference {
   const { root, entryOffset } = parts;
   const { print } = console;
-  const choose = program.function("choose", (f, condition, yes, no) => {
-    f.if(condition.differs(0), () => f.return(yes));
-    f.return(no);
-  });
+  const printLeaf = definePrintLeaf(program, print);
   return program.function("debug_walk", (f, va) => {
     f.call(print, "[walk] Translating %x:\n", va);
     const table = f.let(load64(root));
@@ -42,43 +39,52 @@ export function defineDebugWalk(
       const offset = f.let(entryOffset(va, level));
       const descriptor = f.let(load64(table.plus(offset)));
       f.call(print, "  L%d [%d]: %p\n", level, offset.shiftedRight(3), descriptor);
+      f.if(descriptor.and(VALID).equals(0), () => {
+        f.call(print, "    -> INVALID\n");
+        f.call(print, "    -> Translation fault at level %d: the descriptor is invalid\n", level);
+        f.return();
+      });
       // TABLE is the name of bit 1, which is set in pages too.
+      const kind = f.let(program.string("BLOCK"));
+      f.if(descriptor.and(TABLE_OR_PAGE).differs(0), () => f.set(kind, program.string("TABLE")));
       f.call(
         print,
-        "    -> %s | %s | AF=%d | UXN=%d | PXN=%d\n",
-        choose.call(descriptor.and(VALID), "VALID", "INVALID"),
-        choose.call(descriptor.and(TABLE_OR_PAGE), "TABLE", "BLOCK"),
+        "    -> VALID | %s | AF=%d | UXN=%d | PXN=%d\n",
+        kind,
         bit(descriptor, ACCESSED),
         bit(descriptor, USER_EXECUTE_NEVER),
         bit(descriptor, PRIVILEGED_EXECUTE_NEVER),
       );
-      f.if(descriptor.and(VALID).equals(0), () => {
-        f.call(print, "    -> Translation fault at level %d: the descriptor is invalid\n", level);
-        f.return();
-      });
       f.set(table, descriptor.and(ADDRESS_MASK));
       f.if(
         both(descriptor.and(TABLE_OR_PAGE).differs(0), level.differs(3)),
         () => f.call(print, "    -> Next table at %x\n", table),
         () => {
-          const size = f.let(expression(1).shiftedLeft(expression(39).minus(level.times(9))));
-          const inside = f.let(va.and(size.minus(1)));
-          const kind = f.let(program.string("page"));
-          f.if(level.equals(2), () => f.set(kind, program.string("2 MB block")));
-          f.if(level.equals(1), () => f.set(kind, program.string("1 GB block")));
-          f.call(
-            print,
-            "    -> Translates to %x (%s @ %x + offset %x)\n",
-            table.plus(inside),
-            kind,
-            table,
-            inside,
-          );
+          f.call(printLeaf, va, table, level);
           f.return();
         },
       );
       f.set(level, level.plus(1));
     });
+  });
+}
+
+/** `debug_walk_leaf(va, base, level)`: the line on what the page or block translates `va` to. */
+function definePrintLeaf(program: Program, print: FunctionReference): FunctionReference {
+  return program.function("debug_walk_leaf", (f, va, base, level) => {
+    const size = f.let(expression(1).shiftedLeft(expression(39).minus(level.times(9))));
+    const inside = f.let(va.and(size.minus(1)));
+    const kind = f.let(program.string("page"));
+    f.if(level.equals(2), () => f.set(kind, program.string("2 MB block")));
+    f.if(level.equals(1), () => f.set(kind, program.string("1 GB block")));
+    f.call(
+      print,
+      "    -> Translates to %x (%s @ %x + offset %x)\n",
+      base.plus(inside),
+      kind,
+      base,
+      inside,
+    );
   });
 }
 

@@ -144,8 +144,7 @@ function defineDetails(
 ): FunctionReference {
   const { print } = console;
   const classes = program.constantBytes("exception_classes", nameTable(EXCEPTION_CLASSES));
-  const faults = program.constantBytes("exception_faults", nameTable(OTHER_FAULTS));
-  const levelFaults = program.constantBytes("exception_level_faults", nameTable(LEVEL_FAULTS));
+  const abort = defineAbort(program, console, find);
 
   return program.function("exception_details", (f) => {
     const syndrome = f.let(systemRegister("esr_el1"));
@@ -161,22 +160,7 @@ function defineDetails(
     f.call(print, "    Syndrome: %x", specific);
     // EC 0b100x0x: the aborts. 0b100010 is a PC alignment fault, which only sets FAR_EL1.
     f.if(exceptionClass.and(0x3a).equals(0x20), () => {
-      const status = f.let(specific.and(0x3f));
-      const group = f.let(status.shiftedRight(2));
-      f.if(
-        both(group.below(6), group.differs(4)),
-        () => {
-          f.call(print, ", %s, level %d", find.call(levelFaults, group), status.and(3));
-        },
-        () => f.call(print, ", %s", find.call(faults, status)),
-      );
-      f.if(exceptionClass.and(4).differs(0), () => {
-        f.if(
-          specific.and(1 << 6).differs(0),
-          () => f.call(print, ", write"),
-          () => f.call(print, ", read"),
-        );
-      });
+      f.call(abort, exceptionClass, specific);
     });
     f.call(print, "\n");
     f.if(exceptionClass.and(0x38).equals(0x20), () => {
@@ -186,6 +170,34 @@ function defineDetails(
           f.call(print, "  FAR_EL1:  %p\n", systemRegister("far_el1"));
         });
       });
+    });
+  });
+}
+
+/** `exception_abort(class, syndrome)`: what kind of abort, at which level, by what access. */
+function defineAbort(
+  program: Program,
+  { print }: Console,
+  find: FunctionReference,
+): FunctionReference {
+  const faults = program.constantBytes("exception_faults", nameTable(OTHER_FAULTS));
+  const levelFaults = program.constantBytes("exception_level_faults", nameTable(LEVEL_FAULTS));
+  return program.function("exception_abort", (f, exceptionClass, specific) => {
+    const status = f.let(specific.and(0x3f));
+    const group = f.let(status.shiftedRight(2));
+    f.if(
+      both(group.below(6), group.differs(4)),
+      () => {
+        f.call(print, ", %s, level %d", find.call(levelFaults, group), status.and(3));
+      },
+      () => f.call(print, ", %s", find.call(faults, status)),
+    );
+    f.if(exceptionClass.and(4).differs(0), () => {
+      f.if(
+        specific.and(1 << 6).differs(0),
+        () => f.call(print, ", write"),
+        () => f.call(print, ", read"),
+      );
     });
   });
 }

@@ -76,7 +76,15 @@ export function defineFrameAllocator(program: Program): FrameAllocator {
     f.return(0);
   });
 
-  const free = program.function("frame_free", (f, frame) => {
+  const free = defineFree(program, { bitmap, first, freeCount });
+  return { reserve, alloc, free, freeCount: load64(freeCount) };
+}
+
+function defineFree(
+  program: Program,
+  { bitmap, first, freeCount }: Record<"bitmap" | "first" | "freeCount", Expression>,
+): FunctionReference {
+  return program.function("frame_free", (f, frame) => {
     f.if(frame.below(RAM_START), () => f.return(FreeResult.Invalid));
     f.if(frame.atLeast(RAM_END), () => f.return(FreeResult.Invalid));
     f.if(frame.and(PAGE_SIZE - 1).differs(0), () => f.return(FreeResult.Invalid));
@@ -91,6 +99,4 @@ export function defineFrameAllocator(program: Program): FrameAllocator {
     f.store64(freeCount, load64(freeCount).plus(1));
     f.return(FreeResult.Ok);
   });
-
-  return { reserve, alloc, free, freeCount: load64(freeCount) };
 }

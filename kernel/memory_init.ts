@@ -21,7 +21,7 @@ export function defineMemoryInit(
   program: Program,
   parts: { console: Console; power: Power; frames: FrameAllocator },
 ): MemoryInit {
-  const { frames, power } = parts;
+  const { frames } = parts;
   const { print } = parts.console;
   const kernelEnd = program.external("_kernel_end");
 
@@ -53,6 +53,15 @@ export function defineMemoryInit(
     );
   });
 
+  return { init, test: defineFrameTest(program, parts) };
+}
+
+function defineFrameTest(
+  program: Program,
+  parts: { console: Console; power: Power; frames: FrameAllocator },
+): FunctionReference {
+  const { frames, power } = parts;
+  const { print } = parts.console;
   const allocate = program.function("frame_alloc_or_panic", (f) => {
     const frame = f.let(frames.alloc.call());
     f.if(frame.equals(0), () => f.call(power.panic, "out of frames"));
@@ -60,7 +69,7 @@ export function defineMemoryInit(
     f.return(frame);
   });
 
-  const test = program.function("frame_test", (f) => {
+  return program.function("frame_test", (f) => {
     f.call(print, "[test] Testing frame allocator...\n");
     const first = f.let(allocate.call());
     const second = f.let(allocate.call());
@@ -84,5 +93,4 @@ export function defineMemoryInit(
     );
     f.call(print, "  Final stats: %d/%d frames free\n\n", frames.freeCount, FRAME_COUNT);
   });
-  return { init, test };
 }

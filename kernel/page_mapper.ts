@@ -78,6 +78,26 @@ export function definePageMapper(
     f.return(load64(root));
   });
 
+  const map = defineMap(program, root, newTable, options);
+
+  return {
+    init,
+    map,
+    ...defineLookups(program, root),
+    zeroFrame,
+    debugWalk: defineDebugWalk(program, console, { root, entryOffset }),
+    identityMapRegion: defineIdentityMapRegion(program, map),
+  };
+}
+
+/**
+ * The functions that start from an existing entry. `page_find(va, level)` returns the address of
+ * the entry that maps `va`, or 0, and stores its level.
+ */
+function defineLookups(
+  program: Program,
+  root: Expression,
+): Pick<PageMapper, "unmap" | "translate"> {
   const find = program.function("page_find", (f, va, levelAddress) => {
     const table = f.let(load64(root));
     const level = f.let(0);
@@ -92,8 +112,6 @@ export function definePageMapper(
       f.set(level, level.plus(1));
     });
   });
-
-  const map = defineMap(program, root, newTable, options);
 
   const unmap = program.function("page_unmap", (f, va) => {
     const level = f.buffer(8);
@@ -117,16 +135,7 @@ export function definePageMapper(
     );
     f.return(load64(entry).and(ADDRESS_MASK).plus(offset));
   });
-
-  return {
-    init,
-    map,
-    unmap,
-    translate,
-    zeroFrame,
-    debugWalk: defineDebugWalk(program, console, { root, entryOffset }),
-    identityMapRegion: defineIdentityMapRegion(program, map),
-  };
+  return { unmap, translate };
 }
 
 function defineMap(

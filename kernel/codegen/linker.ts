@@ -13,8 +13,11 @@ export interface ImageBounds {
 
 /** A section with its place. */
 export interface LinkedSection {
+  /** The name that the ELF file gives it. */
   readonly name: ".text" | ".rodata" | ".data" | ".bss";
+  /** Address of its first byte. */
   readonly address: number;
+  /** Bytes in memory. */
   readonly size: number;
   /** Undefined for `.bss`. */
   readonly bytes?: Uint8Array;
@@ -22,10 +25,15 @@ export interface LinkedSection {
 
 /** A symbol with its place. */
 export interface LinkedSymbol {
+  /** Unique in the image. */
   readonly name: string;
+  /** Its value. */
   readonly address: number;
+  /** Bytes; 0 for a label. */
   readonly size: number;
+  /** Code, data, or a place that the layout defines. */
   readonly type: "function" | "object" | "label";
+  /** Where it stands. */
   readonly section: LinkedSection["name"];
 }
 

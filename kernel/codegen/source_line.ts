@@ -4,11 +4,8 @@ export interface SourceLine {
   readonly line: number;
 }
 
-/**
- * Frames looked at: the deepest path from a statement's method to here, and some for callbacks that
- * stand between a statement and the file it is written in.
- */
-const FRAMES = 8;
+/** Frames looked at: as many as the deepest way from a line of the kernel to here has. */
+const FRAMES = 5;
 
 const KERNEL_FRAME = /\/(kernel\/[a-z_]+\.ts):(\d+):\d+/;
 
