@@ -1,0 +1,41 @@
+/**
+ * Runs one image here, in a process of its own, and prints what it took as one line of JSON:
+ * `{instructions, milliseconds, startup, bytes, reason, console}`. With `record` as the second
+ * argument a trace is written to the third.
+ */
+import { loadImage } from "../core/loader/mod.ts";
+import { Machine } from "../core/machine.ts";
+import { FileSink, Recorder } from "../trace/mod.ts";
+
+const MEMORY = 128 << 20;
+
+function main([path, mode, tracePath]: string[]): void {
+  const plan = loadImage(Deno.readFileSync(path), { memory: MEMORY });
+  const machine = new Machine({ memoryBytes: MEMORY, flow: mode === "record" });
+  machine.boot(plan);
+  const startup = performance.now();
+  let bytes = 0;
+  if (mode === "record") {
+    const sink = new FileSink(tracePath);
+    const recorder = new Recorder(machine, sink, {
+      recordedAt: "2000-01-01T00:00:00Z",
+      recorder: "bench",
+      machine: {},
+      options: {},
+      image: { ...plan, name: path, files: [] },
+      symbols: plan.symbols,
+      lines: plan.lines,
+    });
+    bytes = recorder.run().bytes;
+    sink.close();
+  } else {
+    machine.run(Infinity);
+  }
+  const milliseconds = performance.now() - startup;
+  const instructions = machine.retired;
+  console.log(
+    JSON.stringify({ instructions, milliseconds, startup, bytes, reason: machine.ended }),
+  );
+}
+
+main(Deno.args);
