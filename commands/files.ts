@@ -40,3 +40,16 @@ function reason(error: Error): string | undefined {
   const [, text] = /^(.*?) \(os error \d+\)/.exec(error.message) ?? [];
   return text === undefined ? undefined : text[0].toLowerCase() + text.slice(1);
 }
+
+/**
+ * Creates a file, or empties it, for output.
+ *
+ * @throws UserError saying why it cannot be written
+ */
+export function openOutput(path: string): Deno.FsFile {
+  return explain(
+    "write",
+    path,
+    () => Deno.openSync(path, { write: true, create: true, truncate: true }),
+  );
+}

@@ -22,7 +22,12 @@ export function reportError(error: unknown, command?: string): ErrorReport {
     return { message: `${error.message} (see ${line} --help)`, status: STATUS.usage };
   }
   if (error instanceof Deno.errors.BrokenPipe) return { message: null, status: STATUS.ok };
-  return { message: oneLine(messageOf(error, line)), status: STATUS.failed };
+  return { message: clean(messageOf(error, line)), status: STATUS.failed };
+}
+
+/** What went wrong, as one line, whoever threw it. */
+export function oneLine(error: unknown): string {
+  return clean(messageOf(error, PROGRAM));
 }
 
 function messageOf(error: unknown, line: string): string {
@@ -55,7 +60,7 @@ function internalError(error: unknown): string {
   return `Internal error: ${error.message}${where === undefined ? "" : ` at ${where}`}`;
 }
 
-function oneLine(text: string): string {
+function clean(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }

@@ -1,0 +1,176 @@
+/**
+ * The options of `record` that say what is booted and on which machine, and what they mean.
+ *
+ * Options that the design has but this machine does not are listed, so that the refusal says "not
+ * supported yet" and not "unknown".
+ */
+import { type BootPlan, loadImage, type LoadOptions } from "../core/loader/mod.ts";
+import type { MachineOptions } from "../core/machine.ts";
+import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
+import type { ImageDescription, ImageFile } from "../trace/mod.ts";
+import { readFile } from "./files.ts";
+import {
+  Expected,
+  flag,
+  type Option,
+  option,
+  optionOr,
+  type ValueParser,
+  type Values,
+} from "./options.ts";
+import { UsageError } from "./user_error.ts";
+import { count, oneOf, positive, size, text, word64 } from "./values.ts";
+
+/** The only processor there is so far. */
+const CPU = "cortex-a57";
+/** Memory comes in units of a WebAssembly page. */
+const MEMORY_UNIT = 65536;
+
+/** See the top of this file. */
+export const BOOT_OPTIONS = {
+  bug: option(
+    "BUG",
+    oneOf(...KERNEL_BUGS),
+    `a bug of the built-in kernel: ${KERNEL_BUGS.join(", ")}`,
+  ),
+  memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
+  cpu: optionOr("NAME", oneOf(CPU), CPU, "processor"),
+  cpus: optionOr("N", only(1, "more than one CPU"), "1", "number of CPUs"),
+  gic: optionOr("2|3", only(2, "GICv3"), "2", "version of the interrupt controller"),
+  initrd: option("FILE", text, "initial ramdisk"),
+  append: option("TEXT", text, "kernel command line"),
+  dtb: option("FILE", text, "device tree to use instead of the generated one"),
+  seed: option("N", word64, "puts random seeds made from N into the device tree"),
+  strict: flag("fail as the architecture permits where the reference machine is laxer"),
+  storm: optionOr("N", positive, "1000", "faults without progress that end the recording"),
+  reboots: optionOr("N", count, "0", "resets that boot again before one ends the recording"),
+  "ns-per-instruction": optionOr("N", positive, "1", "virtual time that an instruction takes"),
+  firmware: notYet("firmware", "FILE"),
+  disk: notYet("disk", "FILE"),
+  input: notYet("input", "FILE"),
+  rtc: notYet("rtc", "TIME"),
+} as const;
+
+/** Values of {@linkcode BOOT_OPTIONS}. */
+export type BootValues = Values<typeof BOOT_OPTIONS>;
+
+/** A guest that is ready to be put into a machine. */
+export interface Guest {
+  readonly plan: BootPlan;
+  readonly machine: MachineOptions;
+  /** For the trace's header. */
+  readonly description: ImageDescription;
+  /** Options that the guest can notice, for the trace's header. */
+  readonly options: Record<string, string | number | boolean>;
+}
+
+/**
+ * Reads or builds everything that is booted.
+ *
+ * @param image path of the image; the built-in kernel if left out
+ * @throws UserError, UsageError or ImageError with one line
+ */
+export async function prepareGuest(image: string | undefined, values: BootValues): Promise<Guest> {
+  const { memory, bug } = values;
+  if (image !== undefined && bug !== undefined) {
+    throw new UsageError("Option --bug is for the built-in kernel, not for an image");
+  }
+  if (memory % MEMORY_UNIT !== 0) {
+    throw new UsageError(`Option --memory: expected a multiple of 64K, found ${memory} bytes`);
+  }
+  const name = image === undefined ? builtInName(bug) : baseName(image);
+  const bytes = image === undefined
+    ? buildKernel(bug === undefined ? {} : { bug }).elf
+    : readFile(image);
+  const load = loadOptions(values);
+  const plan = loadImage(bytes, load);
+  const files = await Promise.all([
+    fileNote("image", name, bytes),
+    ...(load.initrd ? [fileNote("initrd", baseName(values.initrd!), load.initrd)] : []),
+    ...(load.dtb ? [fileNote("dtb", baseName(values.dtb!), load.dtb)] : []),
+  ]);
+  const { kind, describe, pc, warnings } = plan;
+  return {
+    plan,
+    machine: {
+      memoryBytes: memory,
+      flow: true,
+      nsPerInstruction: values["ns-per-instruction"],
+      strict: values.strict,
+      storm: values.storm,
+      reboots: values.reboots,
+    },
+    description: { name, kind, describe, pc, files, warnings },
+    options: notedOptions(values),
+  };
+}
+
+/** Name of the built-in kernel: `kernel` or `kernel-pxn`. */
+export function builtInName(bug: KernelBug | undefined): string {
+  return bug === undefined ? "kernel" : `kernel-${bug}`;
+}
+
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.split(/[/\\]/).at(-1) || path;
+}
+
+function loadOptions(values: BootValues): LoadOptions {
+  const { memory, append, initrd, dtb, seed } = values;
+  return {
+    memory,
+    append,
+    initrd: initrd === undefined ? undefined : readFile(initrd),
+    dtb: dtb === undefined ? undefined : readFile(dtb),
+    seeds: seed === undefined ? undefined : seedsOf(seed),
+  };
+}
+
+/** `/chosen`'s seeds: the outputs of SplitMix64 from `seed`. */
+function seedsOf(seed: bigint): { kaslr: Uint8Array; rng: Uint8Array } {
+  const words = new BigUint64Array(5);
+  for (let i = 0; i < words.length; i++) {
+    seed = BigInt.asUintN(64, seed + 0x9e37_79b9_7f4a_7c15n);
+    let z = seed;
+    z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58_476d_1ce4_e5b9n);
+    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn);
+    words[i] = z ^ (z >> 31n);
+  }
+  const bytes = new Uint8Array(words.buffer);
+  return { kaslr: bytes.slice(0, 8), rng: bytes.slice(8) };
+}
+
+async function fileNote(
+  role: ImageFile["role"],
+  name: string,
+  bytes: Uint8Array,
+): Promise<ImageFile> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return { role, name, size: bytes.length, sha256: new Uint8Array(digest) };
+}
+
+/** What was given; what was left out has its default, which the machine version stands for. */
+function notedOptions(values: BootValues): Record<string, string | number | boolean> {
+  const noted: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(values) as [keyof BootValues, unknown][]) {
+    if (!Object.hasOwn(BOOT_OPTIONS, name) || value === undefined || value === false) continue;
+    noted[name] = typeof value === "bigint" ? `0x${value.toString(16)}` : value as string | number;
+  }
+  return noted;
+}
+
+/** An option that is refused, whatever its value. */
+function notYet(name: string, value: string): Option<undefined> {
+  return option<undefined>(value, () => {
+    throw new UsageError(`Option --${name} is not supported yet`);
+  }, "(not supported yet)");
+}
+
+/** Takes just one number; others are refused as not supported yet. */
+function only<N extends number>(supported: N, what: string): ValueParser<N> {
+  return (value) => {
+    if (!/^\d+$/.test(value)) throw new Expected("a number");
+    if (Number(value) !== supported) throw new UsageError(`${what} is not supported yet`);
+    return supported;
+  };
+}

@@ -1,0 +1,214 @@
+import { disassemble } from "../core/isa/disassemble.ts";
+import type { ExceptionEvent } from "../core/observer.ts";
+import { POSITION_FORMS, type Symbolizer } from "../replay/mod.ts";
+import type { ExecutedInstruction, Trace } from "../trace/mod.ts";
+import { defineCommand } from "./command.ts";
+import { eventJson } from "./event_json.ts";
+import { exceptionDetails } from "./event_text.ts";
+import { positionWidth } from "./events.ts";
+import { STATUS } from "./exit_status.ts";
+import { flag, option } from "./options.ts";
+import { hex, type Output, printable } from "./output.ts";
+import { addressesOf, openTraceFile, positionOf } from "./trace_file.ts";
+import { UsageError } from "./user_error.ts";
+import { count, text } from "./values.ts";
+
+/** Steps shown by `--at` unless `--count` says otherwise. */
+const AROUND = 20;
+/** Instructions whose text is remembered: loops are printed from here. */
+const MOST_REMEMBERED = 1 << 16;
+
+/** `dump`: lists executed instructions. */
+export default defineCommand({
+  description: [
+    "One line per step: position, PC, symbol, word, instruction. An exception that retires nothing",
+    "is a step of its own. Without options everything is listed.",
+    `POS: ${POSITION_FORMS}.`,
+  ],
+  operands: [{ name: "TRACE", help: "the trace to read" }],
+  options: {
+    from: option("POS", text, "from this position on"),
+    to: option("POS", text, "up to, not including, this position"),
+    count: option("N", count, "at most so many steps; the last ones before --to without --from", {
+      short: "n",
+    }),
+    at: option("POS", text, `the steps around this position (${AROUND}, or --count)`),
+    address: option("ADDR", text, "only instructions at these addresses, or of this symbol", {
+      short: "a",
+    }),
+    source: flag("name the source line where it changes"),
+    json: flag("print one JSON object per line"),
+  },
+  examples: [
+    ["dump boot.unboot --at fault", "what led to the first fault, and what came then"],
+    ["dump boot.unboot --to end --count 30", "the last 30 steps"],
+    ["dump boot.unboot --from symbol:main -n 50 --source", "the start of main()"],
+  ],
+  run(values, [path], { out, err }) {
+    const { trace, symbols } = openTraceFile(path, err);
+    const range = rangeOf(values, trace);
+    const wanted = values.address === undefined
+      ? undefined
+      : addressesOf(values.address, symbols, "address");
+    const printer = values.json ? new JsonPrinter(out, symbols) : new TextPrinter(out, symbols, {
+      width: positionWidth(trace),
+      severalCpus: trace.header.cpus > 1,
+      ...(range.mark === undefined ? {} : { mark: range.mark }),
+      source: values.source,
+    });
+    for (const step of steps(trace, range)) {
+      if (wanted && (step.pc < wanted.first || step.pc > wanted.last)) continue;
+      if ("kind" in step) printer.exception(step);
+      else printer.instruction(step);
+    }
+    return STATUS.ok;
+  },
+});
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  /** Position asked for with `--at`. */
+  readonly mark?: number;
+}
+
+function rangeOf(
+  values: {
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+    readonly at: string | undefined;
+    readonly count: number | undefined;
+  },
+  trace: Trace,
+): Range {
+  const { end } = trace;
+  if (values.at !== undefined) {
+    if (values.from !== undefined || values.to !== undefined) {
+      throw new UsageError("Option --at cannot be used together with --from or --to");
+    }
+    const mark = positionOf(trace, values.at, "at");
+    const steps = values.count ?? AROUND;
+    const from = Math.max(0, Math.min(mark - Math.floor(steps / 2), end - steps));
+    return { from, to: Math.min(end, from + steps), mark };
+  }
+  const to = values.to === undefined ? end : positionOf(trace, values.to, "to");
+  if (values.from === undefined && values.to !== undefined && values.count !== undefined) {
+    return { from: Math.max(0, to - values.count), to };
+  }
+  const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
+  return { from, to: Math.min(to, from + (values.count ?? Infinity)) };
+}
+
+/** Instructions and exception entries in order; an SVC comes before the exception it raised. */
+function* steps(
+  trace: Trace,
+  { from, to }: Range,
+): Generator<ExecutedInstruction | ExceptionEvent> {
+  const exceptions = trace.events({ kinds: new Set(["exception"]), from, to });
+  let next = exceptions.next();
+  for (const instruction of trace.executed(from, to)) {
+    while (!next.done && next.value.position < instruction.position) {
+      yield next.value as ExceptionEvent;
+      next = exceptions.next();
+    }
+    yield instruction;
+  }
+  for (; !next.done; next = exceptions.next()) yield next.value as ExceptionEvent;
+}
+
+/** Shows steps. */
+interface Printer {
+  instruction(step: ExecutedInstruction): void;
+  exception(event: ExceptionEvent): void;
+}
+
+class JsonPrinter implements Printer {
+  readonly #out: Output;
+  readonly #symbols: Symbolizer;
+
+  constructor(out: Output, symbols: Symbolizer) {
+    this.#out = out;
+    this.#symbols = symbols;
+  }
+
+  instruction({ position, cpu, el, pc, word }: ExecutedInstruction): void {
+    const symbol = this.#symbols.name(pc);
+    this.#out.json({
+      position,
+      cpu,
+      el,
+      pc,
+      ...(symbol === undefined ? {} : { symbol }),
+      word: hex(word, 8),
+      text: disassemble(word, pc),
+      ...this.#symbols.source(pc),
+    });
+  }
+
+  exception(event: ExceptionEvent): void {
+    this.#out.json(eventJson(event, this.#symbols));
+  }
+}
+
+interface TextOptions {
+  /** Columns of a position. */
+  readonly width: number;
+  readonly severalCpus: boolean;
+  /** Position to point at. */
+  readonly mark?: number;
+  /** Name source lines. */
+  readonly source: boolean;
+}
+
+class TextPrinter implements Printer {
+  readonly #out: Output;
+  readonly #symbols: Symbolizer;
+  readonly #options: TextOptions;
+  readonly #known = new Map<bigint, { word: number; text: string }>();
+  #source = "";
+
+  constructor(out: Output, symbols: Symbolizer, options: TextOptions) {
+    this.#out = out;
+    this.#symbols = symbols;
+    this.#options = options;
+  }
+
+  instruction(step: ExecutedInstruction): void {
+    if (this.#options.source) this.#showSource(step.pc);
+    this.#out.line(this.#prefix(step) + this.#textOf(step.pc, step.word));
+  }
+
+  exception(event: ExceptionEvent): void {
+    const name = this.#name(event.pc);
+    const details = exceptionDetails(event, this.#symbols);
+    this.#out.line(`${this.#prefix(event)}${hex(event.pc, 8)}  ${name}  ** ${details}`);
+  }
+
+  #prefix({ position, cpu }: { position: number; cpu: number }): string {
+    const { width, severalCpus, mark } = this.#options;
+    const arrow = mark === undefined ? "" : mark === position ? "=> " : "   ";
+    return `${arrow}${`#${position}`.padEnd(width)}  ${severalCpus ? `cpu${cpu}  ` : ""}`;
+  }
+
+  #textOf(pc: bigint, word: number): string {
+    const known = this.#known.get(pc);
+    if (known?.word === word) return known.text;
+    const code = word.toString(16).padStart(8, "0");
+    const text = `${hex(pc, 8)}  ${this.#name(pc)}  ${code}  ${disassemble(word, pc)}`;
+    if (this.#known.size >= MOST_REMEMBERED) this.#known.clear();
+    this.#known.set(pc, { word, text });
+    return text;
+  }
+
+  #name(pc: bigint): string {
+    const name = this.#symbols.name(pc);
+    return (name === undefined ? "" : `<${printable(name)}>`).padEnd(30);
+  }
+
+  #showSource(pc: bigint): void {
+    const place = this.#symbols.source(pc);
+    const source = place === undefined ? "" : `${printable(place.file)}:${place.line}`;
+    if (source !== "" && source !== this.#source) this.#out.line(`${source}:`);
+    this.#source = source;
+  }
+}

@@ -1,0 +1,170 @@
+import { Machine } from "../core/machine.ts";
+import { type EndReason, Recorder, type RecordingResult } from "../trace/mod.ts";
+import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
+import { type CommandIo, defineCommand } from "./command.ts";
+import { statusOf } from "./exit_status.ts";
+import { createTrace } from "./trace_output.ts";
+import { GuestConsole } from "./guest_console.ts";
+import { Interrupts } from "./interrupts.ts";
+import { Expected, flag, option, optionOr, type Values } from "./options.ts";
+import { type ByteSink, grouped, Output } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { recordingJson, recordingText } from "./recording_report.ts";
+import { openOutput } from "./files.ts";
+import { UsageError } from "./user_error.ts";
+import { positive, text } from "./values.ts";
+import { VERSION } from "./version.ts";
+
+/** Longest time between two looks at signals, in milliseconds. */
+const BREATHE_MS = 50;
+
+const OPTIONS = {
+  output: option("FILE", text, "the trace to write (default: the image's name with .unboot)", {
+    short: "o",
+  }),
+  ...BOOT_OPTIONS,
+  "max-instructions": option("N", positive, "end the recording after so many steps"),
+  console: option("FILE", text, "where the guest's console goes: FILE, - for here, or none"),
+  symbols: optionOr("yes|no", yesOrNo, "yes", "store the image's symbols and source lines"),
+  profile: optionOr("full", fullProfile, "full", "what is recorded"),
+  values: flag("(not supported yet)"),
+  json: flag("print one JSON object; the console goes to standard error"),
+} as const;
+
+/** `record`: boots something and records it. */
+export default defineCommand({
+  description: [
+    "IMAGE is an ELF file, a Linux Image (also gzip'd) or a flat binary; without it the built-in",
+    "kernel boots. The guest runs on QEMU's virt board with a Cortex-A57. Sizes: 64K, 128M, 1G;",
+    "numbers: 1000, 200M. Ctrl-C ends the recording in good order.",
+    "Exit status: 0 the guest powered off, 3 it ended in another way, 130 interrupted.",
+  ],
+  operands: [{ name: "IMAGE", help: "what to boot", optional: true }],
+  options: OPTIONS,
+  examples: [
+    ["record -o boot.unboot", "the built-in kernel"],
+    ["record --bug pxn -o pxn.unboot", "the same with its first historic bug"],
+    ["record kernel.elf -o k.unboot --max-instructions 200M", "your kernel"],
+    ["record Image --initrd initrd.gz --append 'console=ttyAMA0'", "Linux"],
+  ],
+  run,
+});
+
+async function run(
+  values: Values<typeof OPTIONS>,
+  [image]: readonly string[],
+  io: CommandIo,
+): Promise<number> {
+  if (values.values) throw new UsageError("Option --values is not supported yet");
+  const guest = await prepareGuest(image, values);
+  for (const warning of guest.description.warnings) io.err.line(`unboot: warning: ${warning}`);
+  io.err.flush();
+  const path = values.output ?? defaultPath(image, values.bug);
+  const sink = createTrace(path);
+  const console = new GuestConsole(consoleSink(values.console, values.json, io));
+  const machine = new Machine(guest.machine);
+  machine.boot(guest.plan);
+  const recorder = new Recorder(machine, sink, {
+    recordedAt: new Date().toISOString(),
+    recorder: `unboot ${VERSION}`,
+    machine: { board: "virt", cpu: values.cpu },
+    options: guest.options,
+    image: guest.description,
+    symbols: values.symbols ? guest.plan.symbols : [],
+    lines: values.symbols ? guest.plan.lines : [],
+  });
+  machine.observer = {
+    event(event) {
+      recorder.event(event);
+      if (event.kind === "console") console.add(event.byte);
+    },
+  };
+  const started = performance.now();
+  const outcome = await recordAll(recorder, machine, {
+    limit: values["max-instructions"] ?? Infinity,
+    console,
+    progress: new Progress(io.err, started),
+  });
+  const result = recorder.finish(outcome.reason, detailOf(machine, outcome));
+  sink.close();
+  if (!console.atLineStart && !values.json) io.err.line();
+  const report = { path, result, seconds: (performance.now() - started) / 1000, outcome };
+  if (values.json) io.out.json(recordingJson(report, guest.description));
+  recordingText(report, io.err, values.json);
+  return statusOf(result.reason);
+}
+
+/** How a recording came to its end. */
+export interface Outcome {
+  readonly reason: EndReason;
+  /** What was thrown, for `internal-error`. */
+  readonly error?: unknown;
+}
+
+interface RecordingContext {
+  readonly limit: number;
+  readonly console: GuestConsole;
+  readonly progress: Progress;
+}
+
+/** Records window by window, and looks at signals in between. */
+async function recordAll(
+  recorder: Recorder,
+  machine: Machine,
+  { limit, console, progress }: RecordingContext,
+): Promise<Outcome> {
+  const interrupts = new Interrupts();
+  let breathed = performance.now();
+  try {
+    for (;;) {
+      const reason = recorder.recordWindow(limit);
+      const now = performance.now();
+      if (console.hasPending) {
+        progress.clear();
+        console.flush();
+      }
+      if (reason) return { reason };
+      if (console.atLineStart) {
+        progress.show(now, () => `${grouped(machine.retired)} instructions`);
+      }
+      if (now - breathed < BREATHE_MS) continue;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      breathed = performance.now();
+      if (interrupts.requested) return { reason: "interrupted" };
+    }
+  } catch (error) {
+    console.flush();
+    return { reason: "internal-error", error };
+  } finally {
+    progress.clear();
+    interrupts.close();
+  }
+}
+
+/** What the footer says beside the reason. */
+function detailOf(machine: Machine, { error }: Outcome): Record<string, string | number> {
+  if (error !== undefined) return { error: String(error) };
+  return machine.firstFault < 0 ? {} : { firstFault: machine.firstFault };
+}
+
+function defaultPath(image: string | undefined, bug: Parameters<typeof builtInName>[0]): string {
+  return `${image === undefined ? builtInName(bug) : baseName(image)}.unboot`;
+}
+
+function consoleSink(where: string | undefined, json: boolean, io: CommandIo): ByteSink | null {
+  if (where === "none") return null;
+  if (where === "-") return io.out;
+  if (where !== undefined) return new Output(openOutput(where));
+  return json ? io.err : io.out;
+}
+
+function yesOrNo(value: string): boolean {
+  if (value !== "yes" && value !== "no") throw new Expected("yes or no");
+  return value === "yes";
+}
+
+function fullProfile(value: string): "full" {
+  if (value === "attach") throw new UsageError("Option --profile attach is not supported yet");
+  if (value !== "full") throw new Expected("full");
+  return "full";
+}

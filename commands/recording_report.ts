@@ -1,0 +1,101 @@
+/** What `record` says about a recording when it is over. */
+import type { ExceptionEvent } from "../core/observer.ts";
+import { firstFault } from "../replay/mod.ts";
+import type { EndReason, ImageDescription, RecordingResult } from "../trace/mod.ts";
+import { exceptionDetails, place } from "./event_text.ts";
+import { PROGRAM } from "./help.ts";
+import { bytesText, grouped, type Output, plural } from "./output.ts";
+import type { Outcome } from "./record.ts";
+import { oneLine } from "./report_error.ts";
+import { openTraceFile } from "./trace_file.ts";
+
+/** A recording that is over. */
+export interface Report {
+  readonly path: string;
+  readonly result: RecordingResult;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+}
+
+/** Each reason as the end of the sentence "The guest …". */
+const REASONS: Readonly<Record<EndReason, string>> = {
+  poweroff: "powered off",
+  reset: "asked for a reset",
+  loop: "loops for ever",
+  halted: "waits for an interrupt that cannot come",
+  "fault-storm": "takes the same fault again and again",
+  "max-instructions": "still ran at the limit that was set",
+  interrupted: "was interrupted",
+  "disk-full": "was cut off because the trace could not be written",
+  "internal-error": "was cut off by an error in this program",
+};
+
+/** In words, for example `The guest powered off`. */
+export function describeReason(reason: EndReason): string {
+  return `The guest ${REASONS[reason]}`;
+}
+
+/** The object that `record --json` prints. */
+export function recordingJson(
+  { path, result }: Report,
+  image: ImageDescription,
+): Record<string, unknown> {
+  const { events } = result;
+  return {
+    trace: path,
+    image: image.name,
+    reason: result.reason,
+    instructions: result.instructions,
+    steps: result.steps,
+    exceptions: events.exception ?? 0,
+    tlb_fills: events["tlb-fill"] ?? 0,
+    mmio: events.mmio ?? 0,
+    hazards: events.hazard ?? 0,
+    console_bytes: events.console ?? 0,
+    bytes: result.bytes,
+    warnings: image.warnings,
+  };
+}
+
+/** Tells a person how it ended, and what to do next. With `brief` only what went wrong. */
+export function recordingText(report: Report, err: Output, brief: boolean): void {
+  const { path, result, outcome, seconds } = report;
+  if (outcome.error !== undefined) err.line(`unboot: ${oneLine(outcome.error)}`);
+  if (result.error !== undefined) {
+    err.line(
+      `unboot: Cannot write ${path}: ${oneLine(result.error)}; it ends at #${result.steps}`,
+    );
+  }
+  if (brief) return;
+  const speed = grouped(Math.round(result.instructions / seconds / 1e6));
+  err.line(
+    `${describeReason(result.reason)} after ${plural(result.instructions, "instruction")}` +
+      `${stepsText(result)} in ${seconds.toFixed(2)} s (${speed} million per second).`,
+  );
+  if (result.reason !== "poweroff" && result.steps > 0) showFault(path, err);
+  err.line(`Trace: ${path}, ${bytesText(result.bytes)}. To look at it: ${PROGRAM} info ${path}`);
+}
+
+function stepsText({ steps, instructions }: RecordingResult): string {
+  const entries = steps - instructions;
+  return entries === 0 ? "" : ` and ${plural(entries, "exception")} that retired none`;
+}
+
+function showFault(path: string, err: Output): void {
+  const { trace, symbols } = openTraceFile(path, err);
+  const fault = faultOf(trace);
+  if (!fault) return;
+  err.line(`First fault at #${fault.position}, PC ${place(fault.pc, symbols)}:`);
+  err.line(`  ${exceptionDetails(fault, symbols)}`);
+}
+
+/** The fault that explains the end: the one that the footer names, else the first. */
+export function faultOf(
+  trace: ReturnType<typeof openTraceFile>["trace"],
+): ExceptionEvent | undefined {
+  const position = trace.footer?.detail.firstFault;
+  if (typeof position !== "number") return firstFault(trace);
+  const kinds = new Set(["exception"] as const);
+  const [event] = trace.events({ kinds, from: position, to: position + 1 });
+  return event as ExceptionEvent | undefined;
+}

@@ -1,0 +1,79 @@
+import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
+import { fileAccess, openTrace, type Trace } from "../trace/mod.ts";
+import { explain } from "./files.ts";
+import type { Output } from "./output.ts";
+import { UsageError } from "./user_error.ts";
+
+/** A trace and the names in it. */
+export interface OpenedTrace {
+  readonly path: string;
+  /** Length of the file. */
+  readonly bytes: number;
+  readonly trace: Trace;
+  readonly symbols: Symbolizer;
+}
+
+/**
+ * Opens a trace file; says so on `err` if it was cut off. The file stays open until the program ends.
+ *
+ * @throws UserError or TraceError with one line
+ */
+export function openTraceFile(path: string, err: Output): OpenedTrace {
+  const file = explain("read", path, () => {
+    const info = Deno.statSync(path);
+    if (info.isDirectory) throw new Deno.errors.IsADirectory();
+    return fileAccess(path);
+  });
+  const trace = openTrace(file);
+  if (trace.truncated) {
+    const { position, why } = trace.truncated;
+    err.line(`unboot: ${path} is truncated at #${position}: ${why}`);
+  }
+  const symbols = new Symbolizer(trace.symbols(), trace.lines());
+  return { path, bytes: file.size, trace, symbols };
+}
+
+/**
+ * The position that an option names.
+ *
+ * @throws UsageError with one line
+ */
+export function positionOf(trace: Trace, text: string, option: string): number {
+  try {
+    return resolvePosition(trace, text);
+  } catch (error) {
+    if (!(error instanceof PositionError)) throw error;
+    throw new UsageError(`Option --${option}: ${error.message}`);
+  }
+}
+
+/**
+ * Addresses that an option names: `0x40600000`, `0x40600000-0x40601000` (the end is not included),
+ * `0x40600000+0x1000`, or a symbol's name, which means all of it.
+ *
+ * @throws UsageError with one line
+ */
+export function addressesOf(
+  text: string,
+  symbols: Symbolizer,
+  option: string,
+): { first: bigint; last: bigint } {
+  const [, start, sign, other] = /^(0x[0-9a-f_]+)(?:([+-])(0x[0-9a-f_]+|\d+))?$/i.exec(text) ?? [];
+  if (start === undefined) {
+    const symbol = symbols.find(text);
+    if (symbol) {
+      const bytes = BigInt(Math.max(1, symbol.size));
+      return { first: symbol.address, last: symbol.address + bytes - 1n };
+    }
+    throw new UsageError(
+      `Option --${option}: expected 0xADDRESS, 0xFIRST-0xEND, 0xFIRST+LENGTH or a symbol, ` +
+        `found "${text}"`,
+    );
+  }
+  const first = BigInt(start.replaceAll("_", ""));
+  if (other === undefined) return { first, last: first };
+  const number = BigInt(other.replaceAll("_", ""));
+  const last = (sign === "+" ? first + number : number) - 1n;
+  if (last < first) throw new UsageError(`Option --${option}: the range "${text}" is empty`);
+  return { first, last };
+}

@@ -1,0 +1,39 @@
+import { FileSink } from "../trace/mod.ts";
+import { explain } from "./files.ts";
+import { UserError } from "./user_error.ts";
+
+/** How every trace begins: CBOR's self-describe tag. */
+const MAGIC = [0xd9, 0xd9, 0xf7];
+
+/**
+ * Creates the file for a trace. An old trace of that name is replaced; another file is not.
+ *
+ * @throws UserError with one line
+ */
+export function createTrace(path: string): FileSink {
+  if (isOtherFile(path)) {
+    throw new UserError(`Cannot write ${path}: it exists and is not a trace`);
+  }
+  return explain("write", path, () => new FileSink(path));
+}
+
+/** Whether a regular file with other contents than a trace is there. */
+function isOtherFile(path: string): boolean {
+  try {
+    const info = Deno.statSync(path);
+    if (!info.isFile || info.size === 0) return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    return explain("write", path, () => {
+      throw error;
+    });
+  }
+  const start = new Uint8Array(MAGIC.length);
+  const file = explain("read", path, () => Deno.openSync(path, { read: true }));
+  try {
+    file.readSync(start);
+  } finally {
+    file.close();
+  }
+  return !MAGIC.every((byte, i) => start[i] === byte);
+}

@@ -1,0 +1,13 @@
+/** Looking at a recorded boot: positions, names, queries. */
+export { POSITION_FORMS, PositionError, resolvePosition } from "./position.ts";
+export { type SourcePlace, Symbolizer, type SymbolPlace } from "./symbolizer.ts";
+export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";
+export { firstExecution } from "./queries/first_execution.ts";
+export {
+  firstFault,
+  isMmuEnable,
+  isVectorWrite,
+  type Milestone,
+  type MilestoneName,
+  milestones,
+} from "./queries/milestones.ts";
