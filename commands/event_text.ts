@@ -36,7 +36,7 @@ export function eventDetails(event: MachineEvent, symbols: Symbolizer): string {
       return `${event.write ? "write" : "read "} ${hex(event.address, 8)}, ` +
         `${event.size} byte${event.size === 1 ? "" : "s"}: ${hex(event.value)}`;
     case "console":
-      return `${hex(event.byte, 2)} ${consoleByte(event.byte)}`;
+      return `${hex(event.byte, 2)} ${consoleByte(event.byte)}`.trimEnd();
     case "hazard":
       return event.address === 0n ? event.hazard : `${event.hazard} at ${hex(event.address)}`;
     case "unknown":
@@ -58,6 +58,12 @@ export function exceptionDetails(event: ExceptionEvent, symbols: Symbolizer): st
 export function place(address: bigint, symbols: Symbolizer): string {
   const name = symbols.name(address);
   return name === undefined ? hex(address) : `${hex(address)} <${printable(name)}>`;
+}
+
+/** The source line of an instruction as `, kernel/boot.ts:12`, or nothing. */
+export function sourceText(pc: bigint, symbols: Symbolizer): string {
+  const source = symbols.source(pc);
+  return source === undefined ? "" : `, ${printable(source.file)}:${source.line}`;
 }
 
 /** A memory type in words. */

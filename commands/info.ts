@@ -1,8 +1,9 @@
 import { type Milestone, type MilestoneName, milestones } from "../replay/mod.ts";
 import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
-import { eventDetails, exceptionDetails, place } from "./event_text.ts";
+import { eventDetails, exceptionDetails, place, sourceText } from "./event_text.ts";
 import { eventJson } from "./event_json.ts";
+import { DEFAULTS } from "./defaults.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag } from "./options.ts";
 import { bytesText, grouped, hex, type Output, plural, printable } from "./output.ts";
@@ -126,7 +127,9 @@ function infoText(opened: OpenedTrace, out: Output): void {
   const bits = instructions === 0
     ? ""
     : `, ${(bytes * 8 / instructions).toFixed(3)} bits per instruction`;
-  const options = Object.entries(header.options).map(([name, value]) => `--${name} ${value}`);
+  const options = Object.entries(header.options)
+    .filter(([name, value]) => DEFAULTS[name] !== value)
+    .map(([name, value]) => `--${name} ${value}`);
   const ended = truncated
     ? `unknown: the trace is truncated at #${truncated.position} (${printable(truncated.why)})`
     : describeReason(footer!.reason);
@@ -150,8 +153,9 @@ function infoText(opened: OpenedTrace, out: Output): void {
   const fault = footer?.reason === "poweroff" ? undefined : faultOf(trace);
   if (fault) {
     section(out, "The fault to look at", [
-      [`#${fault.position}`, place(fault.pc, symbols)],
+      [`#${fault.position}`, `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`],
       ["", exceptionDetails(fault, symbols)],
+      ...vectorNote(trace, fault.position),
     ]);
   }
   section(out, "Last lines of the console", lastConsoleLines(trace).map((line) => ["", line]));
@@ -193,7 +197,13 @@ function machineText({ header }: Trace): string {
 function milestoneRows({ trace, symbols }: OpenedTrace): [string, string][] {
   const name = (milestone: Milestone) => MILESTONE_NAMES[milestone.name].padEnd(22);
   const start: [string, string] = ["#0", `${"start".padEnd(22)}${place(trace.image.pc, symbols)}`];
-  const rows = milestones(trace).map((milestone): [string, string] => {
+  const found = milestones(trace);
+  const fault = found.find(({ name }) => name === "first-fault")?.event;
+  // Mostly the first exception is the first fault: once is enough.
+  const shown = found.filter(({ name, event }) =>
+    name !== "first-exception" || event.position !== fault?.position
+  );
+  const rows = shown.map((milestone): [string, string] => {
     const { event } = milestone;
     const where = symbols.name(event.pc) ?? hex(event.pc, 8);
     return [
@@ -202,6 +212,13 @@ function milestoneRows({ trace, symbols }: OpenedTrace): [string, string][] {
     ];
   });
   return [start, ...rows, [`#${trace.end}`, "end"]];
+}
+
+/** A fault before the vectors are set has nowhere to go. */
+function vectorNote(trace: Trace, position: number): [string, string][] {
+  const vectors = milestones(trace).find(({ name }) => name === "vectors-set");
+  if (vectors && vectors.event.position < position) return [];
+  return [["", "VBAR was not set before: the vectors were still those of reset"]];
 }
 
 function hazardRows(opened: OpenedTrace): [string, string][] {

@@ -101,8 +101,8 @@ export function bytesText(bytes: number): string {
 }
 
 /** `1 instruction`, `2 instructions`. */
-export function plural(number: number, noun: string): string {
-  return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
+export function plural(number: number, one: string, several = `${one}s`): string {
+  return `${grouped(number)} ${number === 1 ? one : several}`;
 }
 
 /** Text from a guest or a file, made safe for a terminal: control characters become `\x1b` and so on. */

@@ -1,6 +1,6 @@
 import { Machine } from "../core/machine.ts";
-import { type EndReason, Recorder, type RecordingResult } from "../trace/mod.ts";
-import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
+import { type EndReason, Recorder } from "../trace/mod.ts";
+import { baseName, BOOT_OPTIONS, builtInName, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { statusOf } from "./exit_status.ts";
 import { createTrace } from "./trace_output.ts";

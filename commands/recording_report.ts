@@ -2,7 +2,7 @@
 import type { ExceptionEvent } from "../core/observer.ts";
 import { firstFault } from "../replay/mod.ts";
 import type { EndReason, ImageDescription, RecordingResult } from "../trace/mod.ts";
-import { exceptionDetails, place } from "./event_text.ts";
+import { exceptionDetails, place, sourceText } from "./event_text.ts";
 import { PROGRAM } from "./help.ts";
 import { bytesText, grouped, type Output, plural } from "./output.ts";
 import type { Outcome } from "./record.ts";
@@ -67,10 +67,9 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
     );
   }
   if (brief) return;
-  const speed = grouped(Math.round(result.instructions / seconds / 1e6));
   err.line(
     `${describeReason(result.reason)} after ${plural(result.instructions, "instruction")}` +
-      `${stepsText(result)} in ${seconds.toFixed(2)} s (${speed} million per second).`,
+      `${stepsText(result)}, in ${seconds.toFixed(2)} s${speedText(result, seconds)}.`,
   );
   if (result.reason !== "poweroff" && result.steps > 0) showFault(path, err);
   err.line(`Trace: ${path}, ${bytesText(result.bytes)}. To look at it: ${PROGRAM} info ${path}`);
@@ -78,14 +77,23 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
 
 function stepsText({ steps, instructions }: RecordingResult): string {
   const entries = steps - instructions;
-  return entries === 0 ? "" : ` and ${plural(entries, "exception")} that retired none`;
+  return entries === 0
+    ? ""
+    : ` and ${plural(entries, "fault or interrupt", "faults or interrupts")}`;
+}
+
+/** Speed, where the run was long enough to have one. */
+function speedText({ instructions }: RecordingResult, seconds: number): string {
+  if (seconds < 0.5) return "";
+  return ` (${grouped(Math.round(instructions / seconds / 1e6))} million instructions per second)`;
 }
 
 function showFault(path: string, err: Output): void {
   const { trace, symbols } = openTraceFile(path, err);
   const fault = faultOf(trace);
   if (!fault) return;
-  err.line(`First fault at #${fault.position}, PC ${place(fault.pc, symbols)}:`);
+  const where = `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`;
+  err.line(`First fault at #${fault.position}, PC ${where}:`);
   err.line(`  ${exceptionDetails(fault, symbols)}`);
 }
 
