@@ -9,6 +9,7 @@ export interface EventFilter {
   from?: number;
   /** Position after the last one. */
   to?: number;
+  /** Index of the CPU. */
   cpu?: number;
   /** Events that name an address (virtual or physical, or their PC) in `[first, last]`. */
   address?: { first: bigint; last: bigint };

@@ -56,12 +56,6 @@ export class Fields {
     return value;
   }
 
-  /** A boolean. */
-  boolean(name: string): boolean {
-    const value = this.#take(name);
-    return typeof value === "boolean" ? value : this.#fail(name, "true or false");
-  }
-
   /** A byte string. The bytes alias the item's content. */
   bytes(name: string, size?: number): Uint8Array {
     const value = this.#take(name);
@@ -79,6 +73,15 @@ export class Fields {
   array(name: string): CborValue[] {
     const value = this.#take(name);
     return Array.isArray(value) ? value : this.#fail(name, "an array");
+  }
+
+  /** An array of unsigned integers. */
+  uints(name: string): number[] {
+    const numbers = this.array(name).map(Number);
+    if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0)) {
+      return this.#fail(name, "unsigned integers");
+    }
+    return numbers;
   }
 
   /** An array of text strings. */

@@ -24,7 +24,9 @@ export interface WindowFlow {
 
 /** `count` exception entries just before `blocks[before]`, or at the end if there is no such block. */
 export interface ExceptionEntries {
+  /** Index in the window's blocks. */
   before: number;
+  /** Steps that they took: one each. */
   count: number;
 }
 

@@ -55,6 +55,24 @@ Deno.test("flow() stores a loop as one run of hits", () => {
   }
 });
 
+Deno.test("flow() gives the columns that SPEC.md works out", () => {
+  for (const encoder of both(() => page({ 0x1020: 2, 0x1030: 1, 0x1050: 0 }))) {
+    const [a, b, c] = [[0x1000, 0x1030], [0x1030, 0x1040], [0x1040, 0x1060]];
+    const pairs = [[0, 0x40080], a, a, a, b, c, a, a, a, b, [1, 2], c].flat();
+    const fields = window(encoder, 1, pairs);
+    assertEquals(fields.n, 26);
+    assertEquals(fields.blocks, 10);
+    assertEquals([...fields.runs], [0, 0, 1, 0, 0, 2]);
+    assertEquals([...fields.misses], [1, 2, 1, 1, 2, 0]);
+    assertEquals([...fields.exceptions], [9, 2]);
+    assertEquals([...fields.kinds], [2, 1, 0]);
+    assertEquals([...fields.steps], [3, 1, 2]);
+    assertEquals([...fields.pcs], [0x80, 0x80, 0xc0, 0x80, 0x08, 24, 8]);
+    const { blocks } = decode(fields, new BlockTable(), 26);
+    assertEquals([...blocks], [0, 0, 0, 1, 2, 0, 0, 0, 1, 2]);
+  }
+});
+
 Deno.test("flow() splits a run of more than 64 instructions", () => {
   for (const encoder of both(() => page())) {
     const fields = window(encoder, 1, [0, 5, 0x1000, 0x1000 + 150 * 16]);

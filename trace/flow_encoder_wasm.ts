@@ -43,6 +43,7 @@ export class WasmFlowEncoder implements FlowEncoder {
   #u32!: Uint32Array;
   #bytes!: Uint8Array;
 
+  /** Makes an encoder with an empty block table; `source` answers for the records of the stream */
   constructor(source: FlowSource) {
     this.#source = source;
     this.#definitions = new BlockDefinitions(source);

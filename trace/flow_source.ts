@@ -9,34 +9,9 @@
  * - `[1, n]`: n exception entries that retired nothing happened here.
  */
 
-/** What the flow encoder asks about records. */
-export interface FlowSource {
-  /** Address of the first possible record. */
-  readonly arenaBase: number;
-  /** Bytes that records can occupy. */
-  readonly arenaSize: number;
-  /** A context's translation regime (0..3, the exception level), page address and page's records. */
-  context(id: number): FlowContext;
-  /** Current instruction bytes of the records in `[start, end)`, 4 per record. */
-  code(start: number, end: number): Uint8Array;
-  /** Block kind of the record's instruction, see `BLOCK_KIND`. */
-  kindOf(record: number): number;
-}
+import type { FlowContext, FlowObserver, FlowSource } from "../core/engine/engine.ts";
 
-/** Where the records of a page are executed from: `pc = page + (record - recordBase) / 4`. */
-export interface FlowContext {
-  regime: number;
-  page: bigint;
-  recordBase: number;
-}
-
-/** Receives the stream. */
-export interface FlowObserver {
-  /** Pairs as above. The array is only valid during the call. */
-  flow(entries: Uint32Array): void;
-  /** The records in `[start, end)` will change; all earlier runs were delivered before. */
-  codeChanged(start: number, end: number): void;
-}
+export type { FlowContext, FlowObserver, FlowSource };
 
 /** An encoder of the stream. `encodeFlow` in TypeScript is the definition, WebAssembly the fast one. */
 export interface FlowEncoder extends FlowObserver {
@@ -56,24 +31,38 @@ export interface FlowEncoder extends FlowObserver {
 
 /** Read access to a block table. */
 export interface BlockLookup {
+  /** Blocks in the table. */
   readonly count: number;
+  /** Address of the first instruction. */
   pc(id: number): bigint;
+  /** Instructions in the block. */
   steps(id: number): number;
+  /** Exception level that it runs at. */
   regime(id: number): number;
 }
 
 /** The fields of a `flow` item; byte strings are columns. */
 export interface FlowFields {
+  /** Index of the CPU. */
   cpu: number;
   /** Window in which the block table started. */
   table: number;
+  /** Blocks executed. */
   blocks: number;
+  /** uints: correct guesses before each miss. */
   runs: Uint8Array;
+  /** uints: what came instead, see `MISS`. */
   misses: Uint8Array;
+  /** uints, in pairs: blocks since the last pair, exception entries that retired nothing. */
   exceptions: Uint8Array;
+  /** bytes, one per new block, as the next three columns: exception level. */
   regimes: Uint8Array;
+  /** bytes: `BLOCK_KIND`. */
   kinds: Uint8Array;
+  /** deltas: address of the first instruction. */
   pcs: Uint8Array;
+  /** bytes: instructions. */
   steps: Uint8Array;
+  /** Instruction words of all new blocks, little-endian. */
   code: Uint8Array;
 }

@@ -10,9 +10,11 @@ const MAX_INPUTS_PER_ITEM = 1 << 16;
 
 /** Bytes that a source delivered to the guest just before the step after `position`. */
 export interface InputEvent {
+  /** Steps before it. */
   position: number;
   /** For example `console`. */
   source: string;
+  /** What it delivered. */
   bytes: Uint8Array;
 }
 

@@ -135,10 +135,7 @@ export class KeyframeWriter {
   }
 
   /** Stores the pages that changed in the window; returns the fields of the `keyframe` item. */
-  storeWindow(
-    saved: RecordableState,
-    position: number,
-  ): { state: Uint8Array; tlb: number; hash: StateHash } {
+  storeWindow(saved: RecordableState): { state: Uint8Array; tlb: number; hash: StateHash } {
     const { tlb, ...rest } = saved;
     const order = this.#written.map((page, i) => ({ page, was: this.#copies[i] }));
     order.sort((a, b) => a.page - b.page);
@@ -146,7 +143,7 @@ export class KeyframeWriter {
     this.#memory.flush();
     this.#storeTlb(tlb);
     this.#restart();
-    const state = encodeContent({ position, ...rest });
+    const state = encodeContent(rest);
     const sum = addHash(this.#memory.sum, this.#tlb!.space.sum);
     return { state, tlb: tlb.length, hash: addHash(sum, hashState(state)) };
   }

@@ -28,12 +28,14 @@ export type {
 export { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
 export {
   DEFAULT_WINDOW_STEPS,
+  END_REASONS,
   EVENT_KINDS,
+  EVENTS,
   FORMAT_VERSION,
   MAX_WINDOW_STEPS,
   PAGE_SIZE,
 } from "./schema.ts";
-export type { EndReason, EventKind } from "./schema.ts";
+export type { ColumnType, EndReason, EventKind, EventSchema } from "./schema.ts";
 export type { CborMap, CborValue } from "./cbor.ts";
 export { hashPage, hashState, hashWords } from "./state_hash.ts";
 export type { StateHash } from "./state_hash.ts";

@@ -28,6 +28,7 @@ export class FileAccess implements RandomAccess {
   readonly size: number;
   readonly #file: Deno.FsFile;
 
+  /** Opens the file. */
   constructor(path: string) {
     this.#file = Deno.openSync(path, { read: true });
     this.size = this.#file.statSync().size;

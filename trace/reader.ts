@@ -37,6 +37,7 @@ import { findWindows, readFields, windowFrames, type WindowInfo } from "./window
 export interface Keyframe {
   /** Window at whose end this is; 0 is the state at #0. */
   window: number;
+  /** Steps before it. */
   position: number;
   /** Instructions retired, per CPU. */
   retired: number[];
@@ -52,9 +53,11 @@ export interface Keyframe {
 export interface ExecutedInstruction {
   /** Position before it. */
   position: number;
+  /** Its address. */
   pc: bigint;
   /** The instruction word. */
   word: number;
+  /** Index of the CPU. */
   cpu: number;
   /** Exception level. */
   el: number;
@@ -72,7 +75,9 @@ export function openTrace(source: Uint8Array | RandomAccess): Trace {
 
 /** An opened trace. Positions are steps; `#N` is the moment before step N+1. */
 export class Trace {
+  /** Who recorded what, and how. */
   readonly header: TraceHeader;
+  /** What was booted. */
   readonly image: ImageDescription;
   /** Committed windows; `windows[0]` is the prologue and has no steps. */
   readonly windows: readonly WindowInfo[];
@@ -85,6 +90,7 @@ export class Trace {
   readonly #pages: PageReader;
   #frames = new Map<number, Frame[]>();
 
+  /** Opens a trace; see {@linkcode openTrace}. */
   constructor(file: RandomAccess) {
     this.#file = file;
     const frame = file.size === 0 ? null : readFrame(file, 0);
@@ -187,7 +193,7 @@ export class Trace {
     return {
       window,
       position: fields.uint("position"),
-      retired: fields.array("retired").map(Number),
+      retired: fields.uints("retired"),
       state: decodeContent(fields.bytes("state"), what) as CborMap,
       tlb: this.#tlb(window, fields.uint("tlb", 1 << 24)),
       hash: fields.bytes("hash", 8).slice(),

@@ -14,9 +14,13 @@ export interface RecordableMachine {
   readonly retired: number;
   /** Raised by any change of architectural results, TLB geometry or device behaviour. */
   readonly machineVersion: number;
+  /** RAM. */
   readonly memory: RecordableMemory;
+  /** Answers for the records of the flow. */
   readonly flowSource: FlowSource;
+  /** Receives events. */
   observer: Observer | null;
+  /** Receives the flow. */
   flowObserver: FlowObserver | null;
   /** Runs to position `until`; null if it got there, else why it ended earlier. */
   run(until: number): EndReason | null;
@@ -32,6 +36,7 @@ export interface RecordableMemory {
   readonly base: number;
   /** Bytes. */
   readonly size: number;
+  /** All of it. */
   readonly bytes: Uint8Array;
   /** `listener` runs before the first write to each page since the last restart. */
   trackFirstWrites(listener: (pageAddress: number) => void): { restart(): void; close(): void };
@@ -43,6 +48,8 @@ export interface RecordableState {
   readonly tlb: Uint8Array;
   /** `pstate` (as SPSR) and `system` (registers by manual name) of the first are looked at. */
   readonly cpus: readonly object[];
+  /** Device states by name. */
   readonly devices?: object;
+  /** The terms of virtual time. */
   readonly time?: object;
 }

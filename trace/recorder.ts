@@ -27,7 +27,7 @@ import {
   MAX_WINDOW_STEPS,
 } from "./schema.ts";
 import { hashBytes } from "./state_hash.ts";
-import { describeCpu, encodeAscending, summarizeBlocks } from "./summary.ts";
+import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
 import { type TraceSink, TraceWriter } from "./writer.ts";
 
 /** Flow bytes at which a part of a window's flow is written. */
@@ -35,22 +35,29 @@ const FLOW_PART_BYTES = 4 << 20;
 
 /** A file that the guest was made of. */
 export interface ImageFile {
+  /** What it was for. */
   role: "image" | "dtb" | "initrd" | "firmware";
+  /** As given, without its directory. */
   name: string;
   /** Bytes. */
   size: number;
+  /** 32 bytes. */
   sha256: Uint8Array;
 }
 
 /** What was booted. */
 export interface ImageDescription {
+  /** Name of the image file. */
   name: string;
+  /** How it was booted. */
   kind: "elf" | "linux" | "flat";
   /** One line for people: what was loaded where. */
   describe: string;
   /** Address of the first instruction. */
   pc: bigint;
+  /** The files, the image itself first. */
   files: ImageFile[];
+  /** What the user was told, one line each. */
   warnings: string[];
 }
 
@@ -64,8 +71,11 @@ export interface RecorderOptions {
   machine: Record<string, string | number | boolean>;
   /** Options that the guest can notice. */
   options: Record<string, string | number | boolean>;
+  /** What is booted. */
   image: ImageDescription;
+  /** Its symbols; empty to leave them out. */
   symbols: readonly GuestSymbol[];
+  /** Its line table; empty to leave it out. */
   lines: readonly LineRow[];
   /** Steps per window; the default unless a test wants small ones. */
   windowSteps?: number;
@@ -75,6 +85,7 @@ export interface RecorderOptions {
 
 /** How a recording ended. */
 export interface RecordingResult {
+  /** Why it ended. */
   reason: EndReason;
   /** Steps that the trace holds. */
   steps: number;
@@ -107,6 +118,7 @@ export class Recorder implements Observer, FlowObserver {
   #committed = { position: 0, retired: 0 };
   #error: Error | undefined;
 
+  /** Writes the prologue: `machine` is booted and at #0. */
   constructor(machine: RecordableMachine, sink: TraceSink, options: RecorderOptions) {
     this.#machine = machine;
     this.#options = options;
@@ -273,9 +285,9 @@ export class Recorder implements Observer, FlowObserver {
     this.#writer.item(ITEM.flow, { ...this.#flow.take(last) });
   }
 
-  #writeKeyframe(position: number): { level: number; mmu: boolean } {
+  #writeKeyframe(position: number): { level: number[]; mmu: boolean[] } {
     const saved = this.#machine.save();
-    const { state, tlb, hash } = this.#keyframes.storeWindow(saved, position);
+    const { state, tlb, hash } = this.#keyframes.storeWindow(saved);
     this.#writer.item(ITEM.keyframe, {
       position: uint(position),
       retired: [uint(this.#machine.retired)],
@@ -283,7 +295,7 @@ export class Recorder implements Observer, FlowObserver {
       tlb,
       hash: hashBytes(hash),
     });
-    return describeCpu(saved.cpus);
+    return describeCpus(saved.cpus);
   }
 
   #write(sink: TraceSink, bytes: Uint8Array): void {

@@ -105,7 +105,9 @@ export type ColumnType = "byte" | "uint" | "delta" | "physical" | "string";
 
 /** A kind of event: its code in the `kind` column and its own columns, in this order. */
 export interface EventSchema {
+  /** Value in the `kind` column. */
   readonly code: number;
+  /** Columns with one value per event of this kind. */
   readonly columns: Readonly<Record<string, ColumnType>>;
   /** Columns with one value per descriptor read instead of one per event (`tlb-fill` only). */
   readonly perRead?: Readonly<Record<string, ColumnType>>;

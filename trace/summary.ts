@@ -14,10 +14,10 @@ export interface WindowSummary {
   events: Partial<Record<EventKind, number>>;
   /** Bit n: instructions were executed at exception level n. */
   levels: number;
-  /** Exception level of CPU 0 at the window's end. */
-  level: number;
-  /** Whether the MMU of CPU 0 was on (SCTLR_EL1.M) at the window's end. */
-  mmu: boolean;
+  /** Exception level at the window's end, per CPU. */
+  level: number[];
+  /** Whether the MMU was on (SCTLR_EL1.M) at the window's end, per CPU. */
+  mmu: boolean[];
   /** Virtual pages executed from and, for each, the 64-byte lines as a mask of 8 bytes. */
   executed: { page: number; lines: Uint8Array }[];
   /** Physical pages written (address divided by the page size), ascending. */
@@ -69,11 +69,13 @@ export function encodeAscending(numbers: readonly number[]): Uint8Array {
   return column.take();
 }
 
-/** Exception level and MMU state of CPU 0 in a saved state, as far as it names them. */
-export function describeCpu(cpus: readonly object[]): { level: number; mmu: boolean } {
-  const cpu = cpus[0] as { pstate?: bigint; system?: Record<string, bigint> } | undefined;
-  const level = Number(cpu?.pstate ?? 0n) >> 2 & 3;
-  return { level, mmu: ((cpu?.system?.SCTLR_EL1 ?? 0n) & 1n) === 1n };
+/** Exception level and MMU state of each CPU in a saved state, as far as it names them. */
+export function describeCpus(cpus: readonly object[]): { level: number[]; mmu: boolean[] } {
+  const known = cpus as { pstate?: bigint; system?: Record<string, bigint> }[];
+  return {
+    level: known.map((cpu) => Number(cpu.pstate ?? 0n) >> 2 & 3),
+    mmu: known.map((cpu) => ((cpu.system?.SCTLR_EL1 ?? 0n) & 1n) === 1n),
+  };
 }
 
 /** Reads a `summary` item. */
@@ -92,8 +94,8 @@ export function readSummary(fields: Fields): WindowSummary {
   return {
     events: fields.counts("events"),
     levels: fields.uint("levels", 15),
-    level: fields.uint("level", 3),
-    mmu: fields.boolean("mmu"),
+    level: fields.uints("level"),
+    mmu: fields.array("mmu").map(Boolean),
     executed,
     written: readAscending(fields, "written"),
   };

@@ -5,9 +5,10 @@
  * it as it is and never show a stack trace for it.
  */
 export class TraceError extends Error {
+  /** `TraceError` */
   override readonly name = "TraceError";
 
-  /** @param message one line; line breaks from untrusted text are replaced */
+  /** Makes an error of one line: control characters from untrusted text become spaces. */
   constructor(message: string) {
     // deno-lint-ignore no-control-regex
     super(message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " "));

@@ -16,9 +16,11 @@ export interface TraceHeader {
   recordedAt: string;
   /** Name and version of the recording program. */
   recorder: string;
+  /** Raised by any change of what machines do. */
   machineVersion: number;
   /** The machine in words and numbers. */
   machine: Record<string, CborValue>;
+  /** Number of CPUs. */
   cpus: number;
   /** RAM: physical address and bytes. */
   memory: { base: number; size: number };
@@ -26,14 +28,17 @@ export interface TraceHeader {
   windowSteps: number;
   /** Options that the guest could notice. */
   options: Record<string, CborValue>;
+  /** The image file. */
   image: { name: string; sha256: Uint8Array };
 }
 
 /** How the recording ended. */
 export interface TraceFooter {
+  /** Why. */
   reason: EndReason;
   /** What belongs to the reason, for example the first fault of a storm. */
   detail: Record<string, CborValue>;
+  /** Steps recorded. */
   position: number;
   /** Instructions retired, per CPU. */
   retired: number[];
@@ -43,8 +48,8 @@ export interface TraceFooter {
 
 /** Reads a header; refuses another major version. */
 export function parseHeader(fields: Fields, recordedAt: string): TraceHeader {
-  const [major, minor] = fields.array("format").map(Number);
-  if (major !== FORMAT_VERSION[0] || !Number.isInteger(minor)) {
+  const [major, minor] = fields.uints("format");
+  if (major !== FORMAT_VERSION[0] || minor === undefined) {
     throw new TraceError(
       `Cannot open the trace: expected format ${FORMAT_VERSION[0]}.x, found ${major}.${minor}`,
     );
@@ -100,7 +105,7 @@ export function parseFooter(fields: Fields): TraceFooter {
     reason: reason as EndReason,
     detail: fields.fields("detail").map,
     position: fields.uint("position"),
-    retired: fields.array("retired").map(Number),
+    retired: fields.uints("retired"),
     events: fields.counts("events"),
   };
 }
