@@ -22,7 +22,7 @@ export function loopSubject(machine: Machine): LoopSubject {
       return machine.volatileReads;
     },
     get canBeInterrupted() {
-      return machine.quietly(() => machine.board.timer.nextEvent()) !== Infinity;
+      return machine.quietly(() => machine.board.nextEvent()) !== Infinity;
     },
     processorState: () => captureProcessor(machine.engine.state, machine.pc),
     captureRest: (): Rest => ({

@@ -55,6 +55,8 @@ export interface MachineOptions {
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */
   readonly strict?: boolean;
+  /** What the real-time clock shows at `#0`, in seconds since 1970; 2000-01-01T00:00:00Z if left out. */
+  readonly rtc?: number;
   /** Synchronous exceptions that make a fault storm; 1,000 if left out. */
   readonly storm?: number;
   /** SYSTEM_RESETs that boot again before one ends the run; 0 if left out. */
@@ -62,6 +64,8 @@ export interface MachineOptions {
 }
 
 const DEFAULT_STORM = 1000;
+/** 2000-01-01T00:00:00Z. */
+const DEFAULT_RTC = 946_684_800;
 /** EL1h, all interrupts masked, Z set: as the reference leaves reset. */
 const RESET_PSTATE = 0x4000_03c5n;
 const PSTATE_IL = 0x10_0000;
@@ -107,6 +111,16 @@ export class Machine {
       state: engine.state,
       clock,
       console: (byte) => this.#emit({ kind: "console", ...this.processor.here(), byte }),
+      memory: {
+        read: (address, length) =>
+          this.memory.contains(address, length) ? this.memory.read(address, length) : undefined,
+        write: (address, bytes) => {
+          const inside = this.memory.contains(address, bytes.length);
+          if (inside) this.access.store(address, bytes);
+          return inside;
+        },
+      },
+      rtc: options.rtc ?? DEFAULT_RTC,
       interruptsChanged: () => this.#interruptsChanged(),
     });
     this.processor = this.#makeProcessor(clock);
@@ -292,17 +306,17 @@ export class Machine {
   #wait(): void {
     const { board } = this;
     while (board.pendingInterrupts === 0) {
-      const next = this.quietly(() => board.timer.nextEvent());
+      const next = this.quietly(() => board.nextEvent());
       if (next === Infinity) return this.end("halted");
       this.#skippedNs += Math.max(0, next - this.nanoseconds);
-      this.quietly(() => board.timer.update());
+      this.quietly(() => board.update());
     }
   }
 
   /** Takes an interrupt that waits and is not masked. Gives true if it did. */
   #interrupted(): boolean {
     const { board, engine } = this;
-    if (!board.timer.idle) this.quietly(() => board.timer.update());
+    if (!board.idle) this.quietly(() => board.update());
     const pending = board.pendingInterrupts & ~engine.state.daif;
     if (pending === 0) return false;
     const type = pending & 0x40 ? "fiq" : "irq";
@@ -312,9 +326,9 @@ export class Machine {
 
   /** Position at which the next timer fires if only instructions retire until then. */
   #timerPosition(): number {
-    const { timer } = this.board;
-    if (timer.idle) return Infinity;
-    const next = this.quietly(() => timer.nextEvent());
+    const { board } = this;
+    if (board.idle) return Infinity;
+    const next = this.quietly(() => board.nextEvent());
     if (next === Infinity) return Infinity;
     const ns = this.#options.nsPerInstruction ?? 1;
     return this.position + Math.max(1, Math.ceil((next - this.nanoseconds) / ns));

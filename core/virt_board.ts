@@ -1,12 +1,21 @@
 import {
   Board,
   type Clock,
+  type DmaMemory,
+  Flash,
+  FwCfg,
   GenericTimer,
+  GicV2,
+  GicV2m,
   type InterruptLine,
+  PciConfiguration,
+  PciWindow,
   Pl011,
+  Pl031,
+  Pl061,
   TIMER_INTERRUPT,
+  VirtioMmio,
 } from "./devices/mod.ts";
-import { GicV2 } from "./devices/gic_v2.ts";
 import type { CpuState } from "./state.ts";
 
 /**
@@ -16,10 +25,30 @@ import type { CpuState } from "./state.ts";
 /** Physical address of RAM. */
 export const RAM_BASE = 0x4000_0000;
 
-const GIC_DISTRIBUTOR = 0x0800_0000;
-const GIC_CPU_INTERFACE = 0x0801_0000;
-const UART = 0x0900_0000;
-const UART_INTERRUPT = 1;
+/** Where the devices stand. */
+const BASE = {
+  flash: [0, 0x0400_0000],
+  gicDistributor: 0x0800_0000,
+  gicCpuInterface: 0x0801_0000,
+  gicV2m: 0x0802_0000,
+  uart: 0x0900_0000,
+  rtc: 0x0901_0000,
+  fwCfg: 0x0902_0000,
+  gpio: 0x0903_0000,
+  virtio: 0x0a00_0000,
+} as const;
+const FLASH_BANK_BYTES = 0x0400_0000;
+/** Windows of the PCI Express host bridge: name, base, bytes. */
+const PCI_WINDOWS = [
+  ["pci-memory", 0x1000_0000, 0x2eff_0000],
+  ["pci-io", 0x3eff_0000, 0x1_0000],
+  ["pci-high-memory", 0x80_0000_0000, 0x80_0000_0000],
+] as const;
+const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
+
+/** Shared interrupts; interrupt number minus 32. */
+const SPI = { uart: 1, rtc: 2, gpio: 7 } as const;
+const FIRST_SPI = 32;
 
 /** Bits of ISR_EL1 and of `pendingInterrupts`. */
 const IRQ = 0x80, FIQ = 0x40;
@@ -30,6 +59,10 @@ export interface VirtBoardOptions {
   readonly clock: Clock;
   /** Receives each byte that the first UART sends. */
   readonly console: (byte: number) => void;
+  /** Guest memory for devices that access it by themselves. */
+  readonly memory: DmaMemory;
+  /** Seconds since 1970 at virtual time 0. */
+  readonly rtc: number;
   /** The set of interrupts that wait for the CPU has changed. */
   readonly interruptsChanged: () => void;
 }
@@ -43,7 +76,7 @@ export class VirtBoard {
   pendingInterrupts = 0;
 
   constructor(options: VirtBoardOptions) {
-    const line = (bit: number): InterruptLine => ({
+    const output = (bit: number): InterruptLine => ({
       set: (level) => {
         const before = this.pendingInterrupts;
         this.pendingInterrupts = level ? before | bit : before & ~bit;
@@ -51,22 +84,49 @@ export class VirtBoard {
       },
     });
     const gic = new GicV2({
-      distributorBase: GIC_DISTRIBUTOR,
-      cpuInterfaceBase: GIC_CPU_INTERFACE,
-      lines: [{ irq: line(IRQ), fiq: line(FIQ) }],
+      distributorBase: BASE.gicDistributor,
+      cpuInterfaceBase: BASE.gicCpuInterface,
+      lines: [{ irq: output(IRQ), fiq: output(FIQ) }],
       currentCpu: () => 0,
     });
     this.timer = new GenericTimer(options.state, options.clock, {
       virtual: gic.privateLine(0, TIMER_INTERRUPT.virtual),
       physical: gic.privateLine(0, TIMER_INTERRUPT.physical),
     });
-    this.uart = new Pl011({
-      base: UART,
-      line: gic.sharedLine(UART_INTERRUPT),
-      output: options.console,
-    });
-    this.bus.add(gic.distributor);
-    this.bus.add(gic.cpuInterface);
-    this.bus.add(this.uart);
+    const { clock } = options;
+    const line = (spi: number) => gic.sharedLine(spi);
+    this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
+    const devices = [
+      ...BASE.flash.map((base, n) =>
+        new Flash({ name: `flash${n}`, base, size: FLASH_BANK_BYTES })
+      ),
+      gic.distributor,
+      gic.cpuInterface,
+      new GicV2m({ base: BASE.gicV2m, line: (interrupt) => line(interrupt - FIRST_SPI) }),
+      this.uart,
+      new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
+      new FwCfg({ base: BASE.fwCfg, cpuCount: 1, memory: options.memory }),
+      new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
+      new VirtioMmio({ base: BASE.virtio }),
+      ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
+      new PciConfiguration(PCI_CONFIGURATION),
+    ];
+    for (const device of devices) this.bus.add(device);
+  }
+
+  /** Whether nothing on the board will happen by itself. */
+  get idle(): boolean {
+    return this.timer.idle && this.bus.nextEvent() === Infinity;
+  }
+
+  /** Virtual time in ns of the next thing that happens by itself, or Infinity. */
+  nextEvent(): number {
+    return Math.min(this.timer.nextEvent(), this.bus.nextEvent());
+  }
+
+  /** Lets happen what is due. */
+  update(): void {
+    this.timer.update();
+    this.bus.update();
   }
 }

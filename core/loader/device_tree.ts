@@ -40,7 +40,7 @@ export const REFERENCE_DEVICES: readonly TreeDevice[] = [
 ];
 
 /** Devices that this machine has. A device that is added to the machine is added here. */
-export const PRESENT_DEVICES: readonly TreeDevice[] = ["pl011"];
+export const PRESENT_DEVICES: readonly TreeDevice[] = REFERENCE_DEVICES;
 
 /** Header field `totalsize` of the generated blob: the room that the reference leaves for edits. */
 export const DEVICE_TREE_SIZE = 0x100000;
