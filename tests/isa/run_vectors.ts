@@ -59,7 +59,7 @@ function runVector(vector: Vector, cpu: BareCpu): string | undefined {
     if (found.undefined !== (vector.a.exc === "undef")) {
       return found.undefined ? "is UNDEFINED" : "is not UNDEFINED";
     }
-    return differingRegister(found.state, want.state) ?? differingByte(data, want.data);
+    return difference({ state: found.state, data }, want);
   } catch (error) {
     return (error as Error).message;
   }
@@ -79,6 +79,14 @@ function isUnsupported(vector: Vector): boolean {
 function describe(vector: Vector): string {
   const text = wordsOf(vector).map((word, i) => disassemble(word, BigInt(CODE + 4 * i)));
   return `${vector.c} ${vector.w.join(" ")} ${text.join("; ")}`;
+}
+
+/** The first register or byte of the data window that differs, in words. */
+export function difference(
+  found: { state: CpuSnapshot; data: Uint8Array },
+  want: { state: CpuSnapshot; data: Uint8Array },
+): string | undefined {
+  return differingRegister(found.state, want.state) ?? differingByte(found.data, want.data);
 }
 
 function differingRegister(found: CpuSnapshot, want: CpuSnapshot): string | undefined {
