@@ -9,18 +9,17 @@
  * one.
  *
  * Memory: counters, indirect table, return stack, state, input, three outputs, side table, then a
- * heap of block records (32 bytes) and entries of the side table's lists (16 bytes).
+ * heap of block records (48 bytes) and entries of the side table's lists (16 bytes).
  */
 
 import type { BlockTable } from "./block_table.ts";
 import { ByteColumn } from "./columns.ts";
 import { BlockDefinitions, RECORD_BYTES } from "./flow_encoder.ts";
 import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
-import { buildFlowModule, FLOW_MEMORY, STATE } from "./flow_module.ts";
+import { BLOCK, BLOCK_RECORD_BYTES, buildFlowModule, FLOW_MEMORY, STATE } from "./flow_module.ts";
 import { hashId } from "./predictor.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 
-const BLOCK_RECORD_BYTES = 32;
 const ENTRY_BYTES = 16;
 const WASM_PAGE = 65536;
 
@@ -110,6 +109,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     for (let slot = slotOf(first); slot < slotOf(last); slot++) {
       for (let entry = this.#u32[slot]; entry !== 0; entry = this.#u32[(entry >> 2) + 3]) {
         this.#free.push(entry);
+        this.#u32[(this.#u32[(entry >> 2) + 2] + BLOCK.start) >> 2] = 0;
       }
       this.#u32[slot] = 0;
     }

@@ -6,6 +6,7 @@
 import {
   type Expression,
   type FunctionBuilder,
+  type Label,
   type Local,
 } from "../core/engine/wasm/function_builder.ts";
 import { call, i32, load, op, select } from "../core/engine/wasm/function_builder.ts";
@@ -52,13 +53,30 @@ export const STATE = {
   exceptions: 56,
 } as const;
 
-// A block record: what its fields are and where.
-const BLOCK = { id: 0, kind: 4, first: 8, second: 12, afterReturn: 16, generation: 20, hash: 24 };
+/**
+ * A block record: what its fields are and where. `start`, `end` and `context` say where the block
+ * was executed last; `start` is 0 where that is no longer known to hold the block.
+ */
+export const BLOCK = {
+  id: 0,
+  kind: 4,
+  first: 8,
+  second: 12,
+  afterReturn: 16,
+  generation: 20,
+  hash: 24,
+  start: 28,
+  end: 32,
+  context: 36,
+} as const;
+/** Bytes of a block record. */
+export const BLOCK_RECORD_BYTES = 48;
 const ENTRY = { end: 0, context: 4, block: 8, next: 12 };
 
 const INDIRECT_KINDS = (1 << BLOCK_KIND.indirect) | (1 << BLOCK_KIND.indirectCall) |
   (1 << BLOCK_KIND.exception);
 const CALL_KINDS = (1 << BLOCK_KIND.call) | (1 << BLOCK_KIND.indirectCall);
+const STACK_KINDS = CALL_KINDS | (1 << BLOCK_KIND.return);
 
 type Names = Exclude<keyof typeof STATE, "generation">;
 
@@ -159,6 +177,9 @@ function emitLoop(p: Parts): void {
         f.branch(next);
       });
       add(f, state.steps, op("i32.shr_u", op("i32.sub", end, start), i32(4)));
+      const known = op("i32.ne", state.previous, i32(0));
+      const calm = op("i32.eqz", state.interrupted);
+      f.if(op("i32.and", known, calm), () => emitExpected(p, at, next));
       f.loop((more) => {
         f.set(blockEnd, op("i32.add", start, i32(MAX_BLOCK_STEPS * 16)));
         f.set(blockEnd, select(blockEnd, end, op("i32.lt_u", blockEnd, end)));
@@ -170,6 +191,73 @@ function emitLoop(p: Parts): void {
       f.branch(next);
     })
   );
+}
+
+/**
+ * The common case, first: the guess is right, which its record tells without looking the run up.
+ * Branches to `next` if so. `at` is behind the run in the input.
+ */
+function emitExpected(p: Parts, at: Local, next: Label): void {
+  p.f.block((unexpected) => emitGuess(p, at, { next, unexpected }));
+}
+
+function emitGuess(p: Parts, at: Local, to: { next: Label; unexpected: Label }): void {
+  const { next, unexpected } = to;
+  const { f, state, predicted, index, kind, scratch: counter } = p;
+  const hash = load("i32.load", state.previous, BLOCK.hash);
+  const first = load("i32.load", state.previous, BLOCK.first);
+  const second = load("i32.load", state.previous, BLOCK.second);
+  f.set(kind, load("i32.load", state.previous, BLOCK.kind));
+  f.if(op("i32.eq", kind, i32(BLOCK_KIND.conditional)), () => {
+    f.set(index, op("i32.and", op("i32.xor", hash, state.history), i32(0xffff)));
+    f.set(counter, load("i32.load8_u", index, FLOW_MEMORY.counters));
+    const usesSecond = p.other;
+    f.set(usesSecond, op("i32.and", op("i32.ge_u", counter, i32(2)), op("i32.ne", second, i32(0))));
+    f.set(predicted, select(second, first, usesSecond));
+    f.if(isAt(p, at), () => {
+      const history = op("i32.or", op("i32.shl", state.history, i32(1)), usesSecond);
+      f.set(state.history, op("i32.and", history, i32(0xffff)));
+      const down = select(op("i32.sub", counter, i32(1)), i32(0), counter);
+      const up = select(op("i32.add", counter, i32(1)), i32(3), op("i32.lt_u", counter, i32(3)));
+      f.store("i32.store8", index, select(up, down, usesSecond), FLOW_MEMORY.counters);
+      emitAdvance(p, next);
+    });
+    f.branch(unexpected);
+  });
+  f.if(kindIn(kind, INDIRECT_KINDS), () => {
+    const mixed = op("i32.xor", hash, op("i32.shl", state.history, i32(8)));
+    f.set(index, op("i32.shl", op("i32.and", mixed, i32(0xffff)), i32(2)));
+    f.set(predicted, load("i32.load", index, FLOW_MEMORY.indirect));
+    f.if(op("i32.eqz", predicted), () => f.set(predicted, first));
+    f.if(isAt(p, at), () => {
+      f.store("i32.store", index, predicted, FLOW_MEMORY.indirect);
+      f.store("i32.store", state.previous, predicted, BLOCK.first);
+      emitAdvance(p, next);
+    });
+    f.branch(unexpected);
+  });
+  f.set(predicted, first);
+  f.if(op("i32.eq", kind, i32(BLOCK_KIND.return)), () => {
+    f.if(state.caller, () => f.set(predicted, load("i32.load", state.caller, BLOCK.afterReturn)));
+  });
+  f.if(isAt(p, at), () => emitAdvance(p, next));
+}
+
+/** Whether the guess is the run that ends before `at` in the input, in the current context. */
+function isAt({ state, predicted }: Parts, at: Local): Expression {
+  const run = load("i64.load", op("i32.sub", at, i32(8)));
+  const place = op("i64.eq", run, load("i64.load", predicted, BLOCK.start));
+  const context = op("i32.eq", load("i32.load", predicted, BLOCK.context), state.context);
+  return op("i32.and", op("i32.and", place, context), op("i32.ne", predicted, i32(0)));
+}
+
+/** A hit: the guess becomes the current block. */
+function emitAdvance(p: Parts, next: Label): void {
+  const { f, state } = p;
+  f.set(state.previous, p.predicted);
+  emitPassed(p);
+  add(f, state.hits, i32(1));
+  f.branch(next);
 }
 
 /** Sets `block` to the record of the block in records `[start, end)`. */
@@ -195,6 +283,9 @@ function emitFind(p: Parts, start: Local, end: Local, arenaBase: Local): void {
     });
     f.set(block, call(p.define, start, end, state.context));
   });
+  f.store("i32.store", block, start, BLOCK.start);
+  f.store("i32.store", block, end, BLOCK.end);
+  f.store("i32.store", block, state.context, BLOCK.context);
 }
 
 /** One executed block: flush exception entries, predict, learn, count or write a miss, advance. */
@@ -216,18 +307,25 @@ function emitBlock(p: Parts): void {
   );
   f.set(state.previous, block);
   f.set(state.interrupted, i32(0));
+  emitPassed(p);
+}
+
+/** The current block is a new one: counts it, and keeps the return stack. */
+function emitPassed(p: Parts): void {
+  const { f, state } = p;
   add(f, state.blocks, i32(1));
   add(f, state.sinceException, i32(1));
-  f.set(p.kind, load("i32.load", block, BLOCK.kind));
-  const stackTop = op("i32.shl", state.top, i32(2));
-  f.if(kindIn(p.kind, CALL_KINDS), () => {
-    f.set(state.top, op("i32.and", op("i32.add", state.top, i32(1)), i32(63)));
-    f.store("i32.store", stackTop, block, FLOW_MEMORY.stack);
-  });
-  f.if(op("i32.eq", p.kind, i32(BLOCK_KIND.return)), () => {
-    f.set(state.caller, load("i32.load", stackTop, FLOW_MEMORY.stack));
-    f.store("i32.store", stackTop, i32(0), FLOW_MEMORY.stack);
-    f.set(state.top, op("i32.and", op("i32.sub", state.top, i32(1)), i32(63)));
+  f.set(p.kind, load("i32.load", state.previous, BLOCK.kind));
+  f.if(kindIn(p.kind, STACK_KINDS), () => {
+    const stackTop = op("i32.shl", state.top, i32(2));
+    f.if(op("i32.eq", p.kind, i32(BLOCK_KIND.return)), () => {
+      f.set(state.caller, load("i32.load", stackTop, FLOW_MEMORY.stack));
+      f.store("i32.store", stackTop, i32(0), FLOW_MEMORY.stack);
+      f.set(state.top, op("i32.and", op("i32.sub", state.top, i32(1)), i32(63)));
+    }, () => {
+      f.set(state.top, op("i32.and", op("i32.add", state.top, i32(1)), i32(63)));
+      f.store("i32.store", stackTop, state.previous, FLOW_MEMORY.stack);
+    });
   });
 }
 
