@@ -35,8 +35,8 @@ export const BOOT_OPTIONS = {
   ),
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
   cpu: optionOr("NAME", oneOf(CPU), CPU, "processor"),
-  cpus: optionOr("N", only(1, "more than one CPU"), "1", "number of CPUs"),
-  gic: optionOr("2|3", only(2, "GICv3"), "2", "version of the interrupt controller"),
+  cpus: optionOr("N", only(1, "more CPUs are"), "1", "number of CPUs"),
+  gic: optionOr("2|3", only(2, "GICv3 is"), "2", "version of the interrupt controller"),
   initrd: option("FILE", text, "initial ramdisk"),
   append: option("TEXT", text, "kernel command line"),
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
@@ -169,8 +169,7 @@ function notYet(name: string, value: string): Option<undefined> {
 /** Takes just one number; others are refused as not supported yet. */
 function only<N extends number>(supported: N, what: string): ValueParser<N> {
   return (value) => {
-    if (!/^\d+$/.test(value)) throw new Expected("a number");
-    if (Number(value) !== supported) throw new UsageError(`${what} is not supported yet`);
+    if (value !== String(supported)) throw new Expected(`${supported} (${what} not supported yet)`);
     return supported;
   };
 }

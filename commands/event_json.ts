@@ -8,7 +8,10 @@ import { hex } from "./output.ts";
  * values `"0x…"` strings, physical addresses too.
  */
 export function eventJson(event: MachineEvent, symbols: Symbolizer): Record<string, unknown> {
-  const { position, cpu, kind, pc, ...rest } = event;
+  const { position, cpu, kind, pc, ...own } = event;
+  const rest = Object.fromEntries(
+    Object.entries(own).map(([name, value]) => [snakeCase(name), value]),
+  );
   const symbol = symbols.name(pc);
   const common = { position, cpu, kind, pc, ...(symbol === undefined ? {} : { symbol }) };
   switch (event.kind) {
@@ -42,4 +45,9 @@ export function eventJson(event: MachineEvent, symbols: Symbolizer): Record<stri
     default:
       return { ...common, ...rest };
   }
+}
+
+/** `fromEl` as `from_el`: JSON here has one style of names. */
+function snakeCase(name: string): string {
+  return name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

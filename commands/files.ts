@@ -25,13 +25,14 @@ export function explain<T>(action: string, path: string, body: () => T): T {
     return body();
   } catch (error) {
     if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) throw error;
-    const why = reason(error);
+    const why = whyFailed(error);
     if (why === undefined) throw error;
     throw new UserError(`Cannot ${action} ${path}: ${why}`);
   }
 }
 
-function reason(error: Error): string | undefined {
+/** What the operating system said, in words; undefined if it was not the operating system. */
+export function whyFailed(error: Error): string | undefined {
   if (error instanceof Deno.errors.NotFound) return "no such file or folder";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";

@@ -29,17 +29,9 @@ export default defineCommand({
     const { elf, symbols } = buildKernel(bug === undefined ? {} : { bug });
     writeFile(output, elf);
     const start = symbols.find(({ name }) => name === "_start");
-    if (json) {
-      out.json({
-        file: output,
-        bug: bug ?? null,
-        bytes: elf.length,
-        entry: start?.address ?? null,
-      });
-    } else {
-      const entry = start ? `, entry point ${hex(start.address)}` : "";
-      err.line(`Wrote ${output}: ${elf.length} bytes${entry}`);
-    }
+    const entry = start === undefined ? null : hex(start.address);
+    if (json) out.json({ file: output, bug: bug ?? null, bytes: elf.length, entry });
+    else err.line(`Wrote ${output}: ${elf.length} bytes, entry point ${entry}`);
     return STATUS.ok;
   },
 });

@@ -3,6 +3,7 @@ import type { ExceptionEvent } from "../core/observer.ts";
 import { firstFault } from "../replay/mod.ts";
 import type { EndReason, ImageDescription, RecordingResult } from "../trace/mod.ts";
 import { exceptionDetails, place, sourceText } from "./event_text.ts";
+import { whyFailed } from "./files.ts";
 import { PROGRAM } from "./help.ts";
 import { bytesText, grouped, type Output, plural } from "./output.ts";
 import type { Outcome } from "./record.ts";
@@ -62,9 +63,9 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
   const { path, result, outcome, seconds } = report;
   if (outcome.error !== undefined) err.line(`unboot: ${oneLine(outcome.error)}`);
   if (result.error !== undefined) {
-    err.line(
-      `unboot: Cannot write ${path}: ${oneLine(result.error)}; it ends at #${result.steps}`,
-    );
+    const why = whyFailed(result.error) ?? oneLine(result.error);
+    err.line(`unboot: Cannot write ${path}: ${why}; the trace ends at #${result.steps}`);
+    return;
   }
   if (brief) return;
   err.line(

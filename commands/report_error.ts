@@ -48,8 +48,10 @@ function missingPermission(error: Error, line: string): string {
   const [, kind, quoted, bracketed] =
     /Requires (\w+) access(?: to (?:"([^"]*)"|<([^>]*)>))?/.exec(error.message) ?? [];
   const what = quoted ?? (bracketed === undefined ? undefined : `the ${bracketed}`);
+  // Devices such as /dev/full need more than any permission set gives.
+  const flag = kind === "all" ? "-A" : "-P";
   return `needs ${kind ?? "more"} access${what === undefined ? "" : ` to ${what}`}: ` +
-    `run with -P (${line} …)`;
+    `run with ${flag} (${line.replace("-P", flag)} …)`;
 }
 
 /** A bug in this program: the line names the place, so that a report of it is useful. */

@@ -2,7 +2,7 @@ import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
 import { fileAccess, openTrace, type Trace } from "../trace/mod.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
-import { UsageError } from "./user_error.ts";
+import { UsageError, UserError } from "./user_error.ts";
 
 /** A trace and the names in it. */
 export interface OpenedTrace {
@@ -36,14 +36,15 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
 /**
  * The position that an option names.
  *
- * @throws UsageError with one line
+ * @throws UsageError, or UserError if this trace does not have it
  */
 export function positionOf(trace: Trace, text: string, option: string): number {
   try {
     return resolvePosition(trace, text);
   } catch (error) {
     if (!(error instanceof PositionError)) throw error;
-    throw new UsageError(`Option --${option}: ${error.message}`);
+    if (error.malformed) throw new UsageError(`Option --${option}: ${error.message}`);
+    throw new UserError(error.message);
   }
 }
 

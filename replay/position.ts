@@ -10,6 +10,11 @@ import { Symbolizer } from "./symbolizer.ts";
 export class PositionError extends Error {
   /** `PositionError` */
   override name = "PositionError";
+
+  /** @param malformed no trace could have such a position */
+  constructor(message: string, readonly malformed = false) {
+    super(message);
+  }
 }
 
 /** What a position can be, for helps and errors. */
@@ -65,7 +70,7 @@ function resolveName(trace: Trace, name: string): number {
 }
 
 function unknownPosition(text: string): PositionError {
-  return new PositionError(`Unknown position "${text}": expected ${POSITION_FORMS}`);
+  return new PositionError(`Unknown position "${text}": expected ${POSITION_FORMS}`, true);
 }
 
 function required(position: number | undefined, name: string): number {
