@@ -3,7 +3,7 @@
  *
  * A command is one file in `commands/`, loaded only when it is run.
  */
-import type { Command } from "./commands/command.ts";
+import { checkOperands, type Command } from "./commands/command.ts";
 import { STATUS } from "./commands/exit_status.ts";
 import { commandHelp, programHelp } from "./commands/help.ts";
 import { parseOptions, suggestion } from "./commands/options.ts";
@@ -88,13 +88,6 @@ async function dispatch(
   const { values, operands } = parseOptions(args, command.options);
   checkOperands(command, operands);
   return await command.run(values, operands, io);
-}
-
-function checkOperands(command: Command, operands: readonly string[]): void {
-  const missing = command.operands.find((o, i) => !o.optional && operands[i] === undefined);
-  if (missing) throw new UsageError(`Missing ${missing.name}: ${missing.help}`);
-  const extra = operands[command.operands.length];
-  if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}"`);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,6 +1,7 @@
 /** What a file in this folder exports: one command. */
 import type { Options, Values } from "./options.ts";
 import type { Output } from "./output.ts";
+import { UsageError } from "./user_error.ts";
 
 /** An argument that is not an option. */
 export interface Operand {
@@ -36,4 +37,16 @@ export interface Command<O extends Options = Options> {
 /** Gives a command its types; returns it as it is. */
 export function defineCommand<O extends Options>(command: Command<O>): Command<O> {
   return command;
+}
+
+/**
+ * Checks the number of arguments that are not options.
+ *
+ * @throws UsageError naming the one that is missing or superfluous
+ */
+export function checkOperands(command: Command, operands: readonly string[]): void {
+  const missing = command.operands.find((o, i) => !o.optional && operands[i] === undefined);
+  if (missing) throw new UsageError(`Missing ${missing.name}: ${missing.help}`);
+  const extra = operands[command.operands.length];
+  if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}"`);
 }
