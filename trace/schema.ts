@@ -41,7 +41,7 @@ export const ITEM_NAMES: readonly string[] = Object.keys(ITEM);
 export const MAX_CONTENT = 32 * 1024 * 1024;
 
 /** Steps per window unless the recorder is told otherwise. */
-export const DEFAULT_WINDOW_STEPS = 1 << 20;
+export const DEFAULT_WINDOW_STEPS = 1 << 22;
 
 /** Most steps that a window may have. */
 export const MAX_WINDOW_STEPS = 1 << 22;
