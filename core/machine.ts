@@ -14,6 +14,7 @@ import { MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
 import { Processor } from "./processor.ts";
+import { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
 import { StormDetector } from "./storm_detector.ts";
 import { resetSystemRegisters } from "./sysregs.ts";
@@ -89,6 +90,7 @@ export class Machine {
   /** Reads so far whose answer depended on time or input. */
   volatileReads = 0;
   readonly #options: MachineOptions;
+  readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
   readonly #loop: LoopDetector;
   #plan: BootPlan | undefined;
@@ -105,7 +107,9 @@ export class Machine {
     this.#rebootsLeft = options.reboots ?? 0;
     this.engine = this.#makeEngine(options);
     const { engine } = this;
-    this.memory = new GuestMemory(RAM_BASE, engine.guest, () => engine.lookup.flushWrites());
+    const { memoryBytes } = options;
+    const ram = engine.guest.subarray(0, memoryBytes);
+    this.memory = new GuestMemory(RAM_BASE, ram, () => engine.lookup.flushWrites());
     const clock = { nanoseconds: () => this.#guestTime() };
     this.board = new VirtBoard({
       state: engine.state,
@@ -123,6 +127,7 @@ export class Machine {
       rtc: options.rtc ?? DEFAULT_RTC,
       interruptsChanged: () => this.#interruptsChanged(),
     });
+    this.#rom = new RomWindow(engine, this.board.bus, memoryBytes);
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
     this.#loop = new LoopDetector(loopSubject(this));
@@ -238,7 +243,7 @@ export class Machine {
     this.resume();
     const [cpu] = saved.cpus;
     if (cpu.fetchedFrom !== null) {
-      engine.enterAt(cpu.fetchedFrom - this.memory.base + engine.layout.guest);
+      engine.enterAt(this.#hostPage(cpu.fetchedFrom));
       this.#entering = false;
     }
     this.ended = null;
@@ -247,9 +252,18 @@ export class Machine {
 
   /** Physical address of the page that the next instruction was fetched from. */
   #fetchedFrom(): number {
-    const { engine } = this;
-    const record = engine.state.get32(SLOT.record);
-    return engine.records.locate(record).host - engine.layout.guest + this.memory.base;
+    const { engine, memory } = this;
+    const { host } = engine.records.locate(engine.state.get32(SLOT.record));
+    return this.#rom.physicalPage(host) ?? host - engine.layout.guest + memory.base;
+  }
+
+  /** Engine address of a page that code was fetched from. */
+  #hostPage(address: number): number {
+    const { engine, memory } = this;
+    if (memory.contains(address)) return address - memory.base + engine.layout.guest;
+    const page = this.#rom.hostPage(address);
+    if (page === undefined) throw new RangeError(`nothing executable at 0x${address.toString(16)}`);
+    return page;
   }
 
   // ---- one stretch of execution ----
@@ -449,7 +463,8 @@ export class Machine {
 
   #makeEngine(options: MachineOptions): Engine {
     const rows = ROWS.filter(isSupported);
-    const { memoryBytes: guestBytes, flow = false } = options;
+    const { memoryBytes, flow = false } = options;
+    const guestBytes = memoryBytes + RomWindow.bytes;
     return new Engine({ rows, guestBytes, levels: 2, flow }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
@@ -476,6 +491,7 @@ export class Machine {
       engine: this.engine,
       memory: this.memory,
       board: this.board.bus,
+      rom: this.#rom,
       translation: processor.translation,
       strict: this.#options.strict ?? false,
       alignmentChecked: () => processor.alignmentChecked,

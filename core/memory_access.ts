@@ -9,6 +9,7 @@ import type { Engine } from "./engine/engine.ts";
 import { ACCESS, ANSWER } from "./engine/reasons.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { HazardName } from "./observer.ts";
+import type { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
 
 /**
@@ -26,6 +27,7 @@ export interface AccessHost {
   readonly translation: Translation;
   readonly memory: GuestMemory;
   readonly board: Board;
+  readonly rom: RomWindow;
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
   /** SCTLR_EL1.A. */
@@ -86,15 +88,17 @@ export class MemoryAccess {
     // The reference translates first, so a misaligned address that is not mapped aborts.
     if (lo & 3) return this.#fail({ kind: "pc-alignment" }, ACCESS_EXECUTE, state.pc);
     const { pa } = translation;
-    if (!memory.contains(pa)) {
-      const fault: Fault = {
-        kind: "external-abort",
-        address: pa,
-        slaveError: this.host.board.find(pa) !== undefined,
-      };
-      return this.#fail(fault, ACCESS_EXECUTE, state.pc);
+    const hostPage = memory.contains(pa)
+      ? engine.layout.guest + pa - memory.base - (pa & 0xfff)
+      : this.host.rom.hostPage(pa);
+    if (hostPage === undefined) {
+      const slaveError = this.host.board.find(pa) !== undefined;
+      return this.#fail(
+        { kind: "external-abort", address: pa, slaveError },
+        ACCESS_EXECUTE,
+        state.pc,
+      );
     }
-    const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const records = engine.records.recordsOf(hostPage);
     const page = BigInt(pcHi) << 32n | BigInt((lo & ~0xfff) >>> 0);
     engine.lookup.allowFetch(el, branched, page, records, engine.contextId(el, page, records));
@@ -202,6 +206,7 @@ export class MemoryAccess {
     ) {
       return false;
     }
+    if (write && this.host.board.find(pa)!.executable) this.host.rom.drop();
     this.host.mmio({ write, address: pa, size: bytes, value: this.#take(offset, bytes) });
     return true;
   }

@@ -14,10 +14,12 @@ export interface Device {
   readonly base: number;
   /** Bytes of address space, a multiple of 4096. */
   readonly size: number;
+  /** It reads like memory, and instructions can be fetched from it. */
+  readonly executable?: boolean;
   /**
    * Reads `size` bytes (1, 2, 4 or 8) at `offset` from the base.
    *
-   * @returns the value as an unsigned number; for 8-byte reads `[low, high]` are combined by the bus from two 4-byte reads
+   * @returns the value, of which the bus takes the low `size` bytes as an unsigned number; for 8-byte reads `[low, high]` are combined by the bus from two 4-byte reads
    */
   read(offset: number, size: number): number;
   /** Writes the low `size` bytes (1, 2 or 4) of `value`. An 8-byte write arrives as two of 4. */

@@ -49,6 +49,7 @@ interface SavedFlash {
 
 /** A flash bank. */
 export class Flash implements Device {
+  readonly executable = true;
   readonly name: string;
   readonly base: number;
   readonly size: number;
