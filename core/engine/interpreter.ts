@@ -143,13 +143,13 @@ class Generator {
           f.block((branch) =>
             f.loop((dispatch) => this.#dispatch(table, records, { exit, enter, branch, dispatch }))
           );
-          this.#completeRun(op("i32.add", this.#record, i32(16)));
+          this.#completeRun(op("i32.add", this.#record, i32(16)), false);
           f.set(this.#record, this.#next);
           f.set(this.#runStart, this.#next);
           f.branchIf(exit, this.#mustLeave());
           f.branch(outer);
         });
-        this.#completeRun(this.#end);
+        this.#completeRun(this.#end, true);
         this.#enterPage(exit);
         f.branchIf(exit, this.#mustLeave());
         f.branch(outer);
@@ -308,15 +308,15 @@ class Generator {
     this.f.branch(exit);
   }
 
-  /** Takes the run that ends before record `end` off the budget and writes it to the ring. */
-  #completeRun(end: Expression): void {
+  /** Takes the run that ends before record `end` off the budget and writes it to the ring. Only a page's end can end no instruction. */
+  #completeRun(end: Expression, maybeEmpty: boolean): void {
     const { f } = this;
     f.set(this.#end, end);
     if (this.flow) {
       f.store("i32.store", this.#ring, this.#runStart);
       f.store("i32.store", this.#ring, this.#end, 4);
-      const written = op("i32.shl", op("i32.ne", this.#runStart, this.#end), i32(3));
-      f.set(this.#ring, op("i32.add", this.#ring, written));
+      const some = op("i32.shl", op("i32.ne", this.#runStart, this.#end), i32(3));
+      f.set(this.#ring, op("i32.add", this.#ring, maybeEmpty ? some : i32(8)));
     }
     const bytes = op("i32.sub", this.#end, this.#runStart);
     f.set(this.#budget, op("i32.sub", this.#budget, op("i32.shr_u", bytes, i32(4))));

@@ -67,14 +67,14 @@ export interface MemoryLayout {
   readonly wasmPages: number;
 }
 
-/** Lays out a memory with `guestBytes` of guest memory (a multiple of 64 KiB). */
+/** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB). */
 export function layOut(guestBytes: number): MemoryLayout {
   const guestPages = guestBytes / 4096;
   const align = (n: number) => Math.ceil(n / 65536) * 65536;
   const arena = align(LAYOUT.codeTable + guestPages * 16);
   const arenaSlots = Math.min(guestPages, 4096);
   const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
-  const wasmPages = (guest + guestBytes) / 65536;
+  const wasmPages = Math.ceil((guest + guestBytes) / 65536);
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
   return { arena, arenaSlots, guest, guestBytes, wasmPages };
 }
