@@ -19,7 +19,7 @@ import {
   type Values,
 } from "./options.ts";
 import { UsageError } from "./user_error.ts";
-import { count, oneOf, positive, size, text, word64 } from "./values.ts";
+import { count, oneOf, positive, size, text, time, word64 } from "./values.ts";
 
 /** The only processor there is so far. */
 const CPU = "cortex-a57";
@@ -44,11 +44,11 @@ export const BOOT_OPTIONS = {
   strict: flag("fail as the architecture permits where the reference machine is laxer"),
   storm: optionOr("N", positive, "1000", "faults without progress that end the recording"),
   reboots: optionOr("N", count, "0", "resets that boot again before one ends the recording"),
+  rtc: optionOr("TIME", time, "2000-01-01T00:00:00Z", "what the real-time clock starts at"),
   "ns-per-instruction": optionOr("N", positive, "1", "virtual time that an instruction takes"),
   firmware: notYet("firmware", "FILE"),
   disk: notYet("disk", "FILE"),
   input: notYet("input", "FILE"),
-  rtc: notYet("rtc", "TIME"),
 } as const;
 
 /** Values of {@linkcode BOOT_OPTIONS}. */
@@ -99,6 +99,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       strict: values.strict,
       storm: values.storm,
       reboots: values.reboots,
+      rtc: values.rtc,
     },
     description: { name, kind, describe, pc, files, warnings },
     options: notedOptions(values),

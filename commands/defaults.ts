@@ -6,5 +6,6 @@ export const DEFAULTS: Readonly<Record<string, string | number>> = {
   gic: 2,
   storm: 1000,
   reboots: 0,
+  rtc: 946_684_800,
   "ns-per-instruction": 1,
 };

@@ -136,6 +136,7 @@ class JsonPrinter implements Printer {
     this.#out.json({
       position,
       cpu,
+      kind: "instruction",
       el,
       pc,
       ...(symbol === undefined ? {} : { symbol }),

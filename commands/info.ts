@@ -132,7 +132,7 @@ function infoText(opened: OpenedTrace, out: Output): void {
     .map(([name, value]) => `--${name} ${value}`);
   const ended = truncated
     ? `unknown: the trace is truncated at #${truncated.position} (${printable(truncated.why)})`
-    : describeReason(footer!.reason);
+    : `${footer!.reason}: ${describeReason(footer!.reason)}`;
   const rows: [string, string][] = [
     ["trace", `${path}, ${bytesText(bytes)}${bits}`],
     ["image", `${printable(image.name)}: ${printable(image.describe)}`],

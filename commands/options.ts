@@ -122,7 +122,7 @@ export function parseOptions<O extends Options>(
     names.flatMap((name) => options[name].short ? [[options[name].short, name]] : []),
   );
   refuseValuesOfFlags(args, options);
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(joinValues(args, options), {
     boolean: flags,
     string: [...valued, "_"],
     collect: valued,
@@ -137,6 +137,21 @@ export function parseOptions<O extends Options>(
     values[name] = options[name].read(textsOf(parsed[name], options[name], name), name);
   }
   return { values: values as Values<O>, operands: parsed._.map(String) };
+}
+
+/** Makes `--name value` and `-n value` into `--name=value`: the value may then begin with a dash. */
+function joinValues(args: readonly string[], options: Options): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === "--") return [...joined, ...args.slice(i)];
+    const name = Object.keys(options).find((name) =>
+      args[i] === `--${name}` || args[i] === `-${options[name].short}`
+    );
+    const takesNext = name !== undefined && options[name].value !== undefined &&
+      i + 1 < args.length;
+    joined.push(takesNext ? `--${name}=${args[++i]}` : args[i]);
+  }
+  return joined;
 }
 
 /** What the library made of an option, as texts: one per time it was given. */

@@ -25,7 +25,7 @@ const OPTIONS = {
   ...BOOT_OPTIONS,
   "max-instructions": option("N", positive, "end the recording after so many steps"),
   console: option("FILE", text, "where the guest's console goes: FILE, - for here, or none"),
-  symbols: optionOr("yes|no", yesOrNo, "yes", "store the image's symbols and source lines"),
+  "no-symbols": flag("leave the image's symbols and source lines out"),
   profile: optionOr("full", fullProfile, "full", "what is recorded"),
   values: flag("(not supported yet)"),
   json: flag("print one JSON object; the console goes to standard error"),
@@ -70,8 +70,8 @@ async function run(
     machine: { board: "virt", cpu: values.cpu },
     options: guest.options,
     image: guest.description,
-    symbols: values.symbols ? guest.plan.symbols : [],
-    lines: values.symbols ? guest.plan.lines : [],
+    symbols: values["no-symbols"] ? [] : guest.plan.symbols,
+    lines: values["no-symbols"] ? [] : guest.plan.lines,
   });
   machine.observer = {
     event(event) {
@@ -156,11 +156,6 @@ function consoleSink(where: string | undefined, json: boolean, io: CommandIo): B
   if (where === "-") return io.out;
   if (where !== undefined) return new Output(openOutput(where));
   return json ? io.err : io.out;
-}
-
-function yesOrNo(value: string): boolean {
-  if (value !== "yes" && value !== "no") throw new Expected("yes or no");
-  return value === "yes";
 }
 
 function fullProfile(value: string): "full" {

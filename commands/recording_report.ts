@@ -18,7 +18,7 @@ export interface Report {
   readonly seconds: number;
 }
 
-/** Each reason as the end of the sentence "The guest …". */
+/** Each reason as the end of the sentence "the guest …". */
 const REASONS: Readonly<Record<EndReason, string>> = {
   poweroff: "powered off",
   reset: "asked for a reset",
@@ -31,9 +31,9 @@ const REASONS: Readonly<Record<EndReason, string>> = {
   "internal-error": "was cut off by an error in this program",
 };
 
-/** In words, for example `The guest powered off`. */
+/** In words, for example `the guest powered off`. */
 export function describeReason(reason: EndReason): string {
-  return `The guest ${REASONS[reason]}`;
+  return `the guest ${REASONS[reason]}`;
 }
 
 /** The object that `record --json` prints. */
@@ -68,15 +68,14 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
     return;
   }
   if (brief) return;
-  err.line(
-    `${describeReason(result.reason)} after ${plural(result.instructions, "instruction")}` +
-      `${stepsText(result)}, in ${seconds.toFixed(2)} s${speedText(result, seconds)}.`,
-  );
+  const length = plural(result.instructions, "instruction") + entriesText(result);
+  const time = `${seconds.toFixed(2)} s${speedText(result, seconds)}`;
+  err.line(`${result.reason}: ${describeReason(result.reason)} after ${length}, in ${time}.`);
   if (result.reason !== "poweroff" && result.steps > 0) showFault(path, err);
   err.line(`Trace: ${path}, ${bytesText(result.bytes)}. To look at it: ${PROGRAM} info ${path}`);
 }
 
-function stepsText({ steps, instructions }: RecordingResult): string {
+function entriesText({ steps, instructions }: RecordingResult): string {
   const entries = steps - instructions;
   return entries === 0
     ? ""

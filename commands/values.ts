@@ -31,6 +31,17 @@ export const word64: ValueParser<bigint> = (value) => {
   return number;
 };
 
+/** A time in seconds since 1970, from such a number or ISO 8601; UTC where no zone is given. */
+export const time: ValueParser<number> = (value) => {
+  const MOST = 2 ** 32 - 1;
+  const zoned = /T.*(Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`;
+  const seconds = /^\d+$/.test(value) ? Number(value) : Date.parse(zoned) / 1000;
+  if (!(Number.isInteger(seconds) && seconds >= 0 && seconds <= MOST)) {
+    throw new Expected("a time such as 2000-01-01T00:00:00Z");
+  }
+  return seconds;
+};
+
 /** One of the given words. */
 export function oneOf<T extends string>(...words: readonly T[]): ValueParser<T> {
   return (value) => {

@@ -68,8 +68,8 @@ export class Symbolizer {
     return row === undefined || row.line === 0 ? undefined : { file: row.file, line: row.line };
   }
 
-  /** Address and size of the symbol called `name`. */
-  find(name: string): { address: bigint; size: number } | undefined {
+  /** The symbol called `name`. */
+  find(name: string): GuestSymbol | undefined {
     return this.#symbols.find((symbol) => symbol.name === name);
   }
 }

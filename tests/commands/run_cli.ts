@@ -1,0 +1,58 @@
+/** Runs the program as a user does: as a process of its own. */
+
+/** What a run of the program left behind. */
+export interface CliRun {
+  readonly status: number;
+  readonly out: string;
+  /** Standard error, without Deno's own warning about permission sets. */
+  readonly err: string;
+}
+
+const ROOT = new URL("../../", import.meta.url);
+const DENO_WARNING = /^.*Permissions in the config file is an experimental feature.*\n/m;
+
+/** How to start it. */
+export interface CliOptions {
+  /** Deno's arguments in front of `cli.ts`, default `-P`. */
+  readonly deno?: readonly string[];
+  /** Working directory, default the project's. */
+  readonly cwd?: string;
+}
+
+/** The command for `Deno.Command`. */
+export function cliCommand(
+  args: readonly string[],
+  { deno = ["-P"], cwd }: CliOptions = {},
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...deno, new URL("cli.ts", ROOT).pathname, ...args],
+    cwd: cwd ?? ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+/** Runs it to its end. */
+export async function runCli(args: readonly string[], options?: CliOptions): Promise<CliRun> {
+  const { code, stdout, stderr } = await cliCommand(args, options).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { status: code, out: text(stdout), err: text(stderr).replace(DENO_WARNING, "") };
+}
+
+/** Parses one JSON value per line. */
+// deno-lint-ignore no-explicit-any
+export function jsonLines(text: string): any[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** Calls `body` with a folder that is removed afterwards. */
+export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "unboot-test-" });
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
