@@ -112,7 +112,7 @@ export function writePstateImmediate(context: SystemContext, argument: number): 
     case PSTATE_FIELD.daifSet:
     case PSTATE_FIELD.daifClear:
       if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UMA)) {
-        return systemTrap(pstateEncoding(argument), 31, false);
+        return systemTrap(exchangedEncoding(argument), 31, false);
       }
       state.daif = field === PSTATE_FIELD.daifSet
         ? masks | (immediate << 6)
@@ -125,6 +125,12 @@ export function writePstateImmediate(context: SystemContext, argument: number): 
 
 /** op1:op2 of the PSTATE fields that this processor has. */
 const PSTATE_FIELD = { spSel: 0o05, daifSet: 0o36, daifClear: 0o37 } as const;
+
+/** The reference's syndrome of a trapped DAIFSet or DAIFClr has op1 and op2 exchanged. */
+function exchangedEncoding(argument: number): number {
+  const encoding = pstateEncoding(argument);
+  return (encoding & 0xc7f8) | ((encoding & 7) << 11) | ((encoding >> 11) & 7);
+}
 
 /** The encoding of an MSR (immediate) as a trap's syndrome has it: op0 0, CRn 4. */
 function pstateEncoding(argument: number): number {

@@ -81,7 +81,9 @@ export class Board {
       return size === 4 ? value >>> 0 : value & 0xffff;
     }
     const device = this.#accepting(address, size, false);
-    return device ? device.read(address - device.base, size) >>> 0 : NO_ANSWER;
+    if (!device) return NO_ANSWER;
+    const value = device.read(address - device.base, size);
+    return size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1);
   }
 
   /**

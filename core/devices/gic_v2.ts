@@ -280,9 +280,8 @@ class CpuInterface implements Device {
     this.#currentCpu = currentCpu;
   }
 
-  read(offset: number, size: number): number {
-    const value = this.#readWord(offset);
-    return size === 4 ? value >>> 0 : value & (size === 1 ? 0xff : 0xffff);
+  read(offset: number, _size: number): number {
+    return this.#readWord(offset);
   }
 
   write(offset: number, value: number, _size: number): void {

@@ -26,8 +26,8 @@ export class GicV2m implements Device {
   }
 
   read(offset: number, size: number): number {
-    const value = offset === MSI_TYPER ? (FIRST << 16) | COUNT : offset === MSI_IIDR ? IIDR : 0;
-    return size === 4 ? value : value & ((1 << (8 * size)) - 1);
+    if (size !== 4) return 0;
+    return offset === MSI_TYPER ? (FIRST << 16) | COUNT : offset === MSI_IIDR ? IIDR : 0;
   }
 
   write(offset: number, value: number, _size: number): void {

@@ -29,8 +29,8 @@ export class PciWindow implements Device {
     this.size = size;
   }
 
-  read(_offset: number, size: number): number {
-    return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+  read(_offset: number, _size: number): number {
+    return 0xffff_ffff;
   }
 
   write(_offset: number, _value: number, _size: number): void {}
@@ -59,10 +59,8 @@ export class PciConfiguration implements Device {
     }
   }
 
-  read(offset: number, size: number): number {
-    const value = offset < HEADER_SIZE ? this.#words[offset >> 2] : 0xffff_ffff;
-    const shifted = value >>> (8 * (offset & 3));
-    return size === 4 ? value : shifted & ((1 << (8 * size)) - 1);
+  read(offset: number, _size: number): number {
+    return offset < HEADER_SIZE ? this.#words[offset >> 2] >>> (8 * (offset & 3)) : 0xffff_ffff;
   }
 
   write(offset: number, value: number, size: number): void {
