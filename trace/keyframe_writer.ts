@@ -26,6 +26,14 @@ const MAX_COPIES = 8192;
 const PAGE_WORDS = PAGE_SIZE / 4;
 const ZEROS = new Uint32Array(PAGE_WORDS);
 
+/** Physical memory into which something was loaded before #0. */
+export interface LoadedRange {
+  /** Physical address of the first byte. */
+  readonly address: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
 /** Receives the content of each finished item. */
 export type ItemSink = (content: Record<string, unknown>) => void;
 
@@ -58,10 +66,10 @@ class PageSpace {
     return this.#words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
   }
 
-  /** Stores every page that is not zero; equal pages of an item once. */
-  storeAll(): void {
+  /** Stores every given page that is not zero; equal pages of an item once. */
+  storeAll(pages: Iterable<number>): void {
     let seen = new Map<string, { index: number; page: number }>();
-    for (let page = 0; page < this.pages; page++) {
+    for (const page of pages) {
       const is = this.words(page);
       if (isZero(is)) continue;
       const key = contentKey(is);
@@ -123,9 +131,14 @@ export class KeyframeWriter {
     this.#tracking = memory.trackFirstWrites((address) => this.#willWrite(address));
   }
 
-  /** Stores all of memory: the image as it was loaded. */
-  storeImage(): void {
-    this.#memory.storeAll();
+  /**
+   * Stores all of memory: the image as it was loaded.
+   *
+   * @param loaded where something was loaded, if that is known: the rest is zero and is not looked
+   * at, because touching 128 MiB of fresh memory takes longer than all else that starts a recording
+   */
+  storeImage(loaded?: readonly LoadedRange[]): void {
+    this.#memory.storeAll(this.#pagesOf(loaded ?? [{ address: this.#base, length: Infinity }]));
     this.#restart();
   }
 
@@ -151,6 +164,17 @@ export class KeyframeWriter {
   /** Ends the tracking of writes. */
   close(): void {
     this.#tracking.close();
+  }
+
+  /** Indices of the pages that ranges touch, ascending. */
+  #pagesOf(ranges: readonly LoadedRange[]): number[] {
+    const pages = new Set<number>();
+    for (const { address, length } of ranges) {
+      const first = Math.max(0, Math.floor((address - this.#base) / PAGE_SIZE));
+      const end = Math.ceil((address + length - this.#base) / PAGE_SIZE);
+      for (let page = first; page < Math.min(end, this.#memory.pages); page++) pages.add(page);
+    }
+    return [...pages].sort((a, b) => a - b);
   }
 
   #willWrite(address: number): void {

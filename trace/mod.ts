@@ -14,6 +14,7 @@ export { bytesAccess, FileAccess, fileAccess } from "./random_access.ts";
 export type { RandomAccess } from "./random_access.ts";
 export { Recorder } from "./recorder.ts";
 export type { ImageDescription, ImageFile, RecorderOptions, RecordingResult } from "./recorder.ts";
+export type { LoadedRange } from "./keyframe_writer.ts";
 export { FileSink } from "./file_sink.ts";
 export type { TraceSink } from "./writer.ts";
 export type { RecordableMachine, RecordableMemory, RecordableState } from "./recordable_machine.ts";

@@ -15,7 +15,7 @@ import { uint } from "./fields.ts";
 import { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
 import type { FlowEncoder, FlowObserver } from "./flow_source.ts";
 import { encodeInput, type InputEvent } from "./input_columns.ts";
-import { KeyframeWriter } from "./keyframe_writer.ts";
+import { KeyframeWriter, type LoadedRange } from "./keyframe_writer.ts";
 import { encodeLines, encodeSymbols } from "./program_tables.ts";
 import type { RecordableMachine } from "./recordable_machine.ts";
 import {
@@ -77,6 +77,8 @@ export interface RecorderOptions {
   symbols: readonly GuestSymbol[];
   /** Its line table; empty to leave it out. */
   lines: readonly LineRow[];
+  /** Where memory is not zero at #0; all of it is searched if this is left out. */
+  loaded?: readonly LoadedRange[];
   /** Steps per window; the default unless a test wants small ones. */
   windowSteps?: number;
   /** For tests: another encoder than the WebAssembly one. */
@@ -236,7 +238,7 @@ export class Recorder implements Observer, FlowObserver {
     });
     for (const content of encodeSymbols(symbols)) this.#writer.item(ITEM.symbols, content);
     for (const content of encodeLines(lines)) this.#writer.item(ITEM.lines, content);
-    this.#keyframes.storeImage();
+    this.#keyframes.storeImage(this.#options.loaded);
     this.#writeKeyframe(0);
     this.#writer.commit(0, 0, 0);
     this.#startWindow(0);

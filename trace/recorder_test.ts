@@ -90,6 +90,17 @@ Deno.test("Recorder gives the same bytes with either flow encoder, twice", () =>
   assertEquals(traces[0].length, traces[2].length);
 });
 
+Deno.test("Recorder stores the image from where it was loaded", () => {
+  const traces = [undefined, [{ address: 0x4000_0000 + 100, length: 21 * PAGE_SIZE - 200 }]];
+  const [searched, told] = traces.map((loaded) => {
+    const sink = new MemorySink();
+    const options = { ...syntheticOptions(1000), ...(loaded ? { loaded } : {}) };
+    new Recorder(new SyntheticMachine({ seed: 5, steps: 3000 }), sink, options).run();
+    return sink.bytes;
+  });
+  assertEquals(told, searched);
+});
+
 Deno.test("executed() gives every retired instruction with its position", () => {
   const { bytes, machine } = record({ seed: 3, steps: 9_999 }, 1000);
   const trace = openTrace(bytes);
