@@ -9,8 +9,9 @@ import { addressOperands } from "./addressing_operands.ts";
  *
  * The local monitor is the address, the value loaded and whether it is closed. As in the reference
  * a store-exclusive succeeds if the monitor is closed for its address and memory still holds that
- * value; the sizes of the two need not agree. A store-exclusive to another address accesses
- * nothing. With one processor at a time, acquire and release order nothing that is not in order.
+ * value; the sizes of the two need not agree. (After a longer load-exclusive the reference may store
+ * a shorter value and yet report failure; here nothing is stored.) A store-exclusive to another
+ * address accesses nothing. With one processor at a time, acquire and release order nothing that is not in order.
  */
 
 const BYTES = [1, 2, 4, 8] as const;

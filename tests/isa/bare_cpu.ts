@@ -32,7 +32,6 @@ const FIRST_WORD = CODE_PHYSICAL + CODE - CODE_START;
 const MEMORY_BYTES = 8 * BLOCK;
 
 const ERET = 0xd69f_03e0;
-const MOST_WORDS = 3;
 
 /** Valid block, AF, inner shareable, Normal memory by MAIR attribute 0. */
 const BLOCK_DESCRIPTOR = 0x701n;
@@ -92,14 +91,14 @@ export class MachineCpu implements BareCpu {
     for (let n = 0; n < words.length && machine.engine.state.el === 0; n++) this.#step();
     const found = this.#read();
     data.set(machine.memory.read(DATA_PHYSICAL, data.length));
-    this.#placeCode([]);
+    this.#placeCode(words.map(() => FILLER));
     if (machine.engine.state.el === 0) this.#step();
     if (machine.engine.state.el === 0) throw new Error("the vector's code does not come back");
     return found;
   }
 
   #placeCode(words: readonly number[]): void {
-    this.#machine.access.store(FIRST_WORD, codeBytes(words));
+    this.#machine.access.store(FIRST_WORD, new Uint8Array(Uint32Array.from(words).buffer));
   }
 
   #step(): void {
@@ -170,11 +169,6 @@ function segments() {
 function segment(address: number, contents: BigUint64Array | Uint32Array) {
   const bytes = new Uint8Array(contents.buffer);
   return { name: "test", address, bytes, zeroTo: address + bytes.length };
-}
-
-function codeBytes(words: readonly number[]): Uint8Array {
-  const all = Uint32Array.from({ length: MOST_WORDS }, (_, i) => words[i] ?? FILLER);
-  return new Uint8Array(all.buffer);
 }
 
 function setVector(bytes: Uint8Array, value: bigint): void {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Row } from "../../core/isa/row.ts";
 import { disassemble } from "../../core/isa/disassemble.ts";
+import { findRow } from "../../core/isa/decode_tree.ts";
 import { isSupported, ROWS } from "../../core/isa/table.ts";
 import { MachineCpu } from "./bare_cpu.ts";
 import { EvaluatorCpu } from "./evaluator_cpu.ts";
@@ -78,6 +79,8 @@ Deno.test("the machine and evaluate() agree on random words of every row", () =>
   let compared = 0, faulted = 0;
   for (const row of ROWS.filter(isSupported).filter(isComparable)) {
     for (const word of wordsOf(row, WORDS, random)) {
+      // A special case of the row is a row of its own.
+      if (findRow(word) !== row) continue;
       const state = randomState(random);
       aim(row, word, state, random);
       const want = outcome(evaluator, state, word);
