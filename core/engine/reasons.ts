@@ -52,7 +52,7 @@ export const ACCESS = {
   unprivileged: 16,
   /** Misalignment is a fault whatever SCTLR.A says. */
   natural: 32,
-  /** Misalignment is a fault by the architecture, a hazard here. */
+  /** The same, of a load-acquire or store-release. */
   ordered: 64,
   /** A load that is checked and reported as a write. */
   asWrite: 128,

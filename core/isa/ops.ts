@@ -74,9 +74,8 @@ export interface Access {
   /** Permissions are checked as for EL0 (LDTR, STTR). */
   readonly unprivileged?: boolean;
   /**
-   * `natural`: an unaligned address is an Alignment fault whatever SCTLR.A says (exclusives; the
-   * whole access of all elements must be aligned). `ordered`: the same by the architecture, let pass and reported as a hazard as
-   * the reference does (load-acquire, store-release).
+   * An unaligned address is an Alignment fault whatever SCTLR.A says, and the whole access of all
+   * elements must be aligned. `natural`: exclusives; `ordered`: load-acquire, store-release.
    */
   readonly alignment?: "natural" | "ordered";
   /** For loads: a fault is reported as that of a write (the load inside STXR). */
