@@ -13,6 +13,9 @@ import { TraceError } from "./trace_error.ts";
 /** Deepest nesting of arrays and maps in an item's content. */
 export const MAX_NESTING = 12;
 
+/** Most CBOR items in an item's content: numbers and strings, arrays and maps, keys included. */
+export const MAX_CBOR_ITEMS = 1 << 18;
+
 const OPTIONS = { useRecords: false, tagUint8Array: false, variableMapSize: true } as const;
 const encoder = new Encoder(OPTIONS);
 const decoder = new Decoder(OPTIONS);
@@ -94,6 +97,7 @@ export function writeHead(major: number, value: number): number[] {
 class Scanner {
   readonly #bytes: Uint8Array;
   readonly #what: string;
+  #count = 0;
 
   constructor(bytes: Uint8Array, what: string) {
     this.#bytes = bytes;
@@ -104,6 +108,7 @@ class Scanner {
   item(offset: number, depth: number): number {
     const head = readHead(this.#bytes, offset);
     if (!head) this.#fail(offset, "a complete item of definite length");
+    if (++this.#count > MAX_CBOR_ITEMS) this.#fail(offset, `at most ${MAX_CBOR_ITEMS} CBOR items`);
     const { major, value, end, info } = head;
     const left = this.#bytes.length - end;
     if (major <= 1) return end;

@@ -39,6 +39,9 @@ Deno.test("decodeContent() refuses what the writer never writes", () => {
   for (const [expected, bytes] of Object.entries(cases)) {
     assertThrows(() => decodeContent(new Uint8Array(bytes), "the test"), TraceError, expected);
   }
+  const many = new Uint8Array(300_005).fill(0xf6);
+  many.set([0x9a, 0x00, 0x04, 0x93, 0xe0]);
+  assertThrows(() => decodeContent(many, "the test"), TraceError, "at most 262144 CBOR items");
   const deep = Array(MAX_NESTING).fill(0x81).concat(0);
   decodeContent(new Uint8Array(deep), "the test");
 });
