@@ -64,19 +64,32 @@ export class ExceptionUnit {
         return state.el === 0 ? this.#undefined() : this.host.firmwareCall();
       case CAUSE.brk:
         return this.take({ type: "sync", esr: esrOf(EC.brk, argument), elr: pc });
-      case CAUSE.spAlignment: {
-        const { esr } = encodeSyndrome({ kind: "sp-alignment" }, {
-          access: 0,
-          fromEl: state.el,
-          toEl: 1,
-        });
-        return this.take({ type: "sync", esr: BigInt(esr), elr: pc });
-      }
+      case CAUSE.spAlignment:
+        return this.#spAlignment(pc);
       case CAUSE.fpTrapped:
         return this.take({ type: "sync", esr: esrOf(EC.fpTrapped, FP_TRAP_ISS), elr: pc });
       default:
         return this.#undefined();
     }
+  }
+
+  /**
+   * An access through a misaligned SP. The reference never checks: unless strict, the access is
+   * reported and made, and those that follow it until the next exception are not looked at.
+   */
+  #spAlignment(pc: bigint): void {
+    const { processor, engine } = this.host;
+    const { state } = engine;
+    if (!processor.host.strict) {
+      processor.hazard("unaligned-sp", state.sp);
+      state.set32(SLOT.spAlignMask, 0);
+      return;
+    }
+    const { esr } = encodeSyndrome(
+      { kind: "sp-alignment" },
+      { access: 0, fromEl: state.el, toEl: 1 },
+    );
+    this.take({ type: "sync", esr: BigInt(esr), elr: pc });
   }
 
   /** An encoding that is UNDEFINED here; what the table knows of it is reported. */

@@ -132,7 +132,7 @@ export interface UnknownEvent extends EventBase {
 /** What QEMU lets pass although the architecture does not. */
 export type HazardName =
   | "unaligned-device"
-  | "unaligned-exclusive-or-acquire"
+  | "unaligned-sp"
   | "sysreg-without-isb"
   | "descriptor-without-dsb"
   | "break-before-make"
