@@ -469,6 +469,7 @@ export class Machine {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
       callOut: (what, argument) => this.#callOut(what, argument),
+      staleCode: () => this.processor.hazard("code-without-maintenance", this.pc),
     });
   }
 

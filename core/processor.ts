@@ -172,8 +172,11 @@ export class Processor implements SystemContext {
     }
   }
 
-  maintainCache(): void {
-    // Caches are not modelled: the event is all there is.
+  /** Caches are not modelled; but what was maintained is not reported when it is executed. */
+  maintainCache(operation: string, address: bigint): void {
+    const { records } = this.host.engine;
+    if (operation === "IC IVAU") records.maintained(Number(address & 0xfffn));
+    else if (operation.startsWith("IC")) records.maintained();
   }
 
   translateAddress({ va, el, write }: AddressTranslation): bigint | SystemException {

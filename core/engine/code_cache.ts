@@ -2,6 +2,9 @@ import { BUILT_IN } from "./handlers.ts";
 import type { Decoder } from "./decoder.ts";
 import { LAYOUT, type MemoryLayout, RECORD_SLOT_BYTES } from "./layout.ts";
 
+/** Lines remembered as modified at the most. */
+const MOST_MODIFIED = 4096;
+
 /**
  * Decoded instructions: for each guest page that holds code, 1,024 records of 16 bytes and a
  * trailer, in an arena of slots.
@@ -18,10 +21,13 @@ export class CodeCache {
   #slots = 0;
   /** Handlers that plants replaced, by record. */
   readonly #planted = new Map<number, number>();
+  /** Lines written since they were decoded and not maintained since: their words before. */
+  readonly #modified = new Map<number, Uint32Array>();
 
   /**
    * @param onChange records `[start, end)` are about to change because their bytes will
    * @param onDrop all records are about to go
+   * @param onStale an instruction that was changed after it was decoded, without maintenance, is about to be executed
    */
   constructor(
     readonly memory: ArrayBufferLike,
@@ -29,6 +35,7 @@ export class CodeCache {
     readonly decoder: Decoder,
     readonly onChange: (start: number, end: number) => void,
     readonly onDrop: () => void,
+    readonly onStale: () => void,
   ) {
     this.#u16 = new Uint16Array(memory);
     this.#u32 = new Uint32Array(memory);
@@ -60,16 +67,27 @@ export class CodeCache {
     return host + offset;
   }
 
-  /** Decodes the line of a record. Gives true if it is the first decoded line of its page. */
+  /**
+   * Decodes the line of a record. Gives true if it is the first decoded line of its page.
+   *
+   * Words that were executed before and have changed since, without maintenance, stay undecoded
+   * until they are executed themselves, so that each can be reported.
+   */
   decode(record: number): boolean {
     const { host, offset } = this.locate(record);
     const line = offset >>> 6;
     const records = this.#u32[this.#entry(host) >> 2];
-    for (let i = line * 16; i < line * 16 + 16; i++) {
-      const at = records + i * 16;
-      if (this.#u16[at >> 1] === BUILT_IN.decode) {
-        this.decoder.decode(at, this.#u32[(host >> 2) + i], i * 4);
+    const before = this.#modified.get(host + line * 64);
+    for (let i = 0; i < 16; i++) {
+      const at = records + (line * 16 + i) * 16;
+      const word = this.#u32[(host >> 2) + line * 16 + i];
+      if (this.#u16[at >> 1] !== BUILT_IN.decode) continue;
+      if (before && before[i] !== word) {
+        if (at !== record) continue;
+        before[i] = word;
+        this.onStale();
       }
+      this.decoder.decode(at, word, (line * 16 + i) * 4);
     }
     const set = (this.#entry(host) >> 2) + 2;
     const first = this.#u32[set] === 0 && this.#u32[set + 1] === 0;
@@ -94,10 +112,23 @@ export class CodeCache {
       hit = true;
       const start = this.#u32[entry] + line * 256;
       this.onChange(start, start + 256);
+      this.#remember(at);
       this.#u32[entry + 2 + (line >>> 5)] &= ~bit;
       for (let i = 0; i < 16; i++) this.#forget(start + i * 16);
     }
     return hit;
+  }
+
+  /**
+   * The guest has maintained its instruction cache: code it wrote may be executed from now on.
+   *
+   * @param offset byte offset in its page of the line maintained; left out for all lines
+   */
+  maintained(offset?: number): void {
+    if (offset === undefined) return this.#modified.clear();
+    for (const line of this.#modified.keys()) {
+      if ((line & 0xfc0) === (offset & 0xfc0)) this.#modified.delete(line);
+    }
   }
 
   /** Drops all records. */
@@ -127,6 +158,14 @@ export class CodeCache {
     if (op === undefined) return;
     this.#u16[record >> 1] = op;
     this.#planted.delete(record);
+  }
+
+  /** Keeps the words of a decoded line that is about to be written. */
+  #remember(line: number): void {
+    if (this.#modified.size >= MOST_MODIFIED) this.#modified.clear();
+    if (!this.#modified.has(line)) {
+      this.#modified.set(line, this.#u32.slice(line >> 2, (line >> 2) + 16));
+    }
   }
 
   #forget(record: number): void {

@@ -16,7 +16,10 @@ import { LookupCaches } from "./lookup.ts";
  */
 
 /** What the engine asks of the machine while it runs. Answers are of `ANSWER`. */
-export type EngineHost = Omit<InterpreterImports, "decode">;
+export interface EngineHost extends Omit<InterpreterImports, "decode"> {
+  /** The instruction in hand was changed after it was decoded, without cache maintenance. */
+  staleCode(): void;
+}
 
 /** Receives every executed run, in order. */
 export interface FlowObserver {
@@ -128,6 +131,7 @@ export class Engine implements FlowSource {
       new Decoder(this.memory, table, generated.records),
       (start, end) => this.#codeChanges(start, end),
       () => this.#codeDrops(),
+      () => host.staleCode(),
     );
     const instance = new WebAssembly.Instance(new WebAssembly.Module(generated.module), {
       engine: {
