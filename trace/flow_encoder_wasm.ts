@@ -16,7 +16,8 @@ import type { BlockTable } from "./block_table.ts";
 import { ByteColumn } from "./columns.ts";
 import { BlockDefinitions, RECORD_BYTES } from "./flow_encoder.ts";
 import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
-import { BLOCK, BLOCK_RECORD_BYTES, buildFlowModule, FLOW_MEMORY, STATE } from "./flow_module.ts";
+import { BLOCK, BLOCK_RECORD_BYTES, FLOW_MEMORY, STATE } from "./flow_memory.ts";
+import { buildFlowModule } from "./flow_module.ts";
 import { hashId } from "./predictor.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 
