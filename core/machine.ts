@@ -197,7 +197,6 @@ export class Machine {
     while (!this.ended && this.position < until) {
       if (this.#interrupted()) continue;
       const { position } = this;
-      if (this.#loop.nextPosition <= position && !this.#entering) this.#checkpoint();
       const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
       this.#step(Math.max(1, Math.min(until, next, this.#timerPosition()) - position));
     }
@@ -270,16 +269,22 @@ export class Machine {
 
   #step(limit: number): void {
     const { engine } = this;
-    if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
-      return this.#exceptions.take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
-    }
     if (this.#entering) {
       if (!engine.enter()) return this.#exceptions.takeFault();
       this.#entering = false;
     }
+    // Fetching it comes first: an Instruction Abort or a PC alignment fault has priority (D1.3.6).
+    if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
+      return this.#exceptions.take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
+    }
+    if (this.#loop.nextPosition <= this.position) this.#checkpoint();
     this.#plantProbe();
-    const reason = engine.run(limit);
+    let reason = engine.run(limit);
     this.#takeProbe();
+    if (reason === EXIT.probe) {
+      if (this.#loop.visit()) return this.end("loop");
+      reason = engine.run(1);
+    }
     switch (reason) {
       case EXIT.budget:
       case EXIT.stop:
@@ -289,15 +294,14 @@ export class Machine {
       case EXIT.dataFault:
         return this.#exceptions.takeFault();
       case EXIT.fetchFault:
-        return this.#exceptions.takeFault();
+        // The branch has retired and may have been the last step; the fault is a step of its own.
+        return this.resume();
       case EXIT.exception:
         return this.#exceptions.requested();
       case EXIT.callOutException:
         return this.#exceptions.trapped();
       case EXIT.eret:
         return this.#exceptions.exceptionReturn();
-      case EXIT.probe:
-        return this.#probed();
       default:
         throw new Error(`the engine left for an unknown reason ${reason}`);
     }
@@ -406,11 +410,6 @@ export class Machine {
 
   #takeProbe(): void {
     if (this.#probe) this.engine.records.unplant(this.#probe);
-  }
-
-  #probed(): void {
-    if (this.#loop.visit()) return this.end("loop");
-    this.engine.run(1);
   }
 
   // ---- the rest ----

@@ -68,6 +68,9 @@ class RowDecoder {
       size: 2 ** row.pattern.fields.find((f) => f.name === name)!.width,
     }));
     const mine = table.handlers.filter((h) => h.row === row);
+    if (mine.some((h) => h.base !== mine[0].base || h.target !== mine[0].target)) {
+      throw new Error(`${row.name}: its handlers differ in base register or branch target`);
+    }
     this.#base = mine[0].base;
     const target = this.#targetName = mine[0].target;
     this.#target = target === undefined ? undefined : this.#value(target) as (f: Fields) => number;

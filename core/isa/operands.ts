@@ -185,7 +185,7 @@ export function label(field: string, width: number): Operand {
   return {
     format: (fields, pc) => hexAddress(pc + BigInt(signed(fields[field], width)) * 4n),
     parse(text, pc) {
-      const target = parseInteger(text);
+      const target = text === "." ? pc : parseInteger(text);
       if (target === undefined) return undefined;
       const distance = BigInt.asIntN(64, target - pc);
       return distance % 4n === 0n ? twosComplement(field, Number(distance / 4n), width) : undefined;
