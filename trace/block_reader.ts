@@ -27,7 +27,7 @@ export class BlockReader {
     this.#items = items;
   }
 
-  /** The flow of a window. Its block table stays valid only until another table starts. */
+  /** The flow of a window. Its block table may go on to grow, but what is in it stays. */
   read(window: WindowInfo): WindowFlow {
     const what = `the flow of window ${window.number}`;
     const { columns, table } = this.#columns(window, what);

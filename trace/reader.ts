@@ -167,7 +167,7 @@ export class Trace {
     }
   }
 
-  /** The blocks that a window executed. The result is valid until another window is decoded. */
+  /** The blocks that a window executed. Its block table is shared between windows and only grows. */
   blocks(window: number): WindowFlow {
     if (window < 1) this.#window(-1);
     return this.#blocks.read(this.#window(window));
