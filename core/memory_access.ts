@@ -159,8 +159,11 @@ export class MemoryAccess {
     for (const part of parts) {
       if (!this.#transfer(part.pa, part.bytes, offset, write)) {
         const fault: Fault = { kind: "external-abort", address: part.pa, slaveError: false };
-        // An unaligned load is two aligned ones to the reference's bus.
-        return this.#fail(fault, checkedAs, wide(hi, write ? lo : (lo & -size) >>> 0));
+        // To the reference's bus an unaligned load is two aligned ones, a crossing store its bytes.
+        const done = offset - where;
+        const from = write ? lo + done : lo - (lo & (size - 1)) + (done > 0 ? size : 0);
+        const carry = from > 0xffff_ffff ? 1 : 0;
+        return this.#fail(fault, checkedAs, wide((hi + carry) >>> 0, from >>> 0));
       }
       offset += part.bytes;
     }
