@@ -93,6 +93,7 @@ export class Machine {
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
   readonly #loop: LoopDetector;
+  readonly #devicesAtReset: ReturnType<VirtBoard["bus"]["save"]>;
   #plan: BootPlan | undefined;
   #skippedNs = 0;
   #rebootsLeft: number;
@@ -127,6 +128,7 @@ export class Machine {
       rtc: options.rtc ?? DEFAULT_RTC,
       interruptsChanged: () => this.#interruptsChanged(),
     });
+    this.#devicesAtReset = this.board.bus.save();
     this.#rom = new RomWindow(engine, this.board.bus, memoryBytes);
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
@@ -181,6 +183,9 @@ export class Machine {
     state.setPstateBits(RESET_PSTATE);
     state.sp = 0n;
     for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
+    for (let n = 0; n < 32; n++) state.v(n).fill(0);
+    state.set64(SLOT.fpcr, 0n);
+    state.set64(SLOT.fpsr, 0n);
     state.pc = plan.pc;
     state.clearExclusive();
     this.processor.reloadRegime();
@@ -222,7 +227,7 @@ export class Machine {
       tlb: processor.tlb,
       board: board.bus,
       pc: this.pc,
-      fetchedFrom: this.#entering ? null : this.#fetchedFrom(),
+      fetchedFrom: this.#entering || engine.atPageEnd ? null : this.#fetchedFrom(),
       retired: this.retired,
       entries: this.entries,
       skippedNs: this.#skippedNs,
@@ -357,6 +362,12 @@ export class Machine {
     if (this.access.accessing) this.engine.stopAfterAccess();
   }
 
+  /** A device was accessed. If it set an alarm, how far to run is to be worked out anew. */
+  #deviceAccessed(access: { write: boolean; address: number; size: number; value: bigint }): void {
+    this.#emit({ kind: "mmio", ...this.processor.here(), ...access });
+    if (access.write && this.board.bus.nextEvent() !== Infinity) this.engine.stopAfterAccess();
+  }
+
   /** HVC: PSCI, whatever the immediate, as on the reference. */
   firmwareCall(): void {
     const { engine } = this;
@@ -385,6 +396,7 @@ export class Machine {
   #reset(): void {
     if (this.#rebootsLeft === 0 || !this.#plan) return this.end("reset");
     this.#rebootsLeft--;
+    this.board.bus.restore(this.#devicesAtReset);
     this.boot(this.#plan);
   }
 
@@ -496,7 +508,7 @@ export class Machine {
       strict: this.#options.strict ?? false,
       alignmentChecked: () => processor.alignmentChecked,
       hazard: (name, address) => processor.hazard(name, address),
-      mmio: (access) => this.#emit({ kind: "mmio", ...processor.here(), ...access }),
+      mmio: (access) => this.#deviceAccessed(access),
     });
   }
 }

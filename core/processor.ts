@@ -159,6 +159,8 @@ export class Processor implements SystemContext {
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
     const masked = this.host.strict ? asid & translation.regime.asidMask : ANY_ASID;
+    // The page being executed may be among those dropped.
+    this.refetch = true;
     switch (scope) {
       case "all":
         return tlb.invalidateAll(REGIME_EL10);

@@ -95,6 +95,7 @@ export class Engine implements FlowSource {
   #requested = 0;
   #contexts: FlowContext[] = [];
   readonly #contextIds = new Map<string, number>();
+  /** Words, as they were executed, of records of the run in hand that were changed since. */
   readonly #overrides = new Map<number, number>();
 
   /**
@@ -192,8 +193,8 @@ export class Engine implements FlowSource {
     }
     const record = state.get32(SLOT.record);
     const stop = record + limit * 16;
-    if (stop > this.#trailer(record)) return this.#slice(0);
-    this.records.plant(stop, BUILT_IN.stop);
+    const inPage = stop <= this.#trailer(record);
+    if (inPage) this.records.plant(stop, BUILT_IN.stop);
     const reason = this.#slice(0);
     this.records.unplant(stop);
     this.#unplantRequest();
@@ -237,15 +238,25 @@ export class Engine implements FlowSource {
     this.#append(0, this.contextId(state.el, page, records));
   }
 
-  /** Ends the run in hand where it is and delivers it as if it had ended by itself. */
+  /** Ends the run in hand where it is, as if it had ended by itself. */
   cut(): void {
     const { state } = this;
     const record = state.get32(SLOT.record);
     const start = state.get32(SLOT.runStart);
-    if (record === start) return;
-    this.#append(start, record);
-    this.#completed += (record - start) >> 4;
-    state.set32(SLOT.runStart, record);
+    if (record > start) {
+      this.#append(start, record);
+      this.#completed += (record - start) >> 4;
+      state.set32(SLOT.runStart, record);
+    }
+    if (this.#overrides.size === 0) return;
+    this.deliver();
+    this.#overrides.clear();
+  }
+
+  /** The straight line has come to the end of its page: the next instruction is not fetched yet. */
+  get atPageEnd(): boolean {
+    const record = this.state.get32(SLOT.record);
+    return record === this.#trailer(record);
   }
 
   /** Notes an exception entry that retired nothing. */
@@ -262,13 +273,8 @@ export class Engine implements FlowSource {
 
   /** Hands everything executed to the flow observer. */
   deliver(): void {
-    const { state } = this;
-    const end = state.get32(SLOT.ring);
-    if (end > this.#delivered) {
-      this.flowObserver?.flow(this.#u32.subarray(this.#delivered >> 2, end >> 2));
-      this.#delivered = end;
-      this.#overrides.clear();
-    }
+    if (this.#overrides.size > 0) this.#deliverChanged();
+    this.#deliverTo(this.state.get32(SLOT.ring));
   }
 
   /** The context with this number. */
@@ -335,6 +341,27 @@ export class Engine implements FlowSource {
     this.#delivered = LAYOUT.ring;
   }
 
+  #deliverTo(end: number): void {
+    if (end <= this.#delivered) return;
+    this.flowObserver?.flow(this.#u32.subarray(this.#delivered >> 2, end >> 2));
+    this.#delivered = end;
+  }
+
+  /**
+   * The run whose words {@linkcode #overrides} holds is the first one not yet delivered, if it has
+   * ended. Runs behind it may be of the same records, and of the new bytes.
+   */
+  #deliverChanged(): void {
+    const end = this.state.get32(SLOT.ring);
+    let at = this.#delivered;
+    while (at < end && this.#u32[at >> 2] < 16) at += 8;
+    if (at === end) return;
+    this.#deliverTo(at + 8);
+    const records = [...this.#overrides.keys()];
+    this.#overrides.clear();
+    this.flowObserver?.codeChanged(Math.min(...records), Math.max(...records) + 16);
+  }
+
   #append(first: number, second: number): void {
     if (!this.flowObserver) return;
     const { state } = this;
@@ -363,6 +390,7 @@ export class Engine implements FlowSource {
 
   /** Bytes under records change: what was executed of them is remembered until it is delivered. */
   #codeChanges(start: number, end: number): void {
+    if (!this.flowObserver) return;
     this.deliver();
     const { state } = this;
     const from = Math.max(start, state.get32(SLOT.runStart));
@@ -370,7 +398,7 @@ export class Engine implements FlowSource {
     for (let record = from; record < to; record += 16) {
       if (!this.#overrides.has(record)) this.#overrides.set(record, this.wordAt(record));
     }
-    this.flowObserver?.codeChanged(start, end);
+    this.flowObserver.codeChanged(start, end);
   }
 
   #codeDrops(): void {
