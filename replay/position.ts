@@ -11,7 +11,11 @@ export class PositionError extends Error {
   /** `PositionError` */
   override name = "PositionError";
 
-  /** @param malformed no trace could have such a position */
+  /**
+   * A message of one line.
+   *
+   * @param malformed no trace could have such a position
+   */
   constructor(message: string, readonly malformed = false) {
     super(message);
   }

@@ -10,6 +10,7 @@ import type { GuestSymbol } from "../core/loader/elf.ts";
 
 /** A place in the guest's program. */
 export interface SymbolPlace {
+  /** The symbol. */
   readonly name: string;
   /** Bytes behind the symbol's address. */
   readonly offset: number;
@@ -17,7 +18,9 @@ export interface SymbolPlace {
 
 /** A line of the guest's source. */
 export interface SourcePlace {
+  /** Path as the compiler gave it. */
   readonly file: string;
+  /** From 1. */
   readonly line: number;
 }
 
@@ -32,7 +35,11 @@ export class Symbolizer {
   readonly #symbols: readonly GuestSymbol[];
   readonly #lines: readonly LineRow[];
 
-  /** @param lines by ascending address */
+  /**
+   * Sorts the symbols.
+   *
+   * @param lines by ascending address
+   */
   constructor(symbols: readonly GuestSymbol[], lines: readonly LineRow[]) {
     // Mapping symbols ($x, $d) say what bytes are, not what they are called.
     this.#symbols = symbols.filter(({ name }) => name !== "" && !/^\$[xd]/.test(name))

@@ -20,6 +20,7 @@ export type MilestoneName =
 
 /** Something that happened for the first time. */
 export interface Milestone {
+  /** What. */
   readonly name: MilestoneName;
   /** The event that shows it. */
   readonly event: MachineEvent;
