@@ -11,13 +11,13 @@ export class PositionError extends Error {
   /** `PositionError` */
   override name = "PositionError";
 
-  /**
-   * A message of one line.
-   *
-   * @param malformed no trace could have such a position
-   */
-  constructor(message: string, readonly malformed = false) {
+  /** Whether no trace could have such a position. */
+  readonly malformed: boolean;
+
+  /** Takes a message of one line. */
+  constructor(message: string, malformed = false) {
     super(message);
+    this.malformed = malformed;
   }
 }
 
