@@ -187,7 +187,8 @@ export class Engine implements FlowSource {
     const { state } = this;
     const soft = limit + this.#inRun() - LONGEST_RUN;
     if (soft > 0) {
-      const reason = this.#slice(Math.min(soft, SLICE));
+      // Words that were overwritten are kept for the run in hand only: it is delivered at its end.
+      const reason = this.#slice(this.#overrides.size > 0 ? 0 : Math.min(soft, SLICE));
       this.#unplantRequest();
       return reason;
     }
@@ -201,7 +202,7 @@ export class Engine implements FlowSource {
     return reason;
   }
 
-  /** Has {@linkcode run} return behind the load or store in hand. */
+  /** Has {@linkcode run} return behind the instruction in hand, which must not branch. */
   stopAfterAccess(): void {
     this.#requested = this.state.get32(SLOT.record) + 16;
     this.records.plant(this.#requested, BUILT_IN.stop);
@@ -326,6 +327,7 @@ export class Engine implements FlowSource {
     this.#budget = state.get32(SLOT.budget);
     const ring = state.get32(SLOT.ring);
     if (ring >= LAYOUT.ringLimit) this.#emptyRing();
+    else if (this.#overrides.size > 0) this.deliver();
     return reason;
   }
 
@@ -398,6 +400,7 @@ export class Engine implements FlowSource {
     for (let record = from; record < to; record += 16) {
       if (!this.#overrides.has(record)) this.#overrides.set(record, this.wordAt(record));
     }
+    if (this.#overrides.size > 0) this.stopAfterAccess();
     this.flowObserver.codeChanged(start, end);
   }
 
