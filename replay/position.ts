@@ -22,7 +22,7 @@ export class PositionError extends Error {
 }
 
 /** What a position can be, for helps and errors. */
-export const POSITION_FORMS = "#N, start, end, fault, mmu-on, vbar-set, exception:N, " +
+export const POSITION_FORMS: string = "#N, start, end, fault, mmu-on, vbar-set, exception:N, " +
   "exception:last, tlb:N, mmio:N, console:TEXT or symbol:NAME, all but console with +N or -N behind";
 
 /** Kinds of events that can be counted: `exception:1` is the first. */
