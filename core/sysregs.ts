@@ -8,11 +8,11 @@
 
 import type { CpuState } from "./state.ts";
 import { SLOT } from "./state.ts";
-import { NEVER, type SystemRegister } from "./sysregs_row.ts";
+import { type El0Gate, NEVER, type SystemRegister, type WriteEffect } from "./sysregs_row.ts";
 import { SYSTEM_REGISTERS } from "./sysregs_table.ts";
 
 export { NEVER, SYSTEM_REGISTERS };
-export type { SystemRegister };
+export type { El0Gate, SystemRegister, WriteEffect };
 
 /** Rows by 16-bit encoding. */
 const BY_ENCODING: (SystemRegister | undefined)[] = new Array(0x1_0000).fill(undefined);

@@ -41,6 +41,7 @@ export interface SystemRegister {
   readonly slot: number;
   /** Traps EL0 with EC 0x18 while closed. */
   readonly gate?: El0Gate;
+  /** What a write means beside its value. */
   readonly effect?: WriteEffect;
 }
 

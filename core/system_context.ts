@@ -12,14 +12,17 @@ import type { CpuState } from "./state.ts";
 
 /** One CPU while it executes a system instruction. */
 export interface SystemContext {
+  /** This CPU's registers. */
   readonly state: CpuState;
   /** Index of this CPU, from 0. */
   readonly cpu: number;
   /** Number of CPUs of the machine. */
   readonly cpuCount: number;
+  /** Virtual time. */
   readonly clock: Clock;
   /** This CPU's timers. */
   readonly timer: GenericTimer;
+  /** Receives the events. */
   readonly observer: Observer;
   /** Steps executed before the instruction in hand. */
   readonly position: number;
@@ -68,9 +71,11 @@ export interface TlbInvalidation {
 
 /** What an AT instruction asks. */
 export interface AddressTranslation {
+  /** The address in Xt. */
   readonly va: bigint;
   /** The EL whose permissions count. */
   readonly el: 0 | 1;
+  /** Whether write permission is asked for. */
   readonly write: boolean;
 }
 

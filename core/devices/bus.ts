@@ -12,7 +12,7 @@
 import type { Device, DeviceState } from "./device.ts";
 
 /** First address behind the table: RAM begins here. */
-export const DEVICE_SPACE = 0x4000_0000;
+export const DEVICE_SPACE: number = 0x4000_0000;
 
 /** What {@linkcode Board.read} returns where nothing answers. */
 export const NO_ANSWER = -1;

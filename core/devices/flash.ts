@@ -63,6 +63,7 @@ export class Flash implements Device {
   #remaining = 0;
   #buffer: { offset: number; bytes: number[] }[] = [];
 
+  /** Makes an empty bank at `base`; `size` in bytes is a multiple of 256 KiB. */
   constructor({ name, base, size }: { name: string; base: number; size: number }) {
     this.name = name;
     this.base = base;

@@ -35,8 +35,11 @@ export interface DmaMemory {
 
 /** What the device is made with. */
 export interface FwCfgOptions {
+  /** Physical address. */
   readonly base: number;
+  /** CPUs that the machine reports. */
   readonly cpuCount: number;
+  /** Where DMA reads and writes. */
   readonly memory: DmaMemory;
   /** Further files by name. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
@@ -59,6 +62,7 @@ export class FwCfg implements Device {
   #position = 0;
   #dmaHigh = 0;
 
+  /** Makes the device with its items; nothing is selected but the signature. */
   constructor({ base, cpuCount, memory, files = {} }: FwCfgOptions) {
     this.base = base;
     this.#memory = memory;

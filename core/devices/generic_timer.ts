@@ -33,7 +33,7 @@ export class GenericTimer {
   readonly #clock: Clock;
   readonly #lines: Record<TimerName, InterruptLine>;
 
-  /** @param lines where the timers' outputs go */
+  /** Makes the timers of the CPU with these registers; `lines` are their outputs. */
   constructor(state: CpuState, clock: Clock, lines: Record<TimerName, InterruptLine>) {
     this.#state = state;
     this.#clock = clock;

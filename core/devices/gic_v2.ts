@@ -57,8 +57,9 @@ const IDENTIFICATION = [4, 0, 0, 0, 0x90, 0xb4, 0x2b, 0, 0x0d, 0xf0, 0x05, 0xb1]
 
 /** How the controller is wired. */
 export interface GicV2Options {
-  /** Physical addresses of the two windows. */
+  /** Physical address of the GICD window. */
   readonly distributorBase: number;
+  /** Physical address of the GICC window. */
   readonly cpuInterfaceBase: number;
   /** Outputs, one pair per CPU (at most 8). */
   readonly lines: readonly CpuLines[];
@@ -66,12 +67,17 @@ export interface GicV2Options {
   readonly currentCpu: () => number;
 }
 
+export type { CpuLines };
+
 /** The interrupt controller: two devices over one {@linkcode GicCore}. */
 export class GicV2 {
+  /** The GICD window. */
   readonly distributor: Device;
+  /** The GICC window of the CPU that accesses it. */
   readonly cpuInterface: Device;
   readonly #core: GicCore;
 
+  /** Makes a controller as after reset: everything off, SGIs enabled. */
   constructor({ distributorBase, cpuInterfaceBase, lines, currentCpu }: GicV2Options) {
     this.#core = new GicCore(lines);
     this.distributor = new Distributor(this.#core, distributorBase, currentCpu);

@@ -19,7 +19,7 @@ export class GicV2m implements Device {
   readonly size = 0x1000;
   readonly #line: (interrupt: number) => InterruptLine;
 
-  /** @param options.line the wire of an interrupt number (32 and up) */
+  /** Makes the frame; `line` gives the wire of an interrupt number, 32 and up. */
   constructor({ base, line }: { base: number; line: (interrupt: number) => InterruptLine }) {
     this.base = base;
     this.#line = line;

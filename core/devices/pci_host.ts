@@ -23,6 +23,7 @@ export class PciWindow implements Device {
   readonly base: number;
   readonly size: number;
 
+  /** Makes a window of `size` bytes; the name must be unique on the board. */
   constructor({ name, base, size }: { name: string; base: number; size: number }) {
     this.name = name;
     this.base = base;
@@ -50,6 +51,7 @@ export class PciConfiguration implements Device {
   readonly #words = new Uint32Array(HEADER_SIZE / 4);
   readonly #masks = new Uint32Array(HEADER_SIZE / 4);
 
+  /** Makes the configuration space of `size` bytes, one MiB per bus. */
   constructor({ base, size }: { base: number; size: number }) {
     this.base = base;
     this.size = size;

@@ -61,7 +61,9 @@ interface SavedPl011 {
 
 /** Where the UART is and what it is connected to. */
 export interface Pl011Options {
+  /** Name in saved states; `pl011` if left out. */
   readonly name?: string;
+  /** Physical address. */
   readonly base: number;
   /** The combined interrupt, UARTINTR. */
   readonly line: InterruptLine;
@@ -85,6 +87,7 @@ export class Pl011 implements Device {
   #position = 0;
   #count = 0;
 
+  /** Makes a UART as after reset: FIFOs off, nothing received. */
   constructor({ name = "pl011", base, line, output }: Pl011Options) {
     this.name = name;
     this.base = base;

@@ -20,8 +20,11 @@ const NANOSECONDS = 1e9;
 
 /** What the clock is made with. */
 export interface Pl031Options {
+  /** Physical address. */
   readonly base: number;
+  /** Virtual time. */
   readonly clock: Clock;
+  /** The alarm interrupt. */
   readonly line: InterruptLine;
   /** Seconds since 1970 at virtual time 0. */
   readonly start: number;
@@ -52,6 +55,7 @@ export class Pl031 implements Device {
   /** Virtual time in ns at which the alarm goes off; -1 if it is not set. */
   #alarm = -1;
 
+  /** Makes a clock that shows `start` now, without an alarm. */
   constructor({ base, clock, line, start }: Pl031Options) {
     this.base = base;
     this.#clock = clock;

@@ -44,6 +44,7 @@ export class Pl061 implements Device {
     number
   >;
 
+  /** Makes a controller as after reset; `line` is the combined interrupt. */
   constructor({ base, line }: { base: number; line: InterruptLine }) {
     this.base = base;
     this.#line = line;

@@ -25,6 +25,7 @@ export class VirtioMmio implements Device {
   readonly base: number;
   readonly size = SLOT_SIZE * SLOTS;
 
+  /** Makes the transports; `base` is the address of the first. */
   constructor({ base }: { base: number }) {
     this.base = base;
   }
