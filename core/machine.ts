@@ -1,5 +1,4 @@
 import { type Clock, psciCall } from "./devices/mod.ts";
-import { BUILT_IN } from "./engine/handlers.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER, EXIT } from "./engine/reasons.ts";
@@ -73,18 +72,24 @@ const PSTATE_IL = 0x10_0000;
 
 /** See the top of this file. */
 export class Machine {
+  /** Runs instructions. */
   readonly engine: Engine;
+  /** RAM. */
   readonly memory: GuestMemory;
+  /** Devices and interrupts. */
   readonly board: VirtBoard;
+  /** The CPU as system instructions see it. */
   readonly processor: Processor;
+  /** Loads, stores and fetches that are not fast. */
   readonly access: MemoryAccess;
-  readonly machineVersion = MACHINE_VERSION;
+  /** See {@linkcode MACHINE_VERSION}. */
+  readonly machineVersion: number = MACHINE_VERSION;
   /** Receives architectural events. */
   observer: Observer | null = null;
   /** Why it stopped, once it has. */
   ended: EndReason | null = null;
   /** Position of the fault that the end is explained by: the first of a storm or loop; -1 if none. */
-  firstFault = -1;
+  firstFault: number = -1;
   /** Exception entries so far that retired nothing. */
   entries = 0;
   /** Reads so far whose answer depended on time or input. */
@@ -103,6 +108,7 @@ export class Machine {
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
 
+  /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.#options = options;
     this.#rebootsLeft = options.reboots ?? 0;
@@ -416,7 +422,8 @@ export class Machine {
 
   #plantProbe(): void {
     if (this.#loop.probing && this.position >= this.#probeFrom) {
-      this.engine.records.plant(this.#probe, BUILT_IN.probe);
+      const { slot, value } = this.#loop.difference;
+      this.engine.records.plantProbe(this.#probe, slot, value);
     }
   }
 

@@ -22,40 +22,57 @@ export interface EventBase {
 
 /** An exception entry. `retires` is true for SVC, HVC and SMC, whose instruction completes in the same step. */
 export interface ExceptionEvent extends EventBase {
+  /** Discriminant. */
   kind: "exception";
+  /** What kind of exception. */
   type: "sync" | "irq" | "fiq" | "serror";
+  /** Whether the instruction completes in the same step. */
   retires: boolean;
+  /** Exception level before. */
   fromEl: number;
+  /** Exception level after. */
   toEl: number;
   /** Address of the vector entered. */
   vector: bigint;
+  /** ESR_ELx; 0 for interrupts. */
   esr: bigint;
   /** 0 where the syndrome makes FAR UNKNOWN (FAR then keeps its old value). */
   far: bigint;
+  /** ELR_ELx: the preferred return address. */
   elr: bigint;
+  /** SPSR_ELx: the saved PSTATE. */
   spsr: bigint;
 }
 
 /** An exception return (ERET). `illegal` when PSTATE.IL was set by it. */
 export interface ExceptionReturnEvent extends EventBase {
+  /** Discriminant. */
   kind: "eret";
+  /** Exception level before. */
   fromEl: number;
+  /** Exception level after. */
   toEl: number;
+  /** ELR_ELx: the preferred return address. */
   elr: bigint;
+  /** SPSR_ELx: the saved PSTATE. */
   spsr: bigint;
+  /** Whether it was an illegal return. */
   illegal: boolean;
 }
 
 /** One descriptor that a walk read. */
 export interface DescriptorRead {
+  /** Lookup level, 0 to 3. */
   level: number;
   /** Physical address of the descriptor. */
   address: number;
+  /** Its value. */
   descriptor: bigint;
 }
 
 /** A fill of the modelled TLB. */
 export interface TlbFillEvent extends EventBase {
+  /** Discriminant. */
   kind: "tlb-fill";
   /** What needed the translation. */
   access: "read" | "write" | "execute";
@@ -67,7 +84,9 @@ export interface TlbFillEvent extends EventBase {
   level: number;
   /** log2 of the bytes that the entry covers. */
   sizeLog2: number;
+  /** ASID that the entry is tagged with. */
   asid: number;
+  /** Whether it belongs to every ASID. */
   global: boolean;
   /** MAIR attribute byte of the leaf. */
   attributes: number;
@@ -79,6 +98,7 @@ export interface TlbFillEvent extends EventBase {
 
 /** TLB or cache maintenance, or a barrier: the SYS or barrier instruction executed. */
 export interface MaintenanceEvent extends EventBase {
+  /** Discriminant. */
   kind: "tlbi" | "cache" | "barrier";
   /** As in assembly, in capitals: `TLBI VMALLE1`, `IC IALLU`, `DC CIVAC`, `DSB SY`, `ISB`. */
   operation: string;
@@ -88,33 +108,43 @@ export interface MaintenanceEvent extends EventBase {
 
 /** A write to a system register by MSR. */
 export interface SystemRegisterEvent extends EventBase {
+  /** Discriminant. */
   kind: "sysreg";
   /** Manual name, for example `SCTLR_EL1`. */
   register: string;
+  /** Value before. */
   old: bigint;
+  /** Value after. */
   new: bigint;
 }
 
 /** An access to a device. */
 export interface MmioEvent extends EventBase {
+  /** Discriminant. */
   kind: "mmio";
+  /** Store or load. */
   write: boolean;
   /** Physical address. */
   address: number;
   /** Bytes: 1, 2, 4 or 8. */
   size: number;
+  /** What was read or written, zero-extended. */
   value: bigint;
 }
 
 /** A byte that left the first UART. */
 export interface ConsoleEvent extends EventBase {
+  /** Discriminant. */
   kind: "console";
+  /** The byte. */
   byte: number;
 }
 
 /** Works in QEMU, may hang on hardware. */
 export interface HazardEvent extends EventBase {
+  /** Discriminant. */
   kind: "hazard";
+  /** What was let pass. */
   hazard: HazardName;
   /** The address concerned, or 0. */
   address: bigint;
@@ -122,6 +152,7 @@ export interface HazardEvent extends EventBase {
 
 /** An encoding or system register that nothing implements, executed and therefore UNDEFINED. */
 export interface UnknownEvent extends EventBase {
+  /** Discriminant. */
   kind: "unknown";
   /** The instruction word. */
   word: number;

@@ -4,7 +4,8 @@ import { parseInteger, splitOperands } from "./operands.ts";
 
 /** Text that is no instruction of the table. The message is one line. */
 export class AssemblerError extends Error {
-  override name = "AssemblerError";
+  /** For messages. */
+  override name: string = "AssemblerError";
 }
 
 interface Form {
