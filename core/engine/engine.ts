@@ -36,6 +36,7 @@ export interface FlowObserver {
 export interface FlowSource {
   /** First address of all records, and bytes from there. */
   readonly arenaBase: number;
+  /** See {@linkcode arenaBase}. */
   readonly arenaSize: number;
   /** The context with this number. */
   context(id: number): FlowContext;
@@ -51,6 +52,7 @@ export interface FlowContext {
   readonly regime: number;
   /** Virtual address of the page. */
   readonly page: bigint;
+  /** Address of the page's first record. */
   readonly recordBase: number;
 }
 
