@@ -6,6 +6,7 @@
  * leave of SCTLR_EL1, CNTKCTL_EL1 or PMUSERENR_EL0 traps with EC 0x18 instead.
  */
 
+import { namedInstruction, systemRegisterName } from "./isa/system_names.ts";
 import {
   type SystemContext,
   type SystemException,
@@ -148,8 +149,19 @@ export function currentValue(context: SystemContext, register: SystemRegister): 
 /** The exception of an encoding that nothing implements; reported as an `unknown` event. */
 export function unknownRegister(context: SystemContext, encoding: number): SystemException {
   const { position, cpu, pc, word, observer } = context;
-  observer.event({ kind: "unknown", position, cpu, pc, word, text: genericName(encoding) });
+  observer.event({ kind: "unknown", position, cpu, pc, word, text: describe(encoding) });
   return UNDEFINED;
+}
+
+/** `S3_0_C15_C2_0`, or `HCR_EL2 (S3_4_C1_C1_0)` where other processors have it. */
+function describe(encoding: number): string {
+  const generic = genericName(encoding);
+  const isInstruction = encoding >> 14 === 1;
+  const instruction = isInstruction ? namedInstruction(encoding & 0x3fff) : undefined;
+  const name = instruction
+    ? `${instruction.mnemonic} ${instruction.operation}`.toUpperCase()
+    : systemRegisterName(encoding).toUpperCase();
+  return name === generic ? generic : `${name} (${generic})`;
 }
 
 function checkAccess(

@@ -3,6 +3,7 @@ import { SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import { UNDEFINED } from "./system_context.ts";
 import { SPECIAL_REGISTERS } from "./system_special.ts";
+import { executeSys } from "./system_maintenance.ts";
 import { TestContext } from "./system_test_context.ts";
 import { genericName, slotOf, systemRegister, systemRegisterByName } from "./sysregs.ts";
 import { MEASURED_REGISTERS } from "./sysregs_measured.ts";
@@ -78,6 +79,16 @@ Deno.test("readSystemRegister() reports an unknown register and takes it as UNDE
     word: 0xd538_f200,
     text: "S3_0_C15_C2_0",
   }]);
+});
+
+Deno.test("readSystemRegister() names registers of other processors in its report", () => {
+  const context = new TestContext();
+  readSystemRegister(context, 0xe088);
+  executeSys(context, 0x243c, 0n);
+  assertEquals(context.events.map((event) => event.kind === "unknown" && event.text), [
+    "HCR_EL2 (S3_4_C1_C1_0)",
+    "TLBI ALLE1 (S1_4_C8_C7_4)",
+  ]);
 });
 
 /** What EL0 reads and writes with nothing enabled. */

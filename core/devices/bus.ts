@@ -15,7 +15,7 @@ import type { Device, DeviceState } from "./device.ts";
 export const DEVICE_SPACE: number = 0x4000_0000;
 
 /** What {@linkcode Board.read} returns where nothing answers. */
-export const NO_ANSWER = -1;
+export const NO_ANSWER: number = -1;
 
 const PAGE = 4096;
 

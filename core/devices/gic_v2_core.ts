@@ -51,7 +51,9 @@ export interface CpuInterfaceState {
 
 /** Outputs of the GIC to one CPU. */
 export interface CpuLines {
+  /** To the CPU's IRQ input. */
   readonly irq: InterruptLine;
+  /** To its FIQ input. */
   readonly fiq: InterruptLine;
 }
 
