@@ -25,6 +25,7 @@ function main([path, mode, tracePath]: string[]): void {
       image: { ...plan, name: path, files: [] },
       symbols: plan.symbols,
       lines: plan.lines,
+      loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
     });
     bytes = recorder.run().bytes;
     sink.close();

@@ -72,6 +72,10 @@ async function run(
     image: guest.description,
     symbols: values["no-symbols"] ? [] : guest.plan.symbols,
     lines: values["no-symbols"] ? [] : guest.plan.lines,
+    loaded: guest.plan.segments.map(({ address, zeroTo }) => ({
+      address,
+      length: zeroTo - address,
+    })),
   });
   machine.observer = {
     event(event) {
