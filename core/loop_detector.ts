@@ -1,5 +1,6 @@
 import type { GuestMemory, WriteEpoch } from "./memory.ts";
 import { PAGE_BYTES } from "./memory.ts";
+import { SLOT } from "./state.ts";
 
 /**
  * Proves that a guest will go on for ever without anything new.
@@ -8,8 +9,9 @@ import { PAGE_BYTES } from "./memory.ts";
  * between them that depends on time or input, no timer that can fire and no input open, repeat for
  * ever. The search for such a pair is Brent's: a checkpoint is taken now and then, each time
  * further from the last, and a *probe* at its PC compares the processor state every time execution
- * comes by. Only where the processor is equal is the rest compared, and all of it: a proof, never
- * a guess. Memory costs nothing until then, because only pages written since the checkpoint can
+ * comes by. The engine itself passes on as long as the one register differs that differed last, so
+ * a delay loop around the probe costs next to nothing. Only where the processor is equal is the
+ * rest compared, and all of it: a proof, never a guess. Memory costs nothing until then, because only pages written since the checkpoint can
  * differ, and their old contents were kept at their first write.
  *
  * An exception loop may retire nothing at all, so every exception entry is compared with the one
@@ -23,7 +25,10 @@ export interface LoopSubject {
   readonly position: number;
   /** Instructions retired so far. */
   readonly retired: number;
-  /** The processor: everything that decides what comes next, engine bookkeeping left out. */
+  /**
+   * The processor: everything that decides what comes next, engine bookkeeping left out, at the
+   * places of `SLOT`.
+   */
   processorState(): Uint32Array;
   /** The modelled TLB and the devices, in a form that {@linkcode sameRest} compares. */
   captureRest(): unknown;
@@ -39,15 +44,28 @@ export interface LoopSubject {
 const FIRST_INTERVAL = 1 << 20;
 const INTERVAL_FRACTION = 8;
 /** A probe may be visited once per so many steps of its interval, which bounds its cost. */
-const STEPS_PER_VISIT = 16384;
+const STEPS_PER_VISIT = 4096;
+/** Slots that generated code keeps in memory at all times, and that {@linkcode NO_DIFFERENCE} is not among. */
+const WATCHED = [{ from: SLOT.x, to: SLOT.zero }, { from: SLOT.sp, to: SLOT.pc }];
+
+/** A slot of the processor state and the value it has at the checkpoint. */
+export interface Difference {
+  readonly slot: number;
+  readonly value: bigint;
+}
+
+/** Holds always. */
+const NO_DIFFERENCE: Difference = { slot: SLOT.zero, value: 0n };
 
 interface Checkpoint {
   readonly processor: Uint32Array;
   readonly rest: unknown;
   readonly volatileReads: number;
   readonly pages: Map<number, Uint8Array>;
-  readonly end: number;
   visits: number;
+  difference: Difference;
+  /** Page whose contents differed last. */
+  changedPage: number;
 }
 
 interface EntryState {
@@ -76,6 +94,11 @@ export class LoopDetector {
     return this.#checkpoint !== undefined && this.#checkpoint.visits > 0;
   }
 
+  /** The probe need not report a visit unless this holds. */
+  get difference(): Difference {
+    return this.#checkpoint?.difference ?? NO_DIFFERENCE;
+  }
+
   /** Takes a checkpoint here, in place of the last one. */
   checkpoint(): void {
     const { subject } = this;
@@ -86,8 +109,9 @@ export class LoopDetector {
       rest: subject.captureRest(),
       volatileReads: subject.volatileReads,
       pages: new Map(),
-      end: this.#nextAt,
       visits: Math.ceil(interval / STEPS_PER_VISIT),
+      difference: NO_DIFFERENCE,
+      changedPage: 0,
     };
     this.#epoch ??= subject.memory.trackFirstWrites((page) => this.#keep(page));
     this.#epoch.restart();
@@ -98,8 +122,10 @@ export class LoopDetector {
     const checkpoint = this.#checkpoint;
     if (!checkpoint) return false;
     checkpoint.visits--;
+    const processor = this.subject.processorState();
+    checkpoint.difference = differenceOf(processor, checkpoint.processor);
     const looping = this.#quiet(checkpoint.volatileReads) &&
-      equalWords(this.subject.processorState(), checkpoint.processor) &&
+      equalWords(processor, checkpoint.processor) &&
       this.#memoryUnchanged(checkpoint) && this.subject.sameRest(checkpoint.rest);
     if (checkpoint.visits === 0) this.#release();
     return looping;
@@ -147,9 +173,17 @@ export class LoopDetector {
   }
 
   #memoryUnchanged(checkpoint: Checkpoint): boolean {
-    for (const [page, before] of checkpoint.pages) {
+    const { pages, changedPage } = checkpoint;
+    const differs = (page: number, before: Uint8Array) => {
       const now = this.subject.memory.read(page, PAGE_BYTES);
-      for (let i = 0; i < PAGE_BYTES; i++) if (now[i] !== before[i]) return false;
+      return before.some((byte, i) => byte !== now[i]);
+    };
+    const known = pages.get(changedPage);
+    if (known && differs(changedPage, known)) return false;
+    for (const [page, before] of pages) {
+      if (!differs(page, before)) continue;
+      checkpoint.changedPage = page;
+      return false;
     }
     return true;
   }
@@ -164,4 +198,16 @@ export class LoopDetector {
 function equalWords(a: Uint32Array, b: Uint32Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** A watched slot in which two processor states differ. */
+function differenceOf(now: Uint32Array, then: Uint32Array): Difference {
+  for (const { from, to } of WATCHED) {
+    for (let slot = from; slot < to; slot += 8) {
+      const at = slot >> 2;
+      if (now[at] === then[at] && now[at + 1] === then[at + 1]) continue;
+      return { slot, value: BigInt(then[at + 1]) << 32n | BigInt(then[at]) };
+    }
+  }
+  return NO_DIFFERENCE;
 }

@@ -21,6 +21,7 @@ export class CodeCache {
   #slots = 0;
   /** Handlers that plants replaced, by record. */
   readonly #planted = new Map<number, number>();
+  #probe = 0;
   /** Lines written since they were decoded and not maintained since: their words before. */
   readonly #modified = new Map<number, Uint32Array>();
 
@@ -81,13 +82,17 @@ export class CodeCache {
     for (let i = 0; i < 16; i++) {
       const at = records + (line * 16 + i) * 16;
       const word = this.#u32[(host >> 2) + line * 16 + i];
-      if (this.#u16[at >> 1] !== BUILT_IN.decode) continue;
+      const planted = this.#planted.has(at) ? this.#u16[at >> 1] : BUILT_IN.decode;
+      if (this.operation(at) !== BUILT_IN.decode) continue;
       if (before && before[i] !== word) {
         if (at !== record) continue;
         before[i] = word;
         this.onStale();
       }
       this.decoder.decode(at, word, (line * 16 + i) * 4);
+      if (planted === BUILT_IN.decode) continue;
+      this.#replaced(at, this.#u16[at >> 1]);
+      this.#u16[at >> 1] = planted;
     }
     const set = (this.#entry(host) >> 2) + 2;
     const first = this.#u32[set] === 0 && this.#u32[set + 1] === 0;
@@ -146,9 +151,21 @@ export class CodeCache {
     return this.#planted.get(record) ?? this.#u16[record >> 1];
   }
 
+  /**
+   * Plants the probe, which stops the engine when `slot` of the processor state holds `value`. The
+   * slot must be one that generated code keeps in memory at all times.
+   */
+  plantProbe(record: number, slot: number, value: bigint): void {
+    this.#probe = record;
+    this.plant(record, BUILT_IN.probe);
+    this.#u32[(LAYOUT.probe >> 2) + 1] = slot;
+    this.#u32[(LAYOUT.probe >> 2) + 2] = Number(value & 0xffff_ffffn);
+    this.#u32[(LAYOUT.probe >> 2) + 3] = Number(value >> 32n);
+  }
+
   /** Replaces a record's handler until {@linkcode unplant}, even if its line is written meanwhile. */
   plant(record: number, handler: number): void {
-    if (!this.#planted.has(record)) this.#planted.set(record, this.#u16[record >> 1]);
+    if (!this.#planted.has(record)) this.#replaced(record, this.#u16[record >> 1]);
     this.#u16[record >> 1] = handler;
   }
 
@@ -168,8 +185,13 @@ export class CodeCache {
     }
   }
 
+  #replaced(record: number, operation: number): void {
+    this.#planted.set(record, operation);
+    if (record === this.#probe) this.#u32[LAYOUT.probe >> 2] = operation;
+  }
+
   #forget(record: number): void {
-    if (this.#planted.has(record)) this.#planted.set(record, BUILT_IN.decode);
+    if (this.#planted.has(record)) this.#replaced(record, BUILT_IN.decode);
     else this.#u16[record >> 1] = BUILT_IN.decode;
   }
 

@@ -189,7 +189,7 @@ class Generator {
     const labels: Label[] = [];
     for (let id = table.count - 1; id >= 0; id--) labels[id] = f.open();
     f.branchTable(load("i32.load16_u", this.#record), labels, labels[BUILT_IN.undefined]);
-    const builtIn = this.#builtIn(to);
+    const builtIn = this.#builtIn(to, labels);
     for (const emit of builtIn) {
       f.close();
       emit();
@@ -208,7 +208,7 @@ class Generator {
   }
 
   /** Code of the handlers that belong to no row, in the order of `BUILT_IN`. */
-  #builtIn(to: Labels): (() => void)[] {
+  #builtIn(to: Labels, handlers: readonly Label[]): (() => void)[] {
     const { f } = this;
     return [
       () => {
@@ -226,8 +226,21 @@ class Generator {
         f.store("i32.store", i32(0), i32(CAUSE.undefined), SLOT.scratch);
         this.#leave(EXIT.exception, to.exit);
       },
-      () => this.#leave(EXIT.probe, to.exit),
+      () => this.#probe(to, handlers),
     ];
+  }
+
+  /** Passes by the probe to the handler under it while one slot of the state differs from its value. */
+  #probe(to: Labels, handlers: readonly Label[]): void {
+    const { f } = this;
+    const value = load("i64.load", load("i32.load", i32(0), LAYOUT.probe + 4));
+    const differs = op("i64.ne", value, load("i64.load", i32(0), LAYOUT.probe + 8));
+    const met = f.open();
+    f.branchIf(met, op("i32.eqz", differs));
+    const rows = handlers.map((label, id) => id <= BUILT_IN.probe ? met : label);
+    f.branchTable(load("i32.load", i32(0), LAYOUT.probe), rows, met);
+    f.close();
+    this.#leave(EXIT.probe, to.exit);
   }
 
   #handler(handler: Handler, frame: Frame, to: Labels): readonly RecordField[] {

@@ -3,6 +3,7 @@
  *
  * ```text
  * 0x000000  processor state (core/state.ts)
+ * 0x002000  what the planted probe compares and runs
  * 0x010000  lookup caches of data accesses, one per exception level
  * 0x050000  lookup caches of instruction fetches, one per exception level
  * 0x070000  modelled TLB
@@ -31,6 +32,8 @@
 
 /** Byte addresses and sizes. */
 export const LAYOUT = {
+  /** u32 handler under the probe, u32 address of a state slot, u64 the value that it must have. */
+  probe: 0x2000,
   dataLookup: 0x10000,
   dataLookupEntries: 2048,
   dataLookupStride: 0x10000,
