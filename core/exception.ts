@@ -54,7 +54,8 @@ export function enterException(state: CpuState, exception: Exception): Exception
   const fromEl = state.el;
   const spsr = state.pstate;
   const base = fromEl < 1 ? FROM_LOWER : state.spSel ? FROM_SPX : FROM_SP0;
-  const vector = (state.get64(VBAR_EL1) & ~0x7ffn) + base + BigInt(VECTOR_OFFSET[exception.type]);
+  // Bits 10:5 of VBAR are RES0; the reference adds what software wrote there.
+  const vector = (state.get64(VBAR_EL1) & ~0x1fn) + base + BigInt(VECTOR_OFFSET[exception.type]);
   state.set64(SPSR_EL1, spsr);
   state.set64(ELR_EL1, exception.elr);
   if (exception.type === "sync" || exception.type === "serror") {
