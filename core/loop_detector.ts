@@ -82,11 +82,12 @@ export class LoopDetector {
   /** The last exception entry; its state is only captured once nothing has retired between two. */
   #lastEntry: { retired: number; state: EntryState | undefined } | undefined;
 
-  constructor(readonly subject: LoopSubject) {}
+  /** @param endless never find anything */
+  constructor(readonly subject: LoopSubject, readonly endless = false) {}
 
   /** The position at which {@linkcode checkpoint} wants to be called next. */
   get nextPosition(): number {
-    return this.#nextAt;
+    return this.endless ? Infinity : this.#nextAt;
   }
 
   /** Whether a probe should be set at the checkpoint's PC. */
@@ -137,6 +138,7 @@ export class LoopDetector {
    */
   entry(): boolean {
     const { subject } = this;
+    if (this.endless) return false;
     const { retired } = subject;
     const last = this.#lastEntry;
     if (last?.retired !== retired) {

@@ -61,6 +61,8 @@ export interface MachineOptions {
   readonly storm?: number;
   /** SYSTEM_RESETs that boot again before one ends the run; 0 if left out. */
   readonly reboots?: number;
+  /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
+  readonly endless?: boolean;
 }
 
 const DEFAULT_STORM = 1000;
@@ -116,19 +118,30 @@ export class Machine {
     const { engine } = this;
     const { memoryBytes } = options;
     const ram = engine.guest.subarray(0, memoryBytes);
-    this.memory = new GuestMemory(RAM_BASE, ram, () => engine.lookup.flushWrites());
+    this.memory = new GuestMemory(
+      RAM_BASE,
+      ram,
+      () => engine.lookup.flushWrites(),
+      () => engine.lookup.flush(),
+    );
     const clock = { nanoseconds: () => this.#guestTime() };
     this.board = new VirtBoard({
       state: engine.state,
       clock,
       console: (byte) => this.#emit({ kind: "console", ...this.processor.here(), byte }),
       memory: {
-        read: (address, length) =>
-          this.memory.contains(address, length) ? this.memory.read(address, length) : undefined,
+        read: (address, length) => {
+          if (!this.memory.contains(address, length)) return undefined;
+          const bytes = this.memory.read(address, length);
+          this.memory.announce({ by: "dma", write: false, address, bytes });
+          return bytes;
+        },
         write: (address, bytes) => {
           const inside = this.memory.contains(address, bytes.length);
-          if (inside) this.access.store(address, bytes);
-          return inside;
+          if (!inside) return false;
+          this.memory.announce({ by: "dma", write: true, address, bytes });
+          this.access.store(address, bytes);
+          return true;
         },
       },
       rtc: options.rtc ?? DEFAULT_RTC,
@@ -138,7 +151,7 @@ export class Machine {
     this.#rom = new RomWindow(engine, this.board.bus, memoryBytes);
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
-    this.#loop = new LoopDetector(loopSubject(this));
+    this.#loop = new LoopDetector(loopSubject(this), options.endless ?? false);
     const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
     this.#exceptions = new ExceptionUnit(this, storm, this.#loop);
   }
@@ -250,6 +263,7 @@ export class Machine {
     this.entries = saved.time.entries;
     this.#skippedNs = saved.time.skippedNs;
     processor.reloadRegime();
+    this.#rom.drop();
     this.resume();
     const [cpu] = saved.cpus;
     if (cpu.fetchedFrom !== null) {

@@ -21,6 +21,31 @@ export interface WriteEpoch {
   close(): void;
 }
 
+/** An access to guest memory as a {@linkcode MemoryWatch} sees it. */
+export interface WatchedAccess {
+  /** Who: an instruction, DC ZVA, the translation table walker, or a device by itself. */
+  readonly by: "instruction" | "dc-zva" | "walker" | "dma";
+  readonly write: boolean;
+  /** Physical address of the first byte. */
+  readonly address: number;
+  /** Virtual address of it, where the access has one. */
+  readonly va?: bigint;
+  /** What is read, or what is about to be written. Valid during the call. */
+  readonly bytes: Uint8Array;
+}
+
+/** Sees every access to some pages, by whatever agent: see {@linkcode GuestMemory.watch}. */
+export interface MemoryWatch {
+  /** Whether accesses to the page at this physical address are to be seen. Must not change. */
+  covers(page: number): boolean;
+  /**
+   * Called before each access to a page that is covered, once for each part that lies in one page
+   * and for each register of a pair. An access that is refused is not one; the comparison that a
+   * store-exclusive makes is not a read.
+   */
+  accessed(access: WatchedAccess): void;
+}
+
 class Epoch implements WriteEpoch {
   readonly seen: Uint8Array;
 
@@ -48,13 +73,20 @@ export class GuestMemory {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
   #epochs: Epoch[] = [];
+  #watch: MemoryWatch | null = null;
 
   /**
    * @param base physical address of the first byte
    * @param bytes the memory itself
    * @param onRestart called when pages that were writable without asking are so no longer
+   * @param onWatch called when pages that were accessible without asking are so no longer
    */
-  constructor(readonly base: number, bytes: Uint8Array, readonly onRestart: () => void) {
+  constructor(
+    readonly base: number,
+    bytes: Uint8Array,
+    readonly onRestart: () => void,
+    readonly onWatch: () => void,
+  ) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -62,6 +94,32 @@ export class GuestMemory {
   /** Bytes of RAM. */
   get size(): number {
     return this.bytes.length;
+  }
+
+  /** Sees every access to the pages that it covers, at the price of their speed; changes nothing else. */
+  get watch(): MemoryWatch | null {
+    return this.#watch;
+  }
+  set watch(watch: MemoryWatch | null) {
+    this.#watch = watch;
+    this.onWatch();
+  }
+
+  /** Whether the watch, if there is one, covers the page of a physical address. */
+  isWatched(address: number): boolean {
+    return this.#watch !== null && this.#watch.covers(address - address % PAGE_BYTES);
+  }
+
+  /** Shows the watch the parts of an access that it covers; to be called before the access. */
+  announce(access: WatchedAccess): void {
+    const { bytes, address } = access;
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + PAGE_BYTES - (address + at) % PAGE_BYTES);
+      if (this.isWatched(address + at)) {
+        this.#watch!.accessed({ ...access, address: address + at, bytes: part });
+      }
+      at += part.length;
+    }
   }
 
   /** Whether `length` bytes at `address` are all RAM. */

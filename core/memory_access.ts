@@ -7,7 +7,7 @@ import { canonical } from "../mmu/translate.ts";
 import { type Board, NO_ANSWER } from "./devices/bus.ts";
 import type { Engine } from "./engine/engine.ts";
 import { ACCESS, ANSWER } from "./engine/reasons.ts";
-import type { GuestMemory } from "./memory.ts";
+import type { GuestMemory, WatchedAccess } from "./memory.ts";
 import type { HazardName } from "./observer.ts";
 import type { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
@@ -157,6 +157,10 @@ export class MemoryAccess {
     let offset = where;
     if (!write) this.#scratch.setBigUint64(where, 0n, true);
     for (const part of parts) {
+      if (memory.isWatched(part.pa) && !(kind & ACCESS.asWrite)) {
+        const va = wide(hi, lo) + BigInt(offset - where);
+        this.#watched({ by: "instruction", write, address: part.pa, va }, offset, part.bytes);
+      }
       if (!this.#transfer(part.pa, part.bytes, offset, write)) {
         const fault: Fault = { kind: "external-abort", address: part.pa, slaveError: false };
         // To the reference's bus an unaligned load is two aligned ones, a crossing store its bytes.
@@ -190,6 +194,8 @@ export class MemoryAccess {
         address & ~63n,
       );
     }
+    const va = address & ~63n;
+    memory.announce({ by: "dc-zva", write: true, address: pa, va, bytes: ZERO_BLOCK });
     this.store(pa, ZERO_BLOCK);
     return ANSWER.done;
   }
@@ -249,9 +255,19 @@ export class MemoryAccess {
     memory.bytes.set(bytes, pa - memory.base);
   }
 
+  /** Announces an access whose bytes stand in scratch or in memory. */
+  #watched(access: Omit<WatchedAccess, "bytes">, offset: number, length: number): void {
+    const { memory, engine } = this.host;
+    const bytes = access.write
+      ? new Uint8Array(engine.memory, SLOT.scratch + offset, length)
+      : memory.read(access.address, length);
+    memory.announce({ ...access, bytes });
+  }
+
   /** Lets following accesses to the page through without asking. */
   #allow(el: number, va: { hi: number; lo: number }, pa: number, normal: boolean): void {
     const { engine, translation, memory } = this.host;
+    if (memory.isWatched(pa)) return;
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa);
@@ -293,6 +309,10 @@ export function descriptorBus(memory: GuestMemory): DescriptorBus {
   return {
     readDescriptor(address, into) {
       if (!memory.contains(address, 8)) return false;
+      if (memory.watch) {
+        const bytes = memory.read(address, 8);
+        memory.announce({ by: "walker", write: false, address, bytes });
+      }
       into[0] = view.getUint32(address - memory.base, true);
       into[1] = view.getUint32(address - memory.base + 4, true);
       return true;
