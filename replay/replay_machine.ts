@@ -1,0 +1,90 @@
+/**
+ * Makes the machine that a trace was recorded on, and puts states of the trace into it.
+ *
+ * A trace is untrusted: what its header asks for is bounded before it is allocated, and a state
+ * that does not fit the machine ends in one {@linkcode ReplayError}.
+ */
+import { Machine, MACHINE_VERSION, type MachineOptions } from "../core/machine.ts";
+import type { MachineState } from "../core/machine_state.ts";
+import { RAM_BASE } from "../core/virt_board.ts";
+import type { Keyframe, Trace } from "../trace/mod.ts";
+import { ReplayError } from "./replay_error.ts";
+
+const MEMORY_UNIT = 65536;
+const MOST_MEMORY = 3 * 2 ** 30;
+
+/** How a replaying machine may differ from the recorded one without doing anything else. */
+export interface ReplayMachineOptions {
+  /** Whether executed runs are kept for a flow observer. */
+  readonly flow?: boolean;
+}
+
+/** Whether this program's machine does what the recording program's did, by their versions. */
+export function isSameMachineVersion(trace: Trace): boolean {
+  return trace.header.machineVersion === MACHINE_VERSION;
+}
+
+/** The one line for a trace of another machine version that this machine does not reproduce. */
+export function otherVersion(trace: Trace): string {
+  const { machineVersion, recorder } = trace.header;
+  return `Cannot re-execute the trace: it was recorded with machine version ${machineVersion} ` +
+    `by ${recorder}, this program has version ${MACHINE_VERSION}; use the release that recorded it`;
+}
+
+/**
+ * A machine as the trace's header describes it, with empty memory. It ends neither for a loop nor
+ * for a storm, because the trace says where it ended.
+ *
+ * @throws ReplayError if there is no such machine
+ */
+export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineOptions): Machine {
+  const { memory, cpus, options } = trace.header;
+  const { base, size } = memory;
+  if (base !== RAM_BASE || size < MEMORY_UNIT || size > MOST_MEMORY || size % MEMORY_UNIT !== 0) {
+    throw new ReplayError(
+      `Cannot re-execute the trace: expected RAM of 64 KiB to 3 GiB at 0x${
+        RAM_BASE.toString(16)
+      }, ` +
+        `found ${size} bytes at 0x${base.toString(16)}`,
+    );
+  }
+  if (cpus !== 1) {
+    throw new ReplayError(`Cannot re-execute the trace: expected 1 CPU, found ${cpus}`);
+  }
+  const number = (name: string) => {
+    const value = options[name];
+    return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
+  };
+  const ns = number("ns-per-instruction");
+  const rtc = number("rtc");
+  const machine: MachineOptions = {
+    memoryBytes: size,
+    flow,
+    strict: options.strict === true,
+    storm: Infinity,
+    endless: true,
+    ...(ns === null ? {} : { nsPerInstruction: ns }),
+    ...(rtc === null ? {} : { rtc }),
+  };
+  return new Machine(machine);
+}
+
+/** A keyframe as the state of a machine. */
+export function machineStateOf(keyframe: Keyframe): MachineState {
+  return { ...keyframe.state, tlb: keyframe.tlb } as unknown as MachineState;
+}
+
+/**
+ * Puts a state into a machine whose memory already is that of the state.
+ *
+ * @param what names the state in errors
+ * @throws ReplayError if the state is not one of this machine
+ */
+export function restoreState(machine: Machine, state: MachineState, what: string): void {
+  try {
+    machine.restore(state);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new ReplayError(`Cannot restore ${what}: ${error.message}`);
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * A cursor in a recorded run: goes to any position and shows the machine as it was there.
+ *
+ * To go somewhere is to load the nearest state before it — a keyframe of the trace, or one of the
+ * checkpoints that the session makes on its way — and to execute from there. Loading touches only
+ * the pages that differ from what memory holds: those written since the last load, and those in
+ * which the two states differ. Checkpoints are left behind at growing distances before the place
+ * one arrives at, so that steps backwards from there are short; a walk backwards leaves new ones
+ * as it goes, and its cost per step does not depend on the size of the trace's windows.
+ *
+ * Invariant: `memory = base (a keyframe with some pages replaced) + pages in the epoch`.
+ */
+import type { Machine } from "../core/machine.ts";
+import type { MachineState } from "../core/machine_state.ts";
+import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory.ts";
+import type { Trace } from "../trace/mod.ts";
+import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
+import { ReplayError } from "./replay_error.ts";
+import {
+  isSameMachineVersion,
+  machineStateOf,
+  makeReplayMachine,
+  otherVersion,
+  restoreState,
+} from "./replay_machine.ts";
+
+/** Distances before the target of a seek at which checkpoints are left, farthest first. */
+const RUNGS = [1 << 20, 1 << 18, 1 << 16, 1 << 14, 1 << 11, 1 << 8];
+/** A seek starts at least so far before its target, so that steps back from there are short. */
+const REACH = RUNGS[2];
+/** Most pages whose content at the last keyframe is remembered: 32 MiB. */
+const MOST_ORIGINALS = 8192;
+
+/** What memory held when its epoch began. */
+interface Base {
+  /** Window of the keyframe; -1 for memory that is all zeros. */
+  readonly window: number;
+  readonly pages: Pages;
+}
+
+const EMPTY: Base = { window: -1, pages: new Map() };
+
+/** See the top of this file. */
+export class Session {
+  /** The trace that is shown. */
+  readonly trace: Trace;
+  /** The machine at {@linkcode Session.position}: for reading. Running it is the session's business. */
+  readonly machine: Machine;
+  readonly #checkpoints = new CheckpointStore();
+  readonly #epoch: WriteEpoch;
+  readonly #written = new Set<number>();
+  #base = EMPTY;
+  /** Pages written since the keyframe of the base's window, as that keyframe has them. */
+  #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
+
+  /**
+   * Begins at position 0.
+   *
+   * @throws ReplayError if the trace cannot be re-executed by this program
+   */
+  constructor(trace: Trace) {
+    if (!isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
+    this.trace = trace;
+    this.machine = makeReplayMachine(trace, {});
+    this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));
+    this.#load(this.#keyframe(0));
+  }
+
+  /** Steps before the cursor. */
+  get position(): number {
+    return this.machine.position;
+  }
+
+  /** Address of the next instruction. */
+  get pc(): bigint {
+    return this.machine.pc;
+  }
+
+  /** Registers, system registers, modelled TLB, devices and time: a copy. */
+  state(): MachineState {
+    return this.machine.save();
+  }
+
+  /**
+   * Goes to a position.
+   *
+   * @throws RangeError if the trace has no such position
+   * @throws ReplayError if the re-execution does not get there
+   */
+  seek(position: number): void {
+    if (!(Number.isSafeInteger(position) && position >= 0 && position <= this.trace.end)) {
+      throw new RangeError(`position ${position}: expected 0 to ${this.trace.end}`);
+    }
+    const from = this.#nearest(position);
+    const distance = position - this.position;
+    if (distance < 0 || from.position > this.position) this.#load(from);
+    this.#advance(position);
+  }
+
+  /** Goes `steps` forward, at most to the end. Gives the position. */
+  step(steps = 1): number {
+    this.seek(Math.min(this.trace.end, this.position + steps));
+    return this.position;
+  }
+
+  /** Goes `steps` back, at most to the start. Gives the position. */
+  reverseStep(steps = 1): number {
+    this.seek(Math.max(0, this.position - steps));
+    return this.position;
+  }
+
+  /**
+   * Executes from `from` to `to` with a watch on memory, or less: the watch may end the run by
+   * {@linkcode Session.pause}. The cursor is somewhere in between afterwards.
+   */
+  watch(from: number, to: number, watch: MemoryWatch): void {
+    this.seek(from);
+    this.machine.memory.watch = watch;
+    try {
+      while (this.position < to && !this.machine.ended) this.machine.run(to);
+    } finally {
+      this.machine.memory.watch = null;
+      this.machine.ended = null;
+    }
+  }
+
+  /** Called by a watch: ends its run as soon as that is possible. */
+  pause(): void {
+    const { machine } = this;
+    machine.end("interrupted");
+    if (machine.access.accessing) machine.engine.stopAfterAccess();
+  }
+
+  /** Executes to a position ahead, leaving checkpoints on the last stretch. */
+  #advance(target: number): void {
+    for (const rung of RUNGS) {
+      const at = target - rung;
+      // A checkpoint is worth its while where the next rung is far from the last one.
+      if (at - this.position < rung) continue;
+      this.#run(at);
+      this.#leaveCheckpoint();
+    }
+    this.#run(target);
+  }
+
+  #run(until: number): void {
+    const { machine } = this;
+    const reason = machine.run(until);
+    if (machine.position === until) {
+      machine.ended = null;
+      return;
+    }
+    const { position } = machine;
+    // What it did since is not what was recorded: it must not be the start of anything.
+    this.#load(this.#keyframe(0));
+    throw new ReplayError(
+      `The re-execution differs from the trace: the machine ended at #${position} (${reason}), ` +
+        `expected it to go on to #${until}; verify finds the first difference`,
+    );
+  }
+
+  /** The checkpoint or keyframe to start from for a position. */
+  #nearest(position: number): Checkpoint {
+    const known = this.#checkpoints.latest(position);
+    const window = this.#windowBefore(Math.max(0, position - REACH));
+    const keyframe = this.trace.windows[window].end;
+    // What is near enough saves the reach; what is before the keyframe is of no use.
+    if (known && known.position >= keyframe) return known;
+    return this.#keyframe(window);
+  }
+
+  /** The last window that ends at or before a position. */
+  #windowBefore(position: number): number {
+    const { windows } = this.trace;
+    const { number, end } = this.trace.windowAt(position);
+    return end <= position ? windows[number].number : number - 1;
+  }
+
+  #keyframe(window: number): Checkpoint {
+    const keyframe = this.trace.keyframe(window);
+    return {
+      position: keyframe.position,
+      window,
+      pages: new Map(),
+      state: machineStateOf(keyframe),
+    };
+  }
+
+  #leaveCheckpoint(): void {
+    const pages = new Map(this.#base.pages);
+    const { memory } = this.machine;
+    for (const page of this.#written) pages.set(page, memory.read(page, PAGE_BYTES).slice());
+    const { window } = this.#base;
+    const { position } = this;
+    this.#checkpoints.add({ position, window, pages, state: this.machine.save() });
+    this.#beginEpoch({ window, pages });
+  }
+
+  #load(to: Checkpoint): void {
+    const { machine } = this;
+    for (const page of this.#differences(to)) this.#store(page, this.#pageAt(to, page));
+    // Code that other moments wrote is not modified code.
+    machine.engine.records.maintained();
+    if (this.#originals.window !== to.window) {
+      this.#originals = { window: to.window, pages: new Map() };
+    }
+    restoreState(machine, to.state, `the state at #${to.position}`);
+    this.#beginEpoch(to);
+  }
+
+  /** Pages in which memory may differ from a checkpoint. */
+  #differences(to: Checkpoint): Set<number> {
+    const { trace } = this;
+    const base = this.#base;
+    const pages = new Set(this.#written);
+    for (const [page, bytes] of base.pages) if (to.pages.get(page) !== bytes) pages.add(page);
+    for (const [page, bytes] of to.pages) if (base.pages.get(page) !== bytes) pages.add(page);
+    if (base.window === to.window) return pages;
+    const first = Math.min(base.window, to.window);
+    const last = Math.max(base.window, to.window);
+    for (const page of trace.pageAddresses(last)) {
+      if (trace.pageVersions(page, last).some((window) => window > first)) pages.add(page);
+    }
+    return pages;
+  }
+
+  #pageAt({ pages, window }: Checkpoint, page: number): Uint8Array {
+    const known = pages.get(page);
+    if (known) return known;
+    const original = this.#originals.window === window
+      ? this.#originals.pages.get(page)
+      : undefined;
+    return original ?? this.trace.page(page, window);
+  }
+
+  #store(page: number, bytes: Uint8Array): void {
+    const { memory, access } = this.machine;
+    if (!memory.contains(page, PAGE_BYTES)) {
+      throw new ReplayError(
+        `Cannot restore memory: expected pages of RAM, found one at 0x${page.toString(16)}`,
+      );
+    }
+    if (!sameBytes(memory.read(page, PAGE_BYTES), bytes)) access.store(page, bytes);
+  }
+
+  #beginEpoch({ window, pages }: Base): void {
+    this.#base = { window, pages };
+    this.#written.clear();
+    this.#epoch.restart();
+  }
+
+  /** Called before the first write to a page since the epoch began. */
+  #willWrite(page: number): void {
+    this.#written.add(page);
+    const { window, pages } = this.#originals;
+    if (window !== this.#base.window || this.#base.pages.has(page) || pages.has(page)) return;
+    if (pages.size < MOST_ORIGINALS) {
+      pages.set(page, this.machine.memory.read(page, PAGE_BYTES).slice());
+    }
+  }
+}
+
+/** Whether two pages have equal contents. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  const x = new BigUint64Array(a.buffer, a.byteOffset, a.length / 8);
+  if (b.byteOffset % 8 !== 0) b = b.slice();
+  const y = new BigUint64Array(b.buffer, b.byteOffset, b.length / 8);
+  return x.every((word, i) => word === y[i]);
+}
