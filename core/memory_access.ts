@@ -303,12 +303,12 @@ export class MemoryAccess {
   }
 }
 
-/** Reads descriptors for the walker: RAM answers, devices and holes do not. */
-export function descriptorBus(memory: GuestMemory): DescriptorBus {
+/** Reads descriptors for the walker: from RAM and, as on the reference, from devices; holes do not answer. */
+export function descriptorBus(memory: GuestMemory, board?: Board): DescriptorBus {
   const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
   return {
     readDescriptor(address, into) {
-      if (!memory.contains(address, 8)) return false;
+      if (!memory.contains(address, 8)) return board?.readLong(address, into) ?? false;
       if (memory.watch) {
         const bytes = memory.read(address, 8);
         memory.announce({ by: "walker", write: false, address, bytes });

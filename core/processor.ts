@@ -78,7 +78,7 @@ export class Processor implements SystemContext {
       onEvictAll: () => engine.lookup.flush(),
     });
     this.translation = new Translation({
-      bus: descriptorBus(memory),
+      bus: descriptorBus(memory, host.board.bus),
       tlb: this.tlb,
       regime: makeRegime(this.#registers),
       listener: {
@@ -185,7 +185,8 @@ export class Processor implements SystemContext {
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     const access = write ? ACCESS_WRITE : ACCESS_READ;
     const { regime } = this.translation;
-    const outcome = addressTranslation(descriptorBus(this.host.memory), regime, hi, lo, access, el);
+    const bus = descriptorBus(this.host.memory, this.host.board.bus);
+    const outcome = addressTranslation(bus, regime, hi, lo, access, el);
     if ("par" in outcome) return outcome.par;
     const fromEl = this.state.el;
     const { esr } = encodeSyndrome(outcome.abort, { access, fromEl, toEl: 1, maintenance: true });
