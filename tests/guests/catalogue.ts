@@ -1,0 +1,283 @@
+/** A table: every guest, how it is built, how it ends. */
+import type { EndReason } from "../../core/machine.ts";
+import { type BuildOptions, type ImageKind, type Level, LEVELS } from "./toolchain.ts";
+
+/** A guest before it is built at one of its levels. */
+export interface Guest extends Omit<BuildOptions, "level"> {
+  /** Unique, for filters and messages. */
+  readonly name: string;
+  readonly levels: readonly Level[];
+  /** How our machine ends it; null where only the bound on steps does. */
+  readonly end: EndReason | null;
+  /** The reference never ends it. */
+  readonly hangs: boolean;
+  /** Which exceptions must be equal. */
+  readonly exceptions: "all" | "synchronous" | "none";
+  /** Steps that our machine is given. */
+  readonly steps: number;
+  /** RAM in MiB. */
+  readonly memory?: number | undefined;
+  readonly append?: string | undefined;
+  readonly initrd?: Uint8Array | undefined;
+}
+
+/** Address of guests that need no other. */
+const BASE = 0x4020_0000;
+const FLAT_BASE = 0x4008_0000;
+const MOST_STEPS = 200_000_000;
+
+/** Fields of a guest that differ from the usual. */
+type Draft = Partial<Guest> & {
+  /** Turns the MMU on before main(). */
+  mmu?: [page: number, bits: number];
+  /** The same, for guests that do it themselves. */
+  tables?: [page: number, bits: number];
+  file?: string;
+};
+
+/** A guest that ends by itself. */
+function program(name: string, draft: Draft = {}): Guest {
+  const { mmu, tables = mmu, file = name, defines = [], ...rest } = draft;
+  const kind: ImageKind = rest.kind ?? "elf";
+  return {
+    name,
+    source: `programs/${file}.c`,
+    kind,
+    base: kind === "flat" ? FLAT_BASE : BASE,
+    flags: [],
+    relocates: false,
+    bare: false,
+    levels: LEVELS,
+    end: "poweroff",
+    hangs: false,
+    exceptions: "all",
+    steps: MOST_STEPS,
+    ...rest,
+    defines: [
+      ...(mmu ? ["MMU"] : []),
+      ...(tables ? [`MMU_PAGE=${tables[0]}`, `MMU_BITS=${tables[1]}`] : []),
+      ...(kind.startsWith("image") ? ["IMAGE_FLAGS=0xa", "TEXT_OFFSET=0"] : []),
+      ...defines,
+    ],
+  };
+}
+
+/** A guest that never gets anywhere. */
+function broken(name: string, end: EndReason | null, draft: Draft = {}): Guest {
+  const { file = name, ...rest } = draft;
+  return program(name, {
+    source: `broken/${file}.c`,
+    end,
+    hangs: true,
+    steps: 20_000_000,
+    ...rest,
+  });
+}
+
+/** Granule, bits of the low range and of the high range. */
+const GRANULES = [
+  [12, 39, 39],
+  [12, 48, 48],
+  [12, 36, 40],
+  [12, 31, 25],
+  [14, 36, 36],
+  [14, 47, 47],
+  [14, 48, 48],
+  [16, 42, 42],
+  [16, 48, 48],
+  [16, 36, 39],
+] as const;
+
+/** A kernel linked at the upper half of a space and loaded low. */
+function upperHalf(page: number, bits: number): Draft {
+  const high = 2n ** 64n - 2n ** BigInt(bits);
+  return {
+    tables: [page, bits],
+    defines: [`HIGH=0x${high.toString(16)}UL`],
+    base: high + BigInt(BASE),
+    flags: [`-Wl,--defsym=LOAD=0x${BASE.toString(16)}`, "-Wno-array-bounds"],
+  };
+}
+
+/**
+ * A stack that runs into the code being executed. The reference finishes a block of the old code,
+ * our machine takes the new at once, and the two part.
+ */
+const INTO_CODE = { exceptions: "none" } as const;
+
+/** A broken guest that ends all the same. */
+const ENDS = { hangs: false } as const;
+
+/** Values of TTBR0; `works` where a machine with the tables in their right place goes on. */
+const WRONG_TTBR: Record<string, Wrong> = {
+  unaligned: { value: "((u64)identity.root | 0x800)", works: true },
+  next: { value: "((u64)identity.root + 0x1000)" },
+  device: { value: "0x09000000UL" },
+  flash: { value: "0x0UL" },
+  zeroes: { value: "0x45000000UL" },
+  hole: { value: "0x50000000UL" },
+  high: { value: "((u64)identity.root | 1UL << 45)" },
+  cnp: { value: "((u64)identity.root | 1)", works: true },
+};
+
+/** Bits of TCR that are turned over. */
+const WRONG_TCR: Record<string, Wrong> = {
+  "t0sz-24": { value: "(25 ^ 24)" },
+  "t0sz-16": { value: "(25 ^ 16)" },
+  "t0sz-32": { value: "(25 ^ 32)", works: true },
+  "t0sz-34": { value: "(25 ^ 34)" },
+  "t0sz-39": { value: "(25 ^ 39)" },
+  "t0sz-0": { value: "25" },
+  "t0sz-63": { value: "(25 ^ 63)" },
+  "granule-64k": { value: "(1UL << 14)" },
+  "granule-16k": { value: "(2UL << 14)", works: true },
+  "granule-3": { value: "(3UL << 14)", works: true },
+  epd0: { value: "(1UL << 7)" },
+  "ips-0": { value: "(4UL << 32)", works: true },
+  "ips-7": { value: "(3UL << 32)", works: true },
+  tbi: { value: "(1UL << 37)", works: true },
+  a1: { value: "(1UL << 22)", works: true },
+};
+
+/** A wrong value that a guest is built with, and whether it gets along with it. */
+interface Wrong {
+  readonly value: string;
+  readonly works?: boolean;
+}
+
+/** All of them. */
+export const GUESTS: readonly Guest[] = [
+  program("hello"),
+  program("hello-flat", { file: "hello", kind: "flat" }),
+  program("hello-image", { file: "hello", kind: "image" }),
+  program("hello-image-gz", { file: "hello", kind: "image.gz" }),
+  program("idregs"),
+  program("sysreg_scan"),
+  program("sysreg_write"),
+  program("strings"),
+  program("strings-mmu", { file: "strings", mmu: [12, 39] }),
+  program("crc", { flags: ["-march=armv8-a+crc"] }),
+  program("alignment", { flags: ["-mstrict-align"] }),
+  program("printf"),
+  program("heap"),
+  program("sorting"),
+  program("switches"),
+  program("recursion"),
+  program("wide"),
+  program("digests"),
+  program("atomics"),
+  program("exceptions"),
+  program("selfmod"),
+  program("selfmod-lax", { file: "selfmod", defines: ["NO_MAINTENANCE"] }),
+  ...GRANULES.map(([page, bits, high]) =>
+    program(`granules-${page}-${bits}-${high}`, {
+      file: "granules",
+      tables: [page, bits],
+      defines: [`HIGH_BITS=${high}`],
+      levels: ["-O1", "-O2"],
+      // The processor has no 16 KB granule: nothing is mapped once the MMU is on.
+      ...(page === 14 ? { end: "loop", hangs: true } : {}),
+    })
+  ),
+  program("permissions-4k", { file: "permissions", tables: [12, 39] }),
+  program("permissions-64k", { file: "permissions", tables: [16, 42] }),
+  program("el0_traps", { tables: [12, 48] }),
+  program("tlb"),
+  program("psci"),
+  program("psci-reset", { file: "psci", defines: ["RESET"], end: "reset" }),
+  program("devicetree", { kind: "image" }),
+  program("devicetree-initrd", {
+    file: "devicetree",
+    kind: "image.gz",
+    memory: 256,
+    append: "console=ttyAMA0 root=/dev/ram0 quiet",
+    initrd: new TextEncoder().encode("what the ramdisk holds\n"),
+  }),
+  program("devicetree-1g", { file: "devicetree", kind: "flat", memory: 1024 }),
+  program("devicetree-elf", { file: "devicetree" }),
+  program("relocate-flat", { file: "relocate", kind: "flat", base: 0, relocates: true }),
+  program("relocate-image", { file: "relocate", kind: "image", base: 0, relocates: true }),
+  ...([[12, 48], [12, 39], [16, 42]] as const).map(([page, bits]) =>
+    program(`kernel-${page}-${bits}`, { file: "kernel", ...upperHalf(page, bits) })
+  ),
+  program("kernel-preempt", {
+    file: "kernel",
+    ...upperHalf(12, 48),
+    defines: ["HIGH=0xffff000000000000UL", "PREEMPT"],
+  }),
+  program("threads", { defines: ["TIMER_IRQ=27", "QUANTUM=500"] }),
+  program("threads-mmu", {
+    file: "threads",
+    mmu: [12, 39],
+    defines: ["TIMER_IRQ=30", "QUANTUM=300"],
+  }),
+  program("timers"),
+  program("gic"),
+  program("uart_irq"),
+  program("probe_memory"),
+  program("fp_lazy"),
+  broken("forever", "loop"),
+  broken("pxn", "loop"),
+  broken("uxn_user", "fault-storm"),
+  broken("no_vectors", "loop"),
+  broken("no_vectors-mmu", "loop", { file: "no_vectors", tables: [12, 39] }),
+  broken("block_encoding", "poweroff", ENDS),
+  ...Object.entries(WRONG_TTBR).map(([name, where]) =>
+    broken(`wrong_ttbr-${name}`, where.works ? "poweroff" : "loop", {
+      file: "wrong_ttbr",
+      defines: [`WHERE=${where.value}`, `TEXT="${name}"`],
+      hangs: !where.works,
+    })
+  ),
+  ...Object.entries(WRONG_TCR).map(([name, change]) =>
+    broken(`wrong_tcr-${name}`, change.works ? "poweroff" : "loop", {
+      file: "wrong_tcr",
+      defines: [`CHANGE=${change.value}`],
+      hangs: !change.works,
+    })
+  ),
+  broken("unaligned_vbar", "fault-storm", { defines: ["OFFSET=0x800"] }),
+  broken("unaligned_vbar-400", "loop", { file: "unaligned_vbar", defines: ["OFFSET=0x400"] }),
+  broken("unaligned_vbar-420", "loop", { file: "unaligned_vbar", defines: ["OFFSET=0x420"] }),
+  broken("stack_overflow", "fault-storm"),
+  broken("stack_overflow_rom", "fault-storm", INTO_CODE),
+  broken("faulting_handler", "fault-storm"),
+  broken("null_call", "poweroff", ENDS),
+  broken("null_call-mmu", "poweroff", { file: "null_call", tables: [12, 39], ...ENDS }),
+  broken("endless_print", "interrupted"),
+  broken("endless_same", "loop"),
+  broken("wfi", "halted", { defines: ['HOW="wfi"'] }),
+  broken("wfe", "loop", { file: "wfi", defines: ['HOW="wfe"'] }),
+  broken("no_access_flag", "fault-storm"),
+  broken("missing_tlbi", "poweroff", ENDS),
+  broken("device_stack", "poweroff", ENDS),
+  broken("jump_to_data", "poweroff", ENDS),
+  broken("overwrites_itself-0", "loop", { file: "overwrites_itself", defines: ["FILL=0"] }),
+  broken("overwrites_itself-91", "loop", { file: "overwrites_itself", defines: ["FILL=0x91"] }),
+  broken("irq_storm", null),
+  broken("deadlock", "loop"),
+  broken("illegal_eret", "fault-storm"),
+  broken("user_in_kernel_page", null),
+  broken("wrong_uart", "fault-storm", INTO_CODE),
+  broken("recursive_panic", "fault-storm", INTO_CODE),
+  broken("undefined_fp", "fault-storm", INTO_CODE),
+  broken("reset_loop", "reset", ENDS),
+  broken("loads_dtb_null", "poweroff", ENDS),
+  broken("tables_overwritten", "loop"),
+  broken("wxn", "loop"),
+  broken("user_writable_kernel", "loop"),
+  broken("table_attributes-pxn", "loop", { file: "table_attributes", defines: ["BITS=(1UL<<59)"] }),
+  broken("table_attributes-ro", "fault-storm", {
+    file: "table_attributes",
+    defines: ["BITS=(2UL<<61)"],
+  }),
+  broken("unmapped_uart", "loop"),
+  ...[[1, 36], [2, 40], [3, 33], [3, 47]].map(([level, bit]) =>
+    broken(`address_size-${level}-${bit}`, "poweroff", {
+      file: "address_size",
+      defines: [`LEVEL=${level}`, `BIT=${bit}`],
+      ...ENDS,
+    })
+  ),
+  broken("sp_zero", "fault-storm"),
+];

@@ -1,0 +1,158 @@
+/** Runs one image on the reference and on our machine and says where they differ. */
+import { loadImage } from "../../core/loader/mod.ts";
+import { type EndReason, Machine } from "../../core/machine.ts";
+import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
+import { type QemuOptions, runQemu } from "../drivers/qemu.ts";
+import { parseExceptionLog } from "./exception_log.ts";
+
+/** What running a guest left behind. */
+export interface GuestRun {
+  readonly console: Uint8Array;
+  /** Exceptions in order, one line each; at most {@linkcode MOST_EXCEPTIONS}. */
+  readonly exceptions: readonly string[];
+  /** Why it ended: null if it had to be stopped. */
+  readonly end: EndReason | null;
+}
+
+/** How to run a guest. */
+export interface RunOptions {
+  /** RAM in MiB, 128 if left out. */
+  readonly memory?: number | undefined;
+  readonly append?: string | undefined;
+  readonly initrd?: Uint8Array | undefined;
+  /** Steps that our machine is given. */
+  readonly steps: number;
+  /** Whether the reference never ends: it is stopped once its console is quiet. */
+  readonly hangs: boolean;
+  /** Which exceptions are compared. */
+  readonly exceptions: "all" | "synchronous" | "none";
+}
+
+/** Exception classes whose FAR the reference logs: aborts and PC alignment. */
+const WITH_FAR = new Set([0x20, 0x21, 0x22, 0x24, 0x25]);
+const MOST_EXCEPTIONS = 20_000;
+/** Bytes of the reference's exception log that are read. */
+const MOST_LOG = 8 << 20;
+/** Silence after which a guest that hangs is taken to have hung. */
+const QUIET_MS = 400;
+const TIMEOUT_MS = 20_000;
+/** A guest that prints for ever is stopped after this time. */
+const HANG_MS = 3_000;
+/** Bytes of an endless console that are compared. */
+const MOST_CONSOLE = 64 << 10;
+
+/** Boots an image on the reference machine. */
+export async function runOnReference(image: Uint8Array, options: RunOptions): Promise<GuestRun> {
+  const log = Deno.makeTempFileSync({ prefix: "unboot-log-" });
+  const wantsLog = options.exceptions !== "none";
+  const extra = wantsLog ? ["-d", "int", "-D", log] : [];
+  try {
+    const { hangs } = options;
+    const { console, end, code, errors } = await runQemu(image, {
+      ...bootOptions(options),
+      extra,
+      timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
+      ...(hangs ? { quietMs: QUIET_MS } : {}),
+    });
+    if (end === "exit" && code !== 0) throw new Error(`The reference failed: ${errors}`);
+    const exceptions = parseExceptionLog(readStart(log, MOST_LOG)).filter((line) =>
+      options.exceptions === "all" || !line.startsWith("irq") && !line.startsWith("fiq")
+    );
+    return {
+      console,
+      exceptions: exceptions.slice(0, MOST_EXCEPTIONS),
+      end: end === "exit" ? "poweroff" : null,
+    };
+  } finally {
+    Deno.removeSync(log);
+  }
+}
+
+/** Boots an image on our machine. */
+export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun & {
+  machine: Machine;
+} {
+  const memoryBytes = (options.memory ?? 128) << 20;
+  const { append, initrd } = options;
+  const console: number[] = [];
+  const exceptions: string[] = [];
+  const machine = new Machine({ memoryBytes });
+  machine.observer = { event: (event) => note(event) };
+  function note(event: MachineEvent): void {
+    if (event.kind === "console") {
+      console.push(event.byte);
+      if (console.length >= MOST_CONSOLE && options.hangs) machine.end("interrupted");
+    }
+    if (event.kind !== "exception" || exceptions.length === MOST_EXCEPTIONS) return;
+    if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
+  }
+  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd }));
+  const end = machine.run(options.steps);
+  return { console: new Uint8Array(console), exceptions, end, machine };
+}
+
+/**
+ * Compares what the two left behind.
+ *
+ * @returns one line per kind of difference; none if the runs agree
+ */
+export function differences(reference: GuestRun, ours: GuestRun, options: RunOptions): string[] {
+  const found: string[] = [];
+  const isWhole = !options.hangs;
+  const consoles = firstDifference([...reference.console], [...ours.console], isWhole);
+  if (consoles >= 0) {
+    found.push(
+      `console differs at byte ${consoles}:\n  reference: ${
+        around(reference.console, consoles)
+      }\n` +
+        `  ours:      ${around(ours.console, consoles)}`,
+    );
+  }
+  if (options.exceptions === "none") return found;
+  const exceptions = firstDifference(reference.exceptions, ours.exceptions, isWhole);
+  if (exceptions >= 0) {
+    found.push(
+      `exception ${exceptions} differs:\n  reference: ${reference.exceptions[exceptions]}\n` +
+        `  ours:      ${ours.exceptions[exceptions]}`,
+    );
+  }
+  return found;
+}
+
+/** Index of the first difference, or -1. Where lists need not be whole, only their common length counts. */
+function firstDifference<T>(a: readonly T[], b: readonly T[], isWhole: boolean): number {
+  const length = isWhole ? Math.max(a.length, b.length) : Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  return -1;
+}
+
+function around(bytes: Uint8Array, at: number): string {
+  return JSON.stringify(new TextDecoder().decode(bytes.subarray(Math.max(0, at - 80), at + 80)));
+}
+
+function bootOptions({ memory, append, initrd }: RunOptions): QemuOptions {
+  return {
+    ...(memory === undefined ? {} : { memory: `${memory}M` }),
+    ...(append === undefined ? {} : { append }),
+    ...(initrd === undefined ? {} : { initrd }),
+  };
+}
+
+/** An exception of ours as a line of `parseExceptionLog()`. */
+function format({ type, fromEl, esr, far, elr, vector }: ExceptionEvent): string {
+  const where = `el${fromEl} elr ${elr.toString(16)} vector ${vector.toString(16)}`;
+  if (type !== "sync") return `${type} ${where}`;
+  const ec = Number(esr >> 26n);
+  return `sync esr ${esr.toString(16)}${
+    WITH_FAR.has(ec) ? ` far ${far.toString(16)}` : ""
+  } ${where}`;
+}
+
+function readStart(path: string, bytes: number): string {
+  using file = Deno.openSync(path);
+  const { size } = file.statSync();
+  const buffer = new Uint8Array(Math.min(size, bytes));
+  let at = 0;
+  for (let n; at < buffer.length && (n = file.readSync(buffer.subarray(at))) !== null;) at += n;
+  return new TextDecoder().decode(buffer);
+}
