@@ -1,4 +1,5 @@
 import { ImageError } from "../core/loader/image_error.ts";
+import { ReplayError } from "../replay/replay_error.ts";
 import { TraceError } from "../trace/trace_error.ts";
 import { STATUS } from "./exit_status.ts";
 import { PROGRAM } from "./help.ts";
@@ -33,7 +34,8 @@ export function oneLine(error: unknown): string {
 function messageOf(error: unknown, line: string): string {
   if (error instanceof Deno.errors.NotCapable) return missingPermission(error, line);
   if (
-    error instanceof UserError || error instanceof ImageError || error instanceof TraceError
+    error instanceof UserError || error instanceof ImageError || error instanceof TraceError ||
+    error instanceof ReplayError
   ) {
     return error.message;
   }

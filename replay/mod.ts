@@ -1,9 +1,12 @@
 /** Looking at a recorded boot: positions, names, queries. */
 export { POSITION_FORMS, PositionError, resolvePosition } from "./position.ts";
 export { type SourcePlace, Symbolizer, type SymbolPlace } from "./symbolizer.ts";
+export type { Difference } from "./difference.ts";
+export { isSameMachineVersion, otherVersion } from "./replay_machine.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session } from "./session.ts";
 export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";
+export { type Verification, verify } from "./queries/verify.ts";
 export { firstExecution } from "./queries/first_execution.ts";
 export {
   firstFault,

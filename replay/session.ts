@@ -10,9 +10,10 @@
  *
  * Invariant: `memory = base (a keyframe with some pages replaced) + pages in the epoch`.
  */
-import type { Machine } from "../core/machine.ts";
+import type { EndReason, Machine } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
 import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory.ts";
+import type { Observer } from "../core/observer.ts";
 import type { Trace } from "../trace/mod.ts";
 import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
 import { ReplayError } from "./replay_error.ts";
@@ -30,6 +31,22 @@ const RUNGS = [1 << 20, 1 << 18, 1 << 16, 1 << 14, 1 << 11, 1 << 8];
 const REACH = RUNGS[2];
 /** Most pages whose content at the last keyframe is remembered: 32 MiB. */
 const MOST_ORIGINALS = 8192;
+
+/** What a session is made for. */
+export interface SessionOptions {
+  /** Whether the machine can have a flow observer. It must be set before a keyframe is loaded. */
+  readonly flow?: boolean;
+  /** Re-execute traces of other machine versions: for those who check every step. */
+  readonly anyVersion?: boolean;
+}
+
+/** Who looks on while a session executes. */
+export interface Onlookers {
+  /** Receives events. */
+  readonly events?: Observer;
+  /** Sees accesses to memory. */
+  readonly watch?: MemoryWatch;
+}
 
 /** What memory held when its epoch began. */
 interface Base {
@@ -58,12 +75,13 @@ export class Session {
    *
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
-  constructor(trace: Trace) {
-    if (!isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
+  constructor(trace: Trace, options: SessionOptions = {}) {
+    const { anyVersion = false, flow = false } = options;
+    if (!anyVersion && !isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
     this.trace = trace;
-    this.machine = makeReplayMachine(trace, {});
+    this.machine = makeReplayMachine(trace, { flow });
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));
-    this.#load(this.#keyframe(0));
+    this.loadKeyframe(0);
   }
 
   /** Steps before the cursor. */
@@ -109,22 +127,31 @@ export class Session {
     return this.position;
   }
 
+  /** Goes to the state at the end of a window exactly as the trace holds it. */
+  loadKeyframe(window: number): void {
+    this.#load(this.#keyframe(window));
+  }
+
   /**
-   * Executes from `from` to `to` with a watch on memory, or less: the watch may end the run by
-   * {@linkcode Session.pause}. The cursor is somewhere in between afterwards.
+   * Executes up to a position while others look on; they may end it early by
+   * {@linkcode Session.pause}. The cursor is where the execution ended.
+   *
+   * @returns null at the position; else why the machine ended: `interrupted` after a pause
    */
-  watch(from: number, to: number, watch: MemoryWatch): void {
-    this.seek(from);
-    this.machine.memory.watch = watch;
+  observe(to: number, { events, watch }: Onlookers): EndReason | null {
+    const { machine } = this;
+    machine.observer = events ?? null;
+    if (watch) machine.memory.watch = watch;
     try {
-      while (this.position < to && !this.machine.ended) this.machine.run(to);
+      return machine.run(to);
     } finally {
-      this.machine.memory.watch = null;
-      this.machine.ended = null;
+      if (watch) machine.memory.watch = null;
+      machine.observer = null;
+      machine.ended = null;
     }
   }
 
-  /** Called by a watch: ends its run as soon as that is possible. */
+  /** For onlookers: ends the execution as soon as that is possible. */
   pause(): void {
     const { machine } = this;
     machine.end("interrupted");

@@ -20,6 +20,8 @@ export const GOLDEN: Readonly<Record<string, readonly string[]>> = {
   "dump.txt": ["dump", "TRACE"],
   "dump.jsonl": ["dump", "TRACE", "--json"],
   "dump_at_fault.txt": ["dump", "TRACE", "--at", "fault", "--count", "6"],
+  "verify.txt": ["verify", "TRACE"],
+  "verify.json": ["verify", "TRACE", "--json"],
 };
 
 /** Runs every command; what changes from run to run or with the codec is replaced by `…`. */

@@ -91,19 +91,22 @@ Deno.test("Session.seek() uses options that the guest can notice", () => {
   assertEquals(momentOf(session.machine, pages), momentOf(machine, pages));
 });
 
-Deno.test("Session.watch() changes nothing, and sees what a part of its pages is used for", () => {
+Deno.test("Session.observe() changes nothing, and sees what a part of its pages is used for", () => {
   const trace = record(BUSY.image, { windowSteps: 5000 });
   const pages = pagesOf(trace);
   const stack = 0x4010_0000 - 4096;
   const session = new Session(trace);
   const positions: number[] = [];
-  session.watch(40_000, 60_000, {
-    covers: (page) => page === stack,
-    accessed: (access) => {
-      if (access.write) positions.push(session.position);
+  session.seek(40_000);
+  const end = session.observe(60_000, {
+    watch: {
+      covers: (page) => page === stack,
+      accessed: (access) => {
+        if (access.write) positions.push(session.position);
+      },
     },
   });
-  assertEquals(session.position, 60_000);
+  assertEquals([end, session.position], [null, 60_000]);
   const machine = bootMachine(BUSY.image);
   machine.run(60_000);
   assertEquals(momentOf(session.machine, pages), momentOf(machine, pages));
