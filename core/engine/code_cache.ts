@@ -2,6 +2,10 @@ import { BUILT_IN } from "./handlers.ts";
 import type { Decoder } from "./decoder.ts";
 import { LAYOUT, type MemoryLayout, RECORD_SLOT_BYTES } from "./layout.ts";
 
+/** The state of a page: whether it holds code, and how often it came to do so. */
+const HOLDS_CODE = 1, ONE_CHANGE = 2;
+const MOST_CHANGES = 8;
+
 /** Lines remembered as modified at the most. */
 const MOST_MODIFIED = 4096;
 
@@ -69,7 +73,7 @@ export class CodeCache {
   }
 
   /**
-   * Decodes the line of a record. Gives true if it is the first decoded line of its page.
+   * Decodes the line of a record. Gives true if its page did not hold code until now.
    *
    * Words that were executed before and have changed since, without maintenance, stay undecoded
    * until they are executed themselves, so that each can be reported.
@@ -94,16 +98,26 @@ export class CodeCache {
       this.#replaced(at, this.#u16[at >> 1]);
       this.#u16[at >> 1] = planted;
     }
-    const set = (this.#entry(host) >> 2) + 2;
-    const first = this.#u32[set] === 0 && this.#u32[set + 1] === 0;
-    this.#u32[set + (line >>> 5)] |= 1 << (line & 31);
+    const entry = this.#entry(host) >> 2;
+    this.#u32[entry + 2 + (line >>> 5)] |= 1 << (line & 31);
+    const first = !(this.#u32[entry + 1] & HOLDS_CODE);
+    if (first) this.#u32[entry + 1] += HOLDS_CODE + ONE_CHANGE;
     return first;
   }
 
-  /** Whether the guest page at `host` has decoded lines. */
+  /**
+   * Whether stores to the guest page at `host` must look at the line they hit. A page whose code
+   * has all been overwritten becomes a data page again, but not for ever: one that holds a variable
+   * beside its only code would change with every store.
+   */
   holdsCode(host: number): boolean {
-    const set = (this.#entry(host) >> 2) + 2;
-    return this.#u32[set] !== 0 || this.#u32[set + 1] !== 0;
+    const entry = this.#entry(host) >> 2;
+    const state = this.#u32[entry + 1];
+    if (!(state & HOLDS_CODE)) return false;
+    const isEmpty = this.#u32[entry + 2] === 0 && this.#u32[entry + 3] === 0;
+    if (!isEmpty || state >= MOST_CHANGES * ONE_CHANGE) return true;
+    this.#u32[entry + 1] = state & ~HOLDS_CODE;
+    return false;
   }
 
   /** Must be called before guest bytes `[host, host + length)` change. Gives true if some were decoded. */

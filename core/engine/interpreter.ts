@@ -459,22 +459,23 @@ function defineSlowAccess(
       copyBySize(f, size, host, where, write);
       f.return(i32(0));
     });
-    if (write) besideCode(f, { va, size, entry, host, where });
+    if (write) besideCode(f, { va, last, size, entry, host, where });
   });
   f.store("i64.store", i32(0), va, SLOT.accessAddress);
   f.return(call(access, kind));
   return reference;
 }
 
-/** An aligned store to a page that holds code, if the line it hits is not decoded. */
+/** A store to a page that holds code, if the lines it hits are not decoded. */
 function besideCode(
   f: FunctionBuilder,
-  at: { va: Expression; size: Local; entry: Local; host: Local; where: Local },
+  at: { va: Expression; last: Expression; size: Local; entry: Local; host: Local; where: Local },
 ): void {
-  const { va, size, entry, host, where } = at;
+  const { va, last, size, entry, host, where } = at;
   const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 24));
   const low = op("i32.and", op("i32.wrap_i64", va), op("i32.sub", size, i32(1)));
-  f.if(op("i32.and", tag, op("i32.eqz", low)), () => {
+  const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
+  f.if(op("i32.and", tag, op("i32.or", normal, op("i32.eqz", low))), () => {
     const code = f.local("i32");
     f.set(code, load("i32.load", i32(0), SLOT.guestToCode));
     const pageIndex = op(
@@ -483,8 +484,9 @@ function besideCode(
       i32(12),
     );
     f.set(code, op("i32.add", code, op("i32.shl", pageIndex, i32(4))));
-    const line = op("i64.and", op("i64.shr_u", va, i64(6n)), i64(63n));
-    const decoded = op("i64.and", op("i64.shr_u", load("i64.load", code, 8), line), i64(1n));
+    const line = (address: Expression) => op("i64.shr_u", address, i64(6n));
+    const bit = (address: Expression) => op("i64.shr_u", load("i64.load", code, 8), line(address));
+    const decoded = op("i64.and", op("i64.or", bit(va), bit(last)), i64(1n));
     f.if(op("i64.eqz", decoded), () => {
       copyBySize(f, size, host, where, true);
       f.return(i32(0));

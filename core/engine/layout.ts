@@ -27,7 +27,7 @@
  *
  * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context.
  *
- * **Code table entry** (16 bytes per guest page): u32 address of the page's records or 0, u32 unused, u64 set of decoded 64-byte lines.
+ * **Code table entry** (16 bytes per guest page): u32 address of the page's records or 0, u32 whether it holds code (`CodeCache`), u64 set of decoded 64-byte lines.
  */
 
 /** Byte addresses and sizes. */

@@ -125,12 +125,11 @@ export class LookupCaches {
   flushWritesTo(host: number): void {
     for (let el = 0; el < this.#levels; el++) {
       const first = this.data(el);
+      // Tags are compared as 32-bit words: this is walked often, and BigInts are slow.
       for (let entry = first; entry < first + LAYOUT.dataLookupEntries * 32; entry += 32) {
-        if (this.#u64[(entry >> 3) + 1] === NO_TAG) continue;
-        const page = this.#u32[(entry >> 2) + 2];
-        if ((page + this.#u32[(entry >> 2) + 4]) >>> 0 === host) {
-          this.#u64[(entry >> 3) + 1] = NO_TAG;
-        }
+        const at = entry >> 2;
+        if ((this.#u32[at + 2] + this.#u32[at + 4]) >>> 0 !== host) continue;
+        this.#u64[(entry >> 3) + 1] = NO_TAG;
       }
     }
   }
