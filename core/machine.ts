@@ -103,12 +103,16 @@ export class Machine {
   readonly #devicesAtReset: ReturnType<VirtBoard["bus"]["save"]>;
   #plan: BootPlan | undefined;
   #skippedNs = 0;
+  /** Time is asked for between instructions, not by one. */
+  #quiet = false;
   #rebootsLeft: number;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
   #probe = 0;
   #probeFrom = 0;
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
+  /** It was tried, and the fault is to be taken. */
+  #fetchFailed = false;
 
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
@@ -118,12 +122,11 @@ export class Machine {
     const { engine } = this;
     const { memoryBytes } = options;
     const ram = engine.guest.subarray(0, memoryBytes);
-    this.memory = new GuestMemory(
-      RAM_BASE,
-      ram,
-      () => engine.lookup.flushWrites(),
-      () => engine.lookup.flush(),
-    );
+    this.memory = new GuestMemory(RAM_BASE, ram, {
+      onRestart: () => engine.lookup.flushWrites(),
+      onWatch: () => engine.lookup.flush(),
+      onWrite: (offset, length) => engine.records.willWrite(engine.layout.guest + offset, length),
+    });
     const clock = { nanoseconds: () => this.#guestTime() };
     this.board = new VirtBoard({
       state: engine.state,
@@ -295,7 +298,10 @@ export class Machine {
   #step(limit: number): void {
     const { engine } = this;
     if (this.#entering) {
-      if (!engine.enter()) return this.#exceptions.takeFault();
+      if (this.#fetchFailed || !engine.enter()) {
+        this.#fetchFailed = false;
+        return this.#exceptions.takeFault();
+      }
       this.#entering = false;
     }
     // Fetching it comes first: an Instruction Abort or a PC alignment fault has priority (D1.3.6).
@@ -320,7 +326,9 @@ export class Machine {
         return this.#exceptions.takeFault();
       case EXIT.fetchFault:
         // The branch has retired and may have been the last step; the fault is a step of its own.
-        return this.resume();
+        this.resume();
+        this.#fetchFailed = true;
+        return;
       case EXIT.exception:
         return this.#exceptions.requested();
       case EXIT.callOutException:
@@ -424,6 +432,7 @@ export class Machine {
   resume(): void {
     this.processor.refetch = false;
     this.#entering = true;
+    this.#fetchFailed = false;
   }
 
   // ---- loops ----
@@ -479,17 +488,22 @@ export class Machine {
     if (bytes.length > 0) this.access.store(address, bytes);
   }
 
-  /** Virtual time for the guest: a read of it makes what follows depend on time. */
+  /**
+   * Virtual time for the guest: a read of it makes what follows depend on time. As on the
+   * reference the instruction that asks has already taken its own time.
+   */
   #guestTime(): number {
+    if (this.#quiet) return this.nanoseconds;
     this.volatileReads++;
-    return this.nanoseconds;
+    return this.nanoseconds + (this.#options.nsPerInstruction ?? 1);
   }
 
   /** Does something with the timers on the machine's own behalf. */
   quietly<T>(action: () => T): T {
-    const before = this.volatileReads;
+    const outer = this.#quiet;
+    this.#quiet = true;
     const result = action();
-    this.volatileReads = before;
+    this.#quiet = outer;
     return result;
   }
 

@@ -6,8 +6,9 @@
  * comparison): each has a {@linkcode WriteEpoch}. The engine lets stores through without asking
  * only for pages that every epoch has seen, so an epoch costs nothing per store.
  *
- * Invariant: before any change of a guest page, by a store, a device or a loader,
- * {@linkcode GuestMemory.willWrite} is called for it.
+ * Invariant: before any change of guest memory that the engine does not make by itself — by a
+ * device, a loader, a debugger — {@linkcode GuestMemory.willWrite} is called for it, which tells
+ * the epochs and those who decoded the bytes as code.
  */
 
 /** Bytes of a guest page as tracked here, whatever the translation granule. */
@@ -46,6 +47,16 @@ export interface MemoryWatch {
   accessed(access: WatchedAccess): void;
 }
 
+/** What the engine must be told, because it does most accesses by itself. */
+export interface MemoryHooks {
+  /** Pages that were writable without asking are so no longer. */
+  onRestart(): void;
+  /** Pages that were accessible without asking are so no longer. */
+  onWatch(): void;
+  /** Bytes are about to change: offset in RAM, and how many. */
+  onWrite(offset: number, length: number): void;
+}
+
 class Epoch implements WriteEpoch {
   readonly seen: Uint8Array;
 
@@ -78,15 +89,9 @@ export class GuestMemory {
   /**
    * @param base physical address of the first byte
    * @param bytes the memory itself
-   * @param onRestart called when pages that were writable without asking are so no longer
-   * @param onWatch called when pages that were accessible without asking are so no longer
+   * @param hooks those who must know
    */
-  constructor(
-    readonly base: number,
-    bytes: Uint8Array,
-    readonly onRestart: () => void,
-    readonly onWatch: () => void,
-  ) {
+  constructor(readonly base: number, bytes: Uint8Array, readonly hooks: MemoryHooks) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -102,7 +107,7 @@ export class GuestMemory {
   }
   set watch(watch: MemoryWatch | null) {
     this.#watch = watch;
-    this.onWatch();
+    this.hooks.onWatch();
   }
 
   /** Whether the watch, if there is one, covers the page of a physical address. */
@@ -131,15 +136,16 @@ export class GuestMemory {
   trackFirstWrites(listener: (pageAddress: number) => void): WriteEpoch {
     const epoch = new Epoch(this.size / PAGE_BYTES, listener, (which, closed) => {
       if (closed) this.#epochs = this.#epochs.filter((e) => e !== which);
-      else this.onRestart();
+      else this.hooks.onRestart();
     });
     this.#epochs.push(epoch);
-    this.onRestart();
+    this.hooks.onRestart();
     return epoch;
   }
 
   /** Must be called before bytes at `address` change; `length` may cross pages. */
   willWrite(address: number, length = 1): void {
+    this.hooks.onWrite(address - this.base, length);
     const first = Math.floor((address - this.base) / PAGE_BYTES);
     const last = Math.floor((address + length - 1 - this.base) / PAGE_BYTES);
     for (const epoch of this.#epochs) {

@@ -247,12 +247,9 @@ export class MemoryAccess {
     return true;
   }
 
-  /** Changes guest memory on behalf of anybody: epochs and decoded code are told first. */
+  /** Changes guest memory. */
   store(pa: number, bytes: Uint8Array): void {
-    const { memory, engine } = this.host;
-    memory.willWrite(pa, bytes.length);
-    engine.records.willWrite(engine.layout.guest + pa - memory.base, bytes.length);
-    memory.bytes.set(bytes, pa - memory.base);
+    this.host.memory.write(pa, bytes);
   }
 
   /** Announces an access whose bytes stand in scratch or in memory. */
