@@ -30,6 +30,10 @@ const COMMANDS: CommandList = {
     summary: "Executes a trace again and compares it with what was recorded.",
     load: () => import("./commands/verify.ts"),
   },
+  walk: {
+    summary: "Shows how an address translated at a moment, descriptor by descriptor.",
+    load: () => import("./commands/walk.ts"),
+  },
 };
 
 /** Runs the program; returns its exit status. */

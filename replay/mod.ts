@@ -2,11 +2,20 @@
 export { POSITION_FORMS, PositionError, resolvePosition } from "./position.ts";
 export { type SourcePlace, Symbolizer, type SymbolPlace } from "./symbolizer.ts";
 export type { Difference } from "./difference.ts";
+export {
+  halves,
+  readPhysical,
+  readVirtual,
+  type TlbEntryView,
+  translationOf,
+  type TranslationView,
+} from "./guest_view.ts";
 export { isSameMachineVersion, otherVersion } from "./replay_machine.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session } from "./session.ts";
 export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";
 export { type Verification, verify } from "./queries/verify.ts";
+export { type WalkAt, walkAt } from "./queries/walk_at.ts";
 export { firstExecution } from "./queries/first_execution.ts";
 export {
   firstFault,

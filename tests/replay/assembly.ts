@@ -99,3 +99,26 @@ interrupt:
   movz x14, #0x50; msr cntv_tval_el0, x14
   str w13, [x12, #0x10]; add x15, x15, #1; eret
 `);
+
+/** Maps memory twice, then changes the second mapping without a TLBI and reads through it. */
+export const STALE = program(`
+  adr x0, =table
+  movz x1, #0x701; movk x1, #0x4000, lsl #16; stp x1, x1, [x0, #8]
+  mov x2, #0xff; msr mair_el1, x2
+  movz x2, #0x19; movk x2, #0x80, lsl #16; msr tcr_el1, x2
+  msr ttbr0_el1, x0; isb
+  mrs x3, sctlr_el1; orr x3, x3, #0x1; msr sctlr_el1, x3; isb
+  movz x4, #0x8008, lsl #16
+filled:
+  ldr x5, [x4]
+  movz x1, #0x701; str x1, [x0, #0x10]
+stale:
+  ldr x6, [x4]
+  ${POWER_OFF}
+.align 4096
+table:
+  .word 0
+.align 4096
+end:
+  .word 0
+`);
