@@ -9,8 +9,11 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { hasQemu } from "../drivers/qemu.ts";
 import { type Guest, GUESTS } from "./catalogue.ts";
-import { runGuest } from "./run_guest.ts";
+import { judgeGuest, pipeline, type PreparedGuest, prepareGuest } from "./run_guest.ts";
 import { hasToolchain, type Level } from "./toolchain.ts";
+
+/** Guests that are built and run on the reference at a time. */
+const READY = 4;
 
 async function main(args: string[]): Promise<number> {
   const options = parseArgs(args, { boolean: ["show", "list"], string: ["level", "_"] });
@@ -26,30 +29,32 @@ async function main(args: string[]): Promise<number> {
     console.error("skipped: aarch64-linux-gnu-gcc or qemu-system-aarch64 is not installed");
     return 0;
   }
-  let passed = 0, failed = 0;
-  for (const guest of guests) {
-    for (const level of guest.levels) {
-      if (options.level !== undefined && options.level !== level) continue;
-      if (await judge(guest, level, options.show === true)) passed++;
-      else failed++;
-    }
-  }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed > 0 ? 1 : 0;
+  const runs = guests.flatMap((guest) => guest.levels.map((level) => ({ guest, level })))
+    .filter(({ level }) => options.level === undefined || options.level === level);
+  let passed = 0;
+  await pipeline(runs, READY, ({ guest, level }) => prepareGuest(guest, level), (prepared, run) => {
+    if (report(prepared, run, options.show === true)) passed++;
+  });
+  console.log(`${passed} passed, ${runs.length - passed} failed`);
+  return passed < runs.length ? 1 : 0;
 }
 
-async function judge(guest: Guest, level: Level, show: boolean): Promise<boolean> {
-  try {
-    const { problems, reference, ours, retired } = await runGuest(guest, level);
-    if (show) console.log(new TextDecoder().decode(reference.console));
-    const counts = `${retired} instructions, ${ours.exceptions.length} exceptions`;
-    console.log(`${problems.length ? "FAILED" : "ok"} ${guest.name} ${level} (${counts})`);
-    for (const problem of problems) console.log(`  ${problem}`);
-    return problems.length === 0;
-  } catch (error) {
-    console.log(`FAILED ${guest.name} ${level}: ${error}`);
+/** Prints what came of a guest. Gives whether nothing is wrong. */
+function report(
+  prepared: PreparedGuest | Error,
+  { guest, level }: { guest: Guest; level: Level },
+  show: boolean,
+): boolean {
+  if (prepared instanceof Error) {
+    console.log(`FAILED ${guest.name} ${level}: ${prepared.message}`);
     return false;
   }
+  const { problems, reference, ours, retired } = judgeGuest(prepared);
+  if (show) console.log(new TextDecoder().decode(reference.console));
+  const counts = `${retired} instructions, ${ours.exceptions.length} exceptions`;
+  console.log(`${problems.length ? "FAILED" : "ok"} ${guest.name} ${level} (${counts})`);
+  for (const problem of problems) console.log(`  ${problem}`);
+  return problems.length === 0;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

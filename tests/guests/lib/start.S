@@ -1,5 +1,6 @@
 // Start of every guest. Options: IMAGE_HEADER (Linux arm64 boot header), RELOCATE (apply
-// R_AARCH64_RELATIVE relocations of a static PIE), MMU (identity map before main), KEEP_BSS.
+// R_AARCH64_RELATIVE relocations of a static PIE), MMU (identity map before main), HIGH (jump to the
+// upper half), LOW_STACK (the stack grows down from the image, where it overwrites nothing of it).
     .section .text.start, "ax"
     .global _start
 _start:
@@ -15,8 +16,13 @@ _start:
 entry:
 #endif
     mov     x19, x0
+#ifdef LOW_STACK
+    adrp    x1, image_start
+    add     x1, x1, :lo12:image_start
+#else
     adrp    x1, stack_top
     add     x1, x1, :lo12:stack_top
+#endif
     mov     sp, x1
     adrp    x1, vectors
     add     x1, x1, :lo12:vectors

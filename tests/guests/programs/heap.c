@@ -87,10 +87,10 @@ static struct { u8 *p; u32 size, sum; } slots[200];
 int main(u64 device_tree) {
   heap_init();
   u32 failed = 0, bad = 0;
-  for (u32 i = 0; i < 4000; i++) {
+  for (u32 i = 0; i < 2500; i++) {
     u64 r = random64();
     u32 s = r % COUNT(slots);
-    u32 bytes = 1 + (r >> 32) % (r & 0x100000 ? 60 : 9000);
+    u32 bytes = 1 + (r >> 32) % (r & 0x100000 ? 60 : 4000);
     if (slots[s].p && checksum(slots[s].p, slots[s].size) != slots[s].sum) bad++;
     if (slots[s].p && r & 0x200000) { release(slots[s].p); slots[s].p = NULL; continue; }
     if (slots[s].p) {

@@ -33,7 +33,7 @@ static u64 run(u64 argument) {
 static int is_volatile(u32 e) {
   switch (e) {
     case 0xdf01: case 0xdf02: /* CNTPCT, CNTVCT */
-    case 0xdf10: case 0xdf18: /* TVALs */
+    case 0xdf10: case 0xdf18: case 0xdf12: case 0xdf1a: /* TVALs, and CVALs after a write of those */
     case 0xdce8: case 0xdcea: /* PMCCNTR, PMXEVCNTR */
     case 0xc201: case 0xc200: case 0xc300: case 0xc290: /* ELR, SPSR, FAR, ESR */
       return 1;
