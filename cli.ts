@@ -34,6 +34,14 @@ const COMMANDS: CommandList = {
     summary: "Shows how an address translated at a moment, descriptor by descriptor.",
     load: () => import("./commands/walk.ts"),
   },
+  explain: {
+    summary: "Says why a boot stopped: the fault, the walk, who wrote the bits to blame, the fix.",
+    load: () => import("./commands/explain.ts"),
+  },
+  "who-wrote": {
+    summary: "Finds who last wrote memory, a register or a system register, and when.",
+    load: () => import("./commands/who_wrote.ts"),
+  },
 };
 
 /** Runs the program; returns its exit status. */

@@ -1,0 +1,93 @@
+import { describeSyndrome, hasFaultAddress, POSITION_FORMS } from "../replay/mod.ts";
+import type { ReadDescriptor } from "../replay/queries/cause.ts";
+import { explain, type Explanation } from "../replay/queries/explain.ts";
+import { descriptorKind, explanationText } from "../replay/queries/explain_text.ts";
+import type { WriteAnswer } from "../replay/queries/who_wrote.ts";
+import { instructionAt } from "../replay/queries/writers_instruction.ts";
+import { ReplayError } from "../replay/replay_error.ts";
+import { Session } from "../replay/session.ts";
+import { defineCommand } from "./command.ts";
+import { STATUS } from "./exit_status.ts";
+import { flag, option } from "./options.ts";
+import { hex, printable } from "./output.ts";
+import { type OpenedTrace, openTraceFile, positionOf } from "./trace_file.ts";
+import { UserError } from "./user_error.ts";
+import { text } from "./values.ts";
+
+/** `explain`: says why a boot stopped. */
+export default defineCommand({
+  description: [
+    "Explains the fault that stopped the boot: of a storm or loop the first one. Shows the syndrome",
+    "in words, the table walk that was used, the bits to blame, who wrote them and when, and the",
+    "smallest change that would have let the access pass.",
+    `POS: ${POSITION_FORMS}. The fault there is explained, else the last one before.`,
+  ],
+  operands: [{ name: "TRACE", help: "the trace to explain" }],
+  options: {
+    at: option("POS", text, "explain the fault at this position"),
+    json: flag("print one JSON object"),
+  },
+  examples: [
+    ["explain pxn.unboot", "why that boot stopped"],
+    ["explain boot.unboot --at exception:3", "the third exception"],
+  ],
+  run(values, [path], { out, err }) {
+    const opened = openTraceFile(path, err);
+    const { trace } = opened;
+    const at = values.at === undefined ? undefined : positionOf(trace, values.at, "at");
+    const found = explained(opened, at);
+    if (!found) throw new UserError(`There is no fault in ${path}`);
+    const words = explanationText(found, {
+      symbols: opened.symbols,
+      instruction: (position) => instructionAt(trace, position),
+    });
+    if (values.json) out.json(explanationJson(found, opened, words));
+    else for (const line of words.split("\n")) out.line(printable(line));
+    return STATUS.ok;
+  },
+});
+
+function explained({ trace }: OpenedTrace, at: number | undefined): Explanation | undefined {
+  try {
+    return explain(new Session(trace), at);
+  } catch (error) {
+    if (error instanceof ReplayError) throw new UserError(error.message);
+    throw error;
+  }
+}
+
+function explanationJson(
+  { event, cause, firstCause, level, diagnosis, writer, fix }: Explanation,
+  opened: OpenedTrace,
+  words: string,
+): Record<string, unknown> {
+  const { esr, far, elr, position } = event;
+  const [name] = describeSyndrome(esr).split(/[,:]/);
+  return {
+    position,
+    cause,
+    first_cause: firstCause,
+    exception: {
+      class: event.type === "serror" ? "SError" : name,
+      esr,
+      far: hasFaultAddress(esr) ? far : null,
+      elr,
+    },
+    level,
+    walk: diagnosis.walk?.map(stepJson) ?? null,
+    writer: writer && writerJson(writer, opened),
+    fix: fix && { descriptor: fix.descriptor, text: fix.text },
+    text: words,
+  };
+}
+
+function stepJson(step: ReadDescriptor): Record<string, unknown> {
+  const { level, address, descriptor } = step;
+  return { level, address: hex(address), descriptor, kind: descriptorKind(step) };
+}
+
+function writerJson(write: WriteAnswer, { symbols }: OpenedTrace): Record<string, unknown> {
+  const { by, position, pc, old } = write;
+  const symbol = pc === null ? null : symbols.name(pc) ?? null;
+  return { by, position, pc, symbol, old, new: write.new };
+}

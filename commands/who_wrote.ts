@@ -1,0 +1,120 @@
+import { disassemble } from "../core/isa/disassemble.ts";
+import { POSITION_FORMS } from "../replay/mod.ts";
+import { readTarget, TARGET_FORMS, TargetError } from "../replay/queries/who_wrote_target.ts";
+import { whoWrote, type WhoWroteOptions, type WriteAnswer } from "../replay/queries/who_wrote.ts";
+import { instructionAt } from "../replay/queries/writers_instruction.ts";
+import { ReplayError } from "../replay/replay_error.ts";
+import { Session } from "../replay/session.ts";
+import { defineCommand } from "./command.ts";
+import { place, sourceText } from "./event_text.ts";
+import { STATUS } from "./exit_status.ts";
+import { flag, option } from "./options.ts";
+import { hex } from "./output.ts";
+import { type OpenedTrace, openTraceFile, positionOf } from "./trace_file.ts";
+import { UsageError, UserError } from "./user_error.ts";
+import { count, positive, text } from "./values.ts";
+
+/** Writes that `--all` shows unless `--count` says otherwise. */
+const MOST_WRITES = 100;
+
+/** `who-wrote`: finds the last write of something. */
+export default defineCommand({
+  description: [
+    "Finds the instruction that last wrote memory or a register before a position, however it was",
+    "addressed. A write is one even if it stores what was there. Virtual addresses mean what they",
+    "translate to at the position.",
+    `TARGET: ${TARGET_FORMS}.`,
+    `POS: ${POSITION_FORMS}.`,
+    "by: store, atomic (store-exclusive), dc-zva, walker, dma, loader (put there before #0) or reset",
+    "(never written); instruction for a general register, msr or exception for a system register.",
+  ],
+  operands: [
+    { name: "TRACE", help: "the trace to read" },
+    { name: "TARGET", help: "what was written" },
+  ],
+  options: {
+    at: option("POS", text, "writes before this position (default end)"),
+    size: option("BYTES", positive, "bytes at an address (default: the symbol's, or 1)", {
+      short: "s",
+    }),
+    all: flag(
+      `the writes before it too, and where copied bytes came from (${MOST_WRITES} at most)`,
+    ),
+    count: option("N", count, "at most so many writes", { short: "n" }),
+    json: flag("print one JSON object per write"),
+  },
+  examples: [
+    ["who-wrote boot.unboot 0x40518400 --at fault", "who wrote that descriptor"],
+    ["who-wrote boot.unboot VBAR_EL1", "who set the vectors"],
+    ["who-wrote boot.unboot page_root --all", "every write of that variable"],
+  ],
+  run(values, [path, target], { out, err }) {
+    const opened = openTraceFile(path, err);
+    const { trace, symbols } = opened;
+    const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");
+    const limit = values.count ?? (values.all ? MOST_WRITES : 1);
+    const options: WhoWroteOptions = { before: position, limit, throughCopies: values.all };
+    try {
+      const session = new Session(trace);
+      const { size } = values;
+      const place = { position, ...(size === undefined ? {} : { size }) };
+      const written = readTarget(session, symbols, target, place);
+      for (const write of whoWrote(session, written, options)) {
+        if (values.json) out.json(writeJson(write, opened));
+        else for (const line of writeLines(write, opened)) out.line(line);
+      }
+    } catch (error) {
+      if (error instanceof TargetError) {
+        throw target.startsWith("-") ? new UsageError(error.message) : new UserError(error.message);
+      }
+      if (error instanceof ReplayError) throw new UserError(error.message);
+      throw error;
+    }
+    return STATUS.ok;
+  },
+});
+
+/** A write as `--json` shows it. */
+function writeJson(write: WriteAnswer, { symbols }: OpenedTrace): Record<string, unknown> {
+  const { by, position, pc, old, copiedFrom } = write;
+  const symbol = pc === null ? null : symbols.name(pc) ?? null;
+  return {
+    by,
+    position,
+    pc,
+    symbol,
+    old,
+    new: write.new,
+    ...(write.address === null ? {} : { address: hex(write.address), size: write.size }),
+    ...(copiedFrom === null ? {} : { copied_from: hex(copiedFrom) }),
+  };
+}
+
+function writeLines(write: WriteAnswer, { trace, symbols }: OpenedTrace): string[] {
+  const { by, position, pc, address } = write;
+  const where = address === null ? "" : `, ${hex(address)}`;
+  const value = write.old === null
+    ? valueText(write.new, write.size)
+    : `${valueText(write.old, write.size)} -> ${valueText(write.new, write.size)}`;
+  if (pc === null) {
+    const how = by === "loader" ? "as loaded, at #0" : "never written since reset";
+    return [`${by}: ${how}${where}: ${value}`];
+  }
+  const instruction = instructionAt(trace, position);
+  const code = instruction === undefined ? "" : `: ${disassemble(instruction.word, pc)}`;
+  const lines = [
+    `#${position}  ${by} at ${place(pc, symbols)}${sourceText(pc, symbols)}${code}`,
+    `  ${value}${address === null ? "" : ` at ${hex(address)}${aliasText(write)}`}`,
+  ];
+  if (write.copiedFrom !== null) lines.push(`  copied from ${hex(write.copiedFrom)}, written by:`);
+  return lines;
+}
+
+/** The virtual address, where it is another. */
+function aliasText({ va, address }: WriteAnswer): string {
+  return va === null || va === BigInt(address!) ? "" : ` (as ${hex(va)})`;
+}
+
+function valueText(value: bigint | null, size: number): string {
+  return value === null ? "unknown" : hex(value, Math.min(16, 2 * size));
+}

@@ -1,0 +1,370 @@
+/**
+ * The cause of one fault: what in the tables or registers made the access fail.
+ *
+ * The state just before the exception entry is looked at. A fault of a walk is explained by walking
+ * again there; a fault behind a successful translation by the translation that was used, which may
+ * be an entry of the TLB that the tables no longer agree with.
+ */
+import type { ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
+import type { Access } from "../../mmu/permissions.ts";
+import type { Walk, WalkStep } from "../../mmu/walk.ts";
+import type { Session } from "../session.ts";
+import { exceptionClass } from "../syndrome.ts";
+import { bitsOf, DENIALS, guiltyTable, type PermissionCause } from "./cause_permission.ts";
+import { type FailedAccess, type WrongStart, wrongStart } from "./cause_start.ts";
+import { type EncodingMistake, mistakenStep } from "./cause_tables.ts";
+import { stalePointer, staleTranslation } from "./cause_stale.ts";
+import { regimeAt, tableMemory, walkFor, type WalkOutcome } from "./provenance_walk.ts";
+import { effectsOf } from "./writers_effects.ts";
+
+/** Causes that are named. */
+export type Cause =
+  | PermissionCause
+  | "access-flag"
+  | "not-mapped"
+  | "block-encoding"
+  | "stale-tlb"
+  | "ttbr"
+  | "tcr-range"
+  | "address-size"
+  | "alignment"
+  | "device-alignment"
+  | "sp-alignment"
+  | "pc-alignment"
+  | "external-abort"
+  | "undefined"
+  | "fp-trapped"
+  | "vectors-not-installed";
+
+/** What is to blame. */
+export type Guilty =
+  /** A descriptor; `bits` are those that made the access fail. */
+  | { readonly kind: "descriptor"; readonly step: ReadDescriptor; readonly bits: readonly number[] }
+  | { readonly kind: "register"; readonly name: string }
+  /** Bytes that were executed. */
+  | { readonly kind: "memory"; readonly address: number; readonly length: number };
+
+/** A descriptor that a walk read. */
+export interface ReadDescriptor {
+  readonly level: number;
+  /** Physical address. */
+  readonly address: number;
+  readonly descriptor: bigint;
+}
+
+/** Why a fault was taken. */
+export interface Diagnosis {
+  readonly cause: Cause;
+  /** In words: what is wrong. */
+  readonly why: string;
+  readonly guilty: Guilty | null;
+  /** The access that failed; null where it was none. */
+  readonly failed: FailedAccess | null;
+  /** The walk that produced the translation used; null without one. */
+  readonly walk: readonly ReadDescriptor[] | null;
+  /** The TLB fill that the walk belongs to; null if the walk was made for this access. */
+  readonly fill: TlbFillEvent | null;
+  /** What the tables say at the fault, where that is something else. */
+  readonly now: Walk | null;
+  /** Position up to which writes of the guilty descriptor count. */
+  readonly asOf: number;
+  readonly start: WrongStart | null;
+  readonly mistake: EncodingMistake | null;
+}
+
+const EC = {
+  fpTrapped: 0x07,
+  illegalState: 0x0e,
+  instructionAborts: [0x20, 0x21],
+  dataAborts: [0x24, 0x25],
+  pcAlignment: 0x22,
+  spAlignment: 0x26,
+} as const;
+const STATUS = { external: 0x10, alignment: 0x21, addressSize: 0, translation: 1, accessFlag: 2 };
+
+/** Explains the fault of an exception. The session's cursor moves. */
+export function diagnose(session: Session, event: ExceptionEvent): Diagnosis {
+  session.seek(event.position);
+  const ec = exceptionClass(event.esr);
+  if (event.type === "serror") {
+    return plain(event, "external-abort", "something outside the processor reported an error");
+  }
+  if ([...EC.instructionAborts, ...EC.dataAborts].some((code) => code === ec)) {
+    return abort(session, event, (EC.instructionAborts as readonly number[]).includes(ec));
+  }
+  if (ec === EC.fpTrapped) {
+    const why = "CPACR_EL1.FPEN traps FP and SIMD instructions";
+    return { ...plain(event, "fp-trapped", why), guilty: { kind: "register", name: "CPACR_EL1" } };
+  }
+  if (ec === EC.pcAlignment) {
+    return plain(event, "pc-alignment", "the program counter is not a multiple of 4");
+  }
+  if (ec === EC.spAlignment) {
+    return plain(event, "sp-alignment", "the stack pointer is not a multiple of 16");
+  }
+  return undefinedInstruction(session, event, ec === EC.illegalState);
+}
+
+function plain(event: ExceptionEvent, cause: Cause, why: string): Diagnosis {
+  return {
+    cause,
+    why,
+    guilty: null,
+    failed: null,
+    walk: null,
+    fill: null,
+    now: null,
+    asOf: event.position,
+    start: null,
+    mistake: null,
+  };
+}
+
+function abort(session: Session, event: ExceptionEvent, fetch: boolean): Diagnosis {
+  const failed = failedAccess(session, event, fetch);
+  const status = Number(event.esr & 0x3fn);
+  const base = { ...plain(event, "not-mapped", ""), failed };
+  if (!regimeAt(session).enabled) {
+    return status === STATUS.external
+      ? { ...base, cause: "external-abort", why: "nothing answers at that address" }
+      : status === STATUS.alignment
+      ? alignment(session, base, null)
+      : {
+        ...base,
+        cause: "address-size",
+        why: "the address is larger than physical memory can be",
+      };
+  }
+  const usesTranslation = status === STATUS.external || status === STATUS.alignment;
+  const stale = staleTranslation(session, failed, usesTranslation);
+  if (stale) return { ...base, ...stale };
+  const outcome = walkFor(tableMemory(session), regimeAt(session), failed.va, failed);
+  const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
+  if (usesTranslation) return behindTranslation(session, walked, outcome, status);
+  return staleOrigin(session, event, fetch) ?? walkFault(session, walked, outcome, status);
+}
+
+/** The access: what, from which exception level's rights. */
+function failedAccess(session: Session, event: ExceptionEvent, fetch: boolean): FailedAccess {
+  const { position, fromEl, esr, far } = event;
+  const write = (esr & 0x40n) !== 0n;
+  const access: Access = fetch ? 2 : write ? 1 : 0;
+  const word = fetch ? undefined : wordAt(session, event.pc);
+  const unprivileged = word !== undefined && effectsOf(word).unprivileged;
+  return { position, va: far, access, el: unprivileged ? 0 : fromEl };
+}
+
+/** The instruction word at a virtual address at the cursor. */
+function wordAt(session: Session, pc: bigint): number | undefined {
+  const { memory } = session.machine;
+  const pa = translated(session, pc);
+  return pa !== undefined && memory.contains(pa, 4) ? memory.word(pa) : undefined;
+}
+
+function translated(session: Session, pc: bigint): number | undefined {
+  const regime = regimeAt(session);
+  if (!regime.enabled) return pc < 1n << 48n ? Number(pc) : undefined;
+  const { pa } = walkFor(tableMemory(session), regime, pc, { access: 2, el: 1 });
+  return pa ?? undefined;
+}
+
+/** A walk's descriptors as 64-bit values. */
+export function readDescriptors(walk: Walk): ReadDescriptor[] {
+  return walk.steps.map(readDescriptor);
+}
+
+function readDescriptor({ level, address, lo, hi }: WalkStep): ReadDescriptor {
+  return { level, address, descriptor: BigInt(hi) << 32n | BigInt(lo) };
+}
+
+function guiltyStep(step: WalkStep, bits: readonly number[]): Guilty {
+  return { kind: "descriptor", step: readDescriptor(step), bits };
+}
+
+/** A fault that the walk itself ended with, or a denied access. */
+function walkFault(
+  session: Session,
+  base: Diagnosis,
+  outcome: WalkOutcome,
+  status: number,
+): Diagnosis {
+  const { walk, denied } = outcome;
+  const regime = regimeAt(session);
+  const start = wrongStart(session, regime, walk, base.failed!);
+  if (start) {
+    const guilty: Guilty = { kind: "register", name: start.register };
+    return { ...base, cause: start.cause, why: start.why, guilty, start };
+  }
+  const mistaken = encodingFault(session, base, outcome);
+  if (mistaken) return mistaken;
+  const last = walk.steps[walk.steps.length - 1];
+  if (denied) {
+    const { cause, why } = DENIALS[denied];
+    const step = denied === "table-attributes" ? guiltyTable(walk, base.failed!) ?? last : last;
+    const bits = bitsOf(denied, base.failed!);
+    return { ...base, cause, why, guilty: guiltyStep(step, bits) };
+  }
+  switch (walk.fault?.kind) {
+    case "access-flag":
+      return {
+        ...base,
+        cause: "access-flag",
+        why: "the access flag, AF, is clear and this processor does not set it by itself",
+        guilty: guiltyStep(last, [10]),
+      };
+    case "address-size":
+      return {
+        ...base,
+        cause: "address-size",
+        why: `the descriptor holds address 0x${walk.fault.address.toString(16)}, ` +
+          `larger than TCR_EL1.IPS permits (${regime.outputSize} bits)`,
+        guilty: guiltyStep(last, [32, 40]),
+      };
+    case "external-abort-on-walk":
+      return {
+        ...base,
+        cause: "external-abort",
+        why: `the next table is at 0x${walk.fault.address.toString(16)}, where nothing answers`,
+        guilty: last ? guiltyStep(last, [12]) : null,
+      };
+    case "translation":
+      return {
+        ...base,
+        why: `no translation: the level ${walk.fault.level} descriptor is invalid`,
+        guilty: guiltyStep(last, [0]),
+      };
+  }
+  return byStatus(base, status);
+}
+
+/** What the syndrome says, where walking again does not give the same fault. */
+function byStatus(base: Diagnosis, status: number): Diagnosis {
+  const why = "the syndrome says so; the tables at the fault would let the access pass";
+  const kind = status >> 2;
+  if (kind === STATUS.addressSize) return { ...base, cause: "address-size", why };
+  if (kind === STATUS.accessFlag) return { ...base, cause: "access-flag", why };
+  return { ...base, cause: kind === STATUS.translation ? "not-mapped" : "ap", why };
+}
+
+const MISTAKES: Readonly<Record<EncodingMistake, string>> = {
+  "block-as-table":
+    "a block descriptor has bit 1 set, so it reads as a table: the walk goes on in " +
+    "memory that was never written as descriptors",
+  "page-as-block": "bit 1 of a level 3 descriptor is clear: that encoding is reserved",
+  "block-at-wrong-level": "bit 1 of a descriptor is clear where the granule has no blocks",
+  "misaligned-block":
+    "a descriptor without bit 1 is a block, but its address is not a multiple of " +
+    "the block's size",
+};
+
+/** The walk went through a descriptor that is encoded as something else than it was meant to be. */
+function encodingFault(
+  session: Session,
+  base: Diagnosis,
+  { walk, denied }: WalkOutcome,
+): Diagnosis | undefined {
+  const mistaken = mistakenStep(session, regimeAt(session), walk);
+  if (!mistaken) return undefined;
+  const { step, mistake } = mistaken;
+  // The low address bits of a block are ignored: they do not deny an access.
+  if (denied && mistake === "misaligned-block") return undefined;
+  return {
+    ...base,
+    cause: "block-encoding",
+    why: MISTAKES[mistake],
+    guilty: guiltyStep(step, [1]),
+    mistake,
+  };
+}
+
+/** An external abort or alignment fault of an access that was translated. */
+function behindTranslation(
+  session: Session,
+  base: Diagnosis,
+  outcome: WalkOutcome,
+  status: number,
+): Diagnosis {
+  const { walk, pa } = outcome;
+  const mistaken = encodingFault(session, base, outcome);
+  if (mistaken) return mistaken;
+  if (status === STATUS.alignment) return alignment(session, base, outcome);
+  const last = walk.steps[walk.steps.length - 1];
+  return {
+    ...base,
+    cause: "external-abort",
+    why: pa === null
+      ? "nothing answers at the physical address"
+      : `nothing answers at physical address 0x${pa.toString(16)}`,
+    guilty: last ? guiltyStep(last, [12]) : null,
+  };
+}
+
+const SCTLR_A = 2n;
+const FIRST_NORMAL = 0x10;
+
+function alignment(session: Session, base: Diagnosis, outcome: WalkOutcome | null): Diagnosis {
+  const { SCTLR_EL1 } = session.state().cpus[0].system;
+  if ((SCTLR_EL1 & SCTLR_A) !== 0n) {
+    const why = "SCTLR_EL1.A is set: unaligned accesses fault";
+    return { ...base, cause: "alignment", why, guilty: { kind: "register", name: "SCTLR_EL1" } };
+  }
+  const last = outcome?.walk.steps.at(-1);
+  if (outcome?.attributes != null && outcome.attributes < FIRST_NORMAL) {
+    const why = "an access to Device memory must be aligned";
+    return {
+      ...base,
+      cause: "device-alignment",
+      why,
+      guilty: last ? guiltyStep(last, [2]) : null,
+    };
+  }
+  if (outcome === null && base.failed?.access !== 2 && session.trace.header.options.strict) {
+    return {
+      ...base,
+      cause: "device-alignment",
+      why: "with the MMU off all data is Device memory",
+    };
+  }
+  const why = "an exclusive or ordered access must be aligned";
+  return { ...base, cause: "alignment", why };
+}
+
+/** UNDEFINED: what was executed, and whether the translation that it came through is right. */
+function undefinedInstruction(
+  session: Session,
+  event: ExceptionEvent,
+  illegalState: boolean,
+): Diagnosis {
+  const { position, fromEl, pc } = event;
+  const failed: FailedAccess = { position, va: pc, access: 2, el: fromEl };
+  const why = illegalState
+    ? "PSTATE.IL is set by an illegal exception return"
+    : "the instruction is not one of this processor's, or not permitted there";
+  const base: Diagnosis = { ...plain(event, "undefined", why), failed };
+  if (illegalState) return base;
+  if (!regimeAt(session).enabled) return withExecuted(session, base, Number(pc));
+  const stale = staleTranslation(session, failed, true);
+  if (stale) return { ...base, ...stale };
+  const outcome = walkFor(tableMemory(session), regimeAt(session), pc, failed);
+  const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
+  const mistaken = encodingFault(session, walked, outcome);
+  if (mistaken) return mistaken;
+  return staleOrigin(session, event, false) ?? withExecuted(session, walked, outcome.pa);
+}
+
+/** Names the bytes that were executed. */
+function withExecuted(session: Session, base: Diagnosis, pa: number | null): Diagnosis {
+  if (pa === null || !session.machine.memory.contains(pa, 4)) return base;
+  return { ...base, guilty: { kind: "memory", address: pa, length: 4 } };
+}
+
+/** Whether the address that failed was loaded through a stale translation. */
+function staleOrigin(
+  session: Session,
+  event: ExceptionEvent,
+  fetch: boolean,
+): Diagnosis | undefined {
+  const stale = stalePointer(session, event, fetch);
+  session.seek(event.position);
+  return stale && { ...plain(event, "stale-tlb", stale.why), ...stale };
+}

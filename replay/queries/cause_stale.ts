@@ -1,0 +1,116 @@
+/**
+ * Translations that were used although the tables, changed without TLBI, say something else.
+ */
+import type { ExceptionEvent } from "../../core/observer.ts";
+import { denialReason } from "../../mmu/permissions.ts";
+import type { Session } from "../session.ts";
+import type { Diagnosis } from "./cause.ts";
+import type { FailedAccess } from "./cause_start.ts";
+import { fillOf, regimeAt, tableMemory, tlbHit, walkFor } from "./provenance_walk.ts";
+import { loadOf } from "./who_wrote_copy.ts";
+import { effectsOf } from "./writers_effects.ts";
+import { executedBackwards, instructionAt } from "./writers_instruction.ts";
+
+/** What of a diagnosis a stale translation gives. */
+export type StaleDiagnosis =
+  & Pick<Diagnosis, "cause" | "why" | "guilty" | "walk" | "fill" | "now" | "asOf">
+  & { readonly failed: FailedAccess };
+
+/**
+ * Whether the cursor's TLB holds an entry for an access that the tables do not agree with.
+ *
+ * @param used whether the access was translated, and failed behind that; otherwise it was denied,
+ *   which the TLB alone does only on a machine that keeps to it
+ */
+export function staleTranslation(
+  session: Session,
+  failed: FailedAccess,
+  used: boolean,
+): StaleDiagnosis | undefined {
+  const regime = regimeAt(session);
+  const hit = tlbHit(session, failed.va);
+  if (!hit) return undefined;
+  const now = walkFor(tableMemory(session), regime, failed.va, failed);
+  const passes = now.pa !== null && now.denied === null;
+  if (used) {
+    if (now.pa === hit.pa && now.attributes === hit.attributes) return undefined;
+  } else {
+    const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, failed.el);
+    if (denied === null || !passes) return undefined;
+  }
+  const { asid } = regime;
+  const fill = fillOf(session, { va: failed.va, pa: hit.pa, asid }, failed.position + 1);
+  const leaf = now.walk.steps.at(-1);
+  const before = fill?.descriptors.find(({ address, descriptor }) => {
+    const step = now.walk.steps.find((s) => s.address === address);
+    return !step || (BigInt(step.hi) << 32n | BigInt(step.lo)) !== descriptor;
+  });
+  const changed = before && now.walk.steps.find(({ address }) => address === before.address) ||
+    leaf;
+  return {
+    cause: "stale-tlb",
+    why:
+      `the TLB still holds the translation to 0x${hit.pa.toString(16)}; the tables were changed ` +
+      (now.pa === null ? "" : `(to 0x${now.pa.toString(16)}) `) + "without a TLBI for that address",
+    guilty: changed
+      ? {
+        kind: "descriptor",
+        step: {
+          level: changed.level,
+          address: changed.address,
+          descriptor: BigInt(changed.hi) << 32n | BigInt(changed.lo),
+        },
+        bits: [],
+      }
+      : null,
+    failed,
+    walk: fill?.descriptors ?? null,
+    fill: fill ?? null,
+    now: now.walk,
+    asOf: failed.position,
+  };
+}
+
+/**
+ * Whether the address that an access failed at, or a branch went to, was loaded through a stale
+ * translation.
+ */
+export function stalePointer(
+  session: Session,
+  event: ExceptionEvent,
+  fetch: boolean,
+): StaleDiagnosis | undefined {
+  const { trace } = session;
+  let register: string | undefined;
+  let before = event.position;
+  if (fetch || event.far === 0n && event.esr >> 26n === 0n) {
+    // The branch that went there is the last instruction that was executed.
+    const [branch] = executedBackwards(trace, event.position);
+    if (!branch) return undefined;
+    register = effectsOf(branch.word).target;
+    before = branch.position;
+  } else {
+    const { memory } = session.machine;
+    const { pa } = pcOf(session, event.pc);
+    if (pa === null || !memory.contains(pa, 4)) return undefined;
+    register = effectsOf(memory.word(pa)).base;
+  }
+  if (register === undefined) return undefined;
+  const load = loadOf(session, { kind: "register", register }, before);
+  if (!load || load.va === null || !instructionAt(trace, load.position)) return undefined;
+  session.seek(load.position);
+  if (!regimeAt(session).enabled) return undefined;
+  const el = event.fromEl;
+  const failed: FailedAccess = { position: load.position, va: load.va, access: 0, el };
+  const stale = staleTranslation(session, failed, true);
+  if (!stale) return undefined;
+  const why = `the address was loaded from 0x${load.va.toString(16)} at #${load.position}, where ` +
+    stale.why;
+  return { ...stale, why };
+}
+
+function pcOf(session: Session, pc: bigint): { pa: number | null } {
+  const regime = regimeAt(session);
+  if (!regime.enabled) return { pa: pc < 1n << 48n ? Number(pc) : null };
+  return walkFor(tableMemory(session), regime, pc, { access: 2, el: 1 });
+}

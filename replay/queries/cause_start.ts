@@ -1,0 +1,261 @@
+/**
+ * Whether a walk failed because it started wrong: TTBR names no table, or TCR another shape of it.
+ *
+ * A wrong start shows when the instruction behind the one that turned the MMU on cannot be fetched:
+ * its address must translate to itself, so another base or shape that does so is what was meant.
+ */
+import type { Regime } from "../../mmu/regime.ts";
+import { makeRegime, type RegimeRegisters } from "../../mmu/regime.ts";
+import { selectRange, type Walk } from "../../mmu/walk.ts";
+import type { Session } from "../session.ts";
+import { isEmptyTable, lookAt, looksLikeTable, mistakenStep } from "./cause_tables.ts";
+import { isMmuEnable } from "./milestones.ts";
+import { tableMemory, walkFor, wordsOf } from "./provenance_walk.ts";
+
+/** What should have been in the register. */
+export interface WrongStart {
+  readonly cause: "ttbr" | "tcr-range";
+  /** Manual name. */
+  readonly register: string;
+  readonly value: bigint;
+  /** In words: what is wrong. */
+  readonly why: string;
+  /** A value with which the access passes; null if none was found. */
+  readonly meant: bigint | null;
+}
+
+/** The access that failed. */
+export interface FailedAccess {
+  readonly position: number;
+  readonly va: bigint;
+  readonly access: 0 | 1 | 2;
+  readonly el: number;
+}
+
+const EXECUTE = 2;
+const ADDRESS_BITS = 0xffff_ffff_fffen;
+const GRANULES_0 = [12, 16, 14, 0], GRANULES_1 = [0, 14, 12, 16];
+
+/** What is wrong with the registers that a failed walk started from; undefined if nothing seems to be. */
+export function wrongStart(
+  session: Session,
+  regime: Regime,
+  walk: Walk,
+  failed: FailedAccess,
+): WrongStart | undefined {
+  return wrongShape(session, regime, walk, failed) ?? wrongBase(session, regime, walk, failed) ??
+    meantOtherwise(session, regime, walk, failed);
+}
+
+/** Faults that TCR itself makes. */
+function wrongShape(
+  session: Session,
+  regime: Regime,
+  { range, fault }: Walk,
+  failed: FailedAccess,
+): WrongStart | undefined {
+  const registers = registersAt(session);
+  const tcr = registers.tcr;
+  const shown = { cause: "tcr-range", register: "TCR_EL1", value: tcr } as const;
+  const { inputSize } = regime.ranges[range];
+  if (fault?.kind === "translation") {
+    const field = `T${range}SZ`;
+    if (fault.cause === "hole") {
+      const why = `the address is outside the ${inputSize} bits that ${field} gives TTBR${range}`;
+      return { ...shown, why, meant: widerRange(session, registers, range, failed) };
+    }
+    if (fault.cause === "txsz") {
+      const why = `${field} is ${txszOf(tcr, range)}, which this processor does not have`;
+      return { ...shown, why, meant: null };
+    }
+    if (fault.cause === "walks-disabled") {
+      const meant = tcr & ~(1n << (range ? 23n : 7n));
+      const why = `EPD${range} is set: TTBR${range} is not walked`;
+      const passes = passesWith(session, { ...registers, tcr: meant }, failed);
+      return { ...shown, why, meant: passes ? meant : null };
+    }
+  }
+  const requested = range
+    ? GRANULES_1[Number(tcr >> 30n & 3n)]
+    : GRANULES_0[Number(tcr >> 14n & 3n)];
+  if (requested !== regime.ranges[range].granuleLog2 && (fault || failed.access === EXECUTE)) {
+    const why = `TG${range} asks for a granule that this processor does not have`;
+    return { ...shown, why, meant: null };
+  }
+  return undefined;
+}
+
+/** Faults that show that TTBR names no table. */
+function wrongBase(
+  session: Session,
+  regime: Regime,
+  { range, fault, steps }: Walk,
+  failed: FailedAccess,
+): WrongStart | undefined {
+  const { memory } = session.machine;
+  const registers = registersAt(session);
+  const register = `TTBR${range}_EL1`;
+  const value = range ? registers.ttbr1 : registers.ttbr0;
+  const { tableBase, granuleLog2 } = regime.ranges[range];
+  const shown = { cause: "ttbr", register, value } as const;
+  const meant = () => findRoot(session, regime, range, failed) ?? null;
+  if (fault?.kind === "address-size" && fault.cause === "ttbr") {
+    const why = `${register} holds an address that is larger than physical memory can be`;
+    return { ...shown, why, meant: meant() };
+  }
+  if (!fault) return undefined;
+  if (BigInt(tableBase) !== (value & ADDRESS_BITS)) {
+    const why = `the address in ${register} is not aligned: the walk starts at ` +
+      `0x${tableBase.toString(16)}`;
+    return { ...shown, why, meant: meant() };
+  }
+  if (!memory.contains(tableBase)) {
+    const why = `${register} names a table at 0x${tableBase.toString(16)}, where there is no RAM`;
+    return { ...shown, why, meant: meant() };
+  }
+  if (steps.length !== 1 || fault.kind !== "translation") return undefined;
+  const bytes = 2 ** granuleLog2;
+  const page = tableBase - tableBase % bytes;
+  if (!isEmptyTable(session, page, bytes)) {
+    if (looksLikeTable(lookAt(session, regime, granuleLog2, page))) return undefined;
+    const why = `what ${register} points to is no table`;
+    return { ...shown, why, meant: meant() };
+  }
+  const found = meant();
+  if (found === null && !mmuJustOn(session, failed)) return undefined;
+  const why = `the table at 0x${tableBase.toString(16)} that ${register} names is empty`;
+  return { ...shown, why, meant: found };
+}
+
+/** Another base or shape with which the first fetch through the MMU would have gone on. */
+function meantOtherwise(
+  session: Session,
+  regime: Regime,
+  walk: Walk,
+  failed: FailedAccess,
+): WrongStart | undefined {
+  if (failed.access !== EXECUTE || !mmuJustOn(session, failed)) return undefined;
+  if (walk.leaf && walkedTo(walk, failed) === failed.va) return undefined;
+  const registers = registersAt(session);
+  const { range } = walk;
+  const root = findRoot(session, regime, range, failed, regime.ranges[range].tableBase);
+  const register = `TTBR${range}_EL1`;
+  const value = range ? registers.ttbr1 : registers.ttbr0;
+  if (root !== undefined) {
+    const why = `${register} names a table of a lower level, not the one at ` +
+      `0x${root.toString(16)} where the walk should start`;
+    return { cause: "ttbr", register, value, why, meant: root };
+  }
+  const tcr = findShape(session, registers, range, failed);
+  if (tcr === undefined) return undefined;
+  const why = `the tables are of another shape than T${range}SZ and TG${range} say`;
+  return { cause: "tcr-range", register: "TCR_EL1", value: registers.tcr, why, meant: tcr };
+}
+
+function walkedTo({ leaf }: Walk, { va }: FailedAccess): bigint | undefined {
+  return leaf ? BigInt(leaf.base) + BigInt.asUintN(leaf.sizeLog2, va) : undefined;
+}
+
+/** Whether the MMU was turned on by the step before, so that the address was physical until then. */
+function mmuJustOn({ trace }: Session, { position, va }: FailedAccess): boolean {
+  const from = Math.max(0, position - 2);
+  const kinds = new Set(["sysreg"] as const);
+  for (const event of trace.events({ kinds, from, to: position })) {
+    if (event.kind === "sysreg" && isMmuEnable(event)) return va - event.pc <= 8n;
+  }
+  return false;
+}
+
+/**
+ * A page of RAM that, as the first table, translates the address to itself and permits the access.
+ *
+ * @param child if given, only a page above the table there
+ */
+function findRoot(
+  session: Session,
+  regime: Regime,
+  range: 0 | 1,
+  failed: FailedAccess,
+  child?: number,
+): bigint | undefined {
+  if (failed.access !== EXECUTE || !mmuJustOn(session, failed)) return undefined;
+  const { memory } = session.machine;
+  const bus = tableMemory(session);
+  const bytes = 2 ** regime.ranges[range].granuleLog2;
+  for (let base = memory.base; base + bytes <= memory.base + memory.size; base += bytes) {
+    if (base === regime.ranges[range].tableBase) continue;
+    const ranges = regime.ranges.map((r, i) => i === range ? { ...r, tableBase: base } : r);
+    const other = { ...regime, ranges };
+    const { walk, pa, denied } = walkFor(bus, other, failed.va, failed);
+    if (pa === null || denied !== null || BigInt(pa) !== failed.va) continue;
+    if (mistakenStep(session, other, walk)) continue;
+    if (child !== undefined && !walk.steps.some((s) => s.address - s.address % bytes === child)) {
+      continue;
+    }
+    return BigInt(base);
+  }
+  return undefined;
+}
+
+/** A TCR with another TxSZ or granule that translates the address to itself. */
+function findShape(
+  session: Session,
+  registers: RegimeRegisters,
+  range: 0 | 1,
+  failed: FailedAccess,
+): bigint | undefined {
+  const shift = range ? 16n : 0n;
+  const granules = range ? [[2n, 30n], [3n, 30n]] : [[0n, 14n], [1n, 14n]];
+  for (const [code, at] of granules) {
+    for (const txsz of [16n, 25n, 34n]) {
+      let tcr = registers.tcr & ~(0x3fn << shift) & ~(3n << at);
+      tcr |= txsz << shift | code << at;
+      const changed = makeRegime({ ...registers, tcr });
+      const outcome = walkFor(tableMemory(session), changed, failed.va, failed);
+      if (outcome.pa === null || outcome.denied || BigInt(outcome.pa) !== failed.va) continue;
+      if (!mistakenStep(session, changed, outcome.walk)) return tcr;
+    }
+  }
+  return undefined;
+}
+
+/** TCR with the largest TxSZ that makes the access pass. */
+function widerRange(
+  session: Session,
+  registers: RegimeRegisters,
+  range: 0 | 1,
+  failed: FailedAccess,
+): bigint | null {
+  const shift = range ? 16n : 0n;
+  for (let txsz = BigInt(txszOf(registers.tcr, range)) - 1n; txsz >= 16n; txsz--) {
+    const tcr = registers.tcr & ~(0x3fn << shift) | txsz << shift;
+    if (passesWith(session, { ...registers, tcr }, failed)) return tcr;
+  }
+  return null;
+}
+
+function passesWith(session: Session, registers: RegimeRegisters, failed: FailedAccess): boolean {
+  const { pa, denied } = walkFor(tableMemory(session), makeRegime(registers), failed.va, failed);
+  return pa !== null && denied === null;
+}
+
+function txszOf(tcr: bigint, range: 0 | 1): number {
+  return Number(tcr >> (range ? 16n : 0n) & 0x3fn);
+}
+
+/** The registers of the regime at the cursor. */
+export function registersAt(session: Session): RegimeRegisters {
+  const { system } = session.state().cpus[0];
+  return {
+    sctlr: system.SCTLR_EL1,
+    tcr: system.TCR_EL1,
+    ttbr0: system.TTBR0_EL1,
+    ttbr1: system.TTBR1_EL1,
+    mair: system.MAIR_EL1,
+  };
+}
+
+/** Which TTBR an address belongs to. */
+export function rangeOf(regime: Regime, va: bigint): 0 | 1 {
+  return selectRange(regime, wordsOf(va).hi);
+}

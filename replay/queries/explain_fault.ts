@@ -1,0 +1,91 @@
+import type { ExceptionEvent } from "../../core/observer.ts";
+import type { Trace } from "../../trace/mod.ts";
+import { isFault } from "../syndrome.ts";
+import { firstFault } from "./milestones.ts";
+
+/** The fault to explain. */
+export interface ChosenFault {
+  readonly event: ExceptionEvent;
+  /** Whether its handler came back: then it is not what stopped the boot. */
+  readonly handled: boolean;
+}
+
+/** An exception that has not been returned from yet. */
+interface Open {
+  readonly event: ExceptionEvent;
+  readonly fault: boolean;
+  /** The first of a series of equal faults, one after the other. */
+  readonly first: ExceptionEvent;
+}
+
+/** Nesting beyond this is a storm; only its outermost exceptions matter. */
+const MOST_NESTED = 4096;
+
+/**
+ * The fault that stopped the boot: the outermost one that was never returned from; of a series of
+ * equal ones, and of a storm or loop, the first. Without such a fault, the first of the trace.
+ */
+export function faultToExplain(trace: Trace): ChosenFault | undefined {
+  const open = openExceptions(trace).find(({ fault }) => fault);
+  const first = trace.footer?.detail.firstFault;
+  const stopping = open?.first;
+  if (typeof first === "number" && !(stopping && stopping.position <= first)) {
+    const kinds = new Set(["exception"] as const);
+    const [event] = trace.events({ kinds, from: first, to: first + 1 });
+    if (event?.kind === "exception") return { event, handled: false };
+  }
+  if (stopping) return { event: stopping, handled: false };
+  const event = firstFault(trace);
+  return event && { event, handled: true };
+}
+
+/**
+ * The fault at a position; else the last one before it; else the first behind it.
+ *
+ * @returns undefined if the trace has no fault
+ */
+export function faultAt(trace: Trace, position: number): ChosenFault | undefined {
+  const kinds = new Set(["exception"] as const);
+  let found: ExceptionEvent | undefined;
+  for (const event of trace.events({ kinds })) {
+    if (event.kind !== "exception" || !isFaultEvent(event)) continue;
+    if (event.position > position) {
+      found ??= event;
+      break;
+    }
+    found = event;
+  }
+  return found && { event: found, handled: false };
+}
+
+/** The exceptions that were open at the end, outermost first. */
+function openExceptions(trace: Trace): Open[] {
+  let stack: Open[] = [];
+  let beyond = 0;
+  let last: Open | undefined;
+  for (const event of trace.events({ kinds: new Set(["exception", "eret"]) })) {
+    if (event.kind === "eret") {
+      if (event.illegal) continue;
+      // Whoever goes to EL0 has left all handlers of EL1 behind.
+      if (event.toEl === 0) [stack, beyond] = [[], 0];
+      else if (beyond > 0) beyond--;
+      else stack.pop();
+    } else if (event.kind === "exception") {
+      if (event.fromEl === 0) [stack, beyond] = [[], 0];
+      const first = last && isSame(last.event, event) ? last.first : event;
+      last = { event, fault: isFaultEvent(event), first };
+      if (stack.length < MOST_NESTED) stack.push(last);
+      else beyond++;
+    }
+  }
+  return stack;
+}
+
+function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
+  return type === "serror" || (type === "sync" && isFault(esr));
+}
+
+/** Whether the same instruction failed in the same way. */
+function isSame(a: ExceptionEvent, b: ExceptionEvent): boolean {
+  return a.type === b.type && a.elr === b.elr && a.esr === b.esr && a.far >> 12n === b.far >> 12n;
+}

@@ -1,0 +1,234 @@
+/**
+ * The smallest change with which a failed access would have passed, checked by walking again.
+ *
+ * The descriptor to blame is searched first: every way to flip one, two and three of its bits that
+ * mean something, then the same over all descriptors of the walk. A descriptor that says nothing has
+ * no bits to flip; there the neighbours in its table say what it would have been.
+ */
+import * as descriptor from "../../mmu/descriptor.ts";
+import type { DescriptorBus } from "../../mmu/bus.ts";
+import { levelShift, makeRegime, type Regime } from "../../mmu/regime.ts";
+import type { Session } from "../session.ts";
+import type { Diagnosis, ReadDescriptor } from "./cause.ts";
+import { type FailedAccess, rangeOf, registersAt } from "./cause_start.ts";
+import { mistakenStep } from "./cause_tables.ts";
+import { regimeAt, tableMemory, walkFor } from "./provenance_walk.ts";
+
+/** A change that would have helped. */
+export interface Fix {
+  /** The guilty descriptor's new value; null where something else is to be changed. */
+  readonly descriptor: bigint | null;
+  /** What to change, in words. */
+  readonly text: string;
+}
+
+/** Names of the bits that may be flipped, by kind of descriptor (Arm ARM D8.3). */
+const BITS: Readonly<Record<number, string>> = {
+  0: "bit 0 (valid)",
+  1: "bit 1 (table or page)",
+  6: "AP[1] (bit 6)",
+  7: "AP[2] (bit 7)",
+  10: "AF (bit 10)",
+  53: "PXN (bit 53)",
+  54: "UXN (bit 54)",
+  59: "PXNTable (bit 59)",
+  60: "UXNTable (bit 60)",
+  61: "APTable[0] (bit 61)",
+  62: "APTable[1] (bit 62)",
+};
+const LEAF_BITS = [1, 0, 10, 53, 54, 6, 7], TABLE_BITS = [1, 0, 59, 60, 61, 62];
+const MOST_FLIPS = 3;
+const ADDRESS = 0xffff_ffff_f000n;
+
+interface Flip {
+  readonly step: ReadDescriptor;
+  readonly bit: number;
+}
+
+/** Finds the change for a diagnosis; null where none was found. The cursor must be at the fault. */
+export function findFix(session: Session, diagnosis: Diagnosis): Fix | null {
+  const { cause, start, guilty, failed } = diagnosis;
+  if (start) return startFix(diagnosis);
+  if (cause === "stale-tlb") return staleFix(diagnosis);
+  if (cause === "fp-trapped") {
+    return { descriptor: null, text: "set CPACR_EL1.FPEN (bits 21:20) to 0b11, then ISB" };
+  }
+  if (!failed || guilty?.kind !== "descriptor") return null;
+  if (cause === "external-abort" || cause === "device-alignment") return null;
+  const regime = regimeAt(session);
+  if (cause === "address-size") return addressFix(session, regime, guilty.step, failed);
+  const flips = flipFix(session, regime, diagnosis);
+  return flips ??
+    (cause === "not-mapped" ? neighbourFix(session, regime, guilty.step, failed) : null);
+}
+
+function startFix({ start }: Diagnosis): Fix | null {
+  const { register, value, meant } = start!;
+  if (meant === null) return null;
+  return { descriptor: null, text: `${register} = ${hex(meant)} instead of ${hex(value)}` };
+}
+
+function staleFix({ guilty, failed }: Diagnosis): Fix {
+  const page = hex((failed?.va ?? 0n) >> 12n);
+  return {
+    descriptor: guilty?.kind === "descriptor" ? guilty.step.descriptor : null,
+    text: `after the descriptor is written: DSB ISHST; TLBI VAE1IS for page ${page}; DSB ISH; ISB`,
+  };
+}
+
+/** Memory with some descriptors changed. */
+function patched(bus: DescriptorBus, changes: ReadonlyMap<number, bigint>): DescriptorBus {
+  return {
+    readDescriptor(address, into) {
+      const change = changes.get(address);
+      if (change === undefined) return bus.readDescriptor(address, into);
+      into[0] = Number(change & 0xffff_ffffn);
+      into[1] = Number(change >> 32n);
+      return true;
+    },
+  };
+}
+
+/** Whether the access passes with some descriptors changed, and through no mistaken one. */
+function passes(
+  session: Session,
+  regime: Regime,
+  failed: FailedAccess,
+  changes: ReadonlyMap<number, bigint>,
+): boolean {
+  const bus = patched(tableMemory(session), changes);
+  const { walk, pa, denied } = walkFor(bus, regime, failed.va, failed);
+  if (pa === null || denied !== null) return false;
+  return [...changes.keys()].every((address) => walk.steps.some((s) => s.address === address)) &&
+    !mistakenStep(session, regime, walk);
+}
+
+function flipFix(session: Session, regime: Regime, diagnosis: Diagnosis): Fix | null {
+  const { guilty, walk, failed, cause } = diagnosis;
+  if (guilty?.kind !== "descriptor" || !failed) return null;
+  const { step } = guilty;
+  // Without an address there is nothing to make valid.
+  if (cause === "not-mapped" && (step.descriptor & ADDRESS) === 0n) return null;
+  const own = candidates(step, guilty.bits);
+  const others = (walk ?? []).filter(({ address }) => address !== step.address)
+    .flatMap((other) => candidates(other, []));
+  for (const flips of [own, [...own, ...others]]) {
+    for (let size = 1; size <= MOST_FLIPS; size++) {
+      for (const chosen of choose(flips, size)) {
+        const changes = apply(chosen);
+        if (!passes(session, regime, failed, changes)) continue;
+        return { descriptor: changes.get(step.address) ?? step.descriptor, text: flipText(chosen) };
+      }
+    }
+  }
+  return null;
+}
+
+/** Flips to try, the blamed bits first; then those that clear a bit before those that set one. */
+function candidates(step: ReadDescriptor, blamed: readonly number[]): Flip[] {
+  const leaf = step.level === 3 || (step.descriptor & 2n) === 0n || blamed.includes(1);
+  const bits = leaf ? LEAF_BITS : TABLE_BITS;
+  const rank = (bit: number) => {
+    const index = blamed.indexOf(bit);
+    return index >= 0 ? index : (step.descriptor >> BigInt(bit) & 1n) ? 10 : 20;
+  };
+  return bits.toSorted((a, b) => rank(a) - rank(b)).map((bit) => ({ step, bit }));
+}
+
+/** All choices of `size` items, in order. */
+function* choose<T>(items: readonly T[], size: number, from = 0): Generator<T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (let i = from; i <= items.length - size; i++) {
+    for (const rest of choose(items, size - 1, i + 1)) yield [items[i], ...rest];
+  }
+}
+
+function apply(flips: readonly Flip[]): Map<number, bigint> {
+  const changes = new Map<number, bigint>();
+  for (const { step, bit } of flips) {
+    const value = changes.get(step.address) ?? step.descriptor;
+    changes.set(step.address, value ^ 1n << BigInt(bit));
+  }
+  return changes;
+}
+
+function flipText(flips: readonly Flip[]): string {
+  const byStep = Map.groupBy(flips, ({ step }) => step);
+  return [...byStep].map(([step, own]) => {
+    const parts = own.map(({ bit }) => {
+      const set = step.descriptor >> BigInt(bit) & 1n;
+      return `${set ? "clear" : "set"} ${BITS[bit]}`;
+    });
+    const value = apply(own).get(step.address)!;
+    return `${parts.join(" and ")} of the level ${step.level} descriptor at ` +
+      `${hex(step.address)}: ${hex(step.descriptor)} -> ${hex(value)}`;
+  }).join("; ");
+}
+
+/** An output address that is too large: a larger IPS if there is something, else fewer bits. */
+function addressFix(
+  session: Session,
+  regime: Regime,
+  step: ReadDescriptor,
+  failed: FailedAccess,
+): Fix | null {
+  const address = Number(step.descriptor & ADDRESS);
+  const { memory, board } = session.machine;
+  if (memory.contains(address) || board.bus.find(address)) {
+    const registers = registersAt(session);
+    for (let ips = 1n; ips <= 5n; ips++) {
+      const tcr = registers.tcr & ~(7n << 32n) | ips << 32n;
+      if (!passes(session, makeRegime({ ...registers, tcr }), failed, new Map())) continue;
+      return { descriptor: null, text: `TCR_EL1.IPS (bits 34:32) = ${ips}` };
+    }
+  }
+  const value = step.descriptor & ~(ADDRESS & ~((1n << BigInt(regime.outputSize)) - 1n));
+  if (!passes(session, regime, failed, new Map([[step.address, value]]))) return null;
+  return {
+    descriptor: value,
+    text: `clear the address bits from ${regime.outputSize} up of the level ${step.level} ` +
+      `descriptor at ${hex(step.address)}: ${hex(step.descriptor)} -> ${hex(value)}`,
+  };
+}
+
+/** What an empty descriptor would be if it went on as its nearest neighbour in the table. */
+function neighbourFix(
+  session: Session,
+  regime: Regime,
+  step: ReadDescriptor,
+  failed: FailedAccess,
+): Fix | null {
+  const { granuleLog2 } = regime.ranges[rangeOf(regime, failed.va)];
+  const bytes = 2 ** granuleLog2;
+  const first = step.address - step.address % bytes;
+  const size = 2 ** levelShift(granuleLog2, step.level);
+  const bus = tableMemory(session);
+  const words = new Uint32Array(2);
+  for (let distance = 8; distance < bytes; distance += 8) {
+    for (const address of [step.address - distance, step.address + distance]) {
+      if (address < first || address >= first + bytes) continue;
+      if (!bus.readDescriptor(address, words) || !descriptor.isValid(words[0])) continue;
+      if (step.level < 3 && descriptor.isTableOrPage(words[0])) continue;
+      const neighbour = BigInt(words[1]) << 32n | BigInt(words[0]);
+      const target = Number(neighbour & ADDRESS) + (step.address - address) / 8 * size;
+      if (!session.machine.memory.contains(target) && !session.machine.board.bus.find(target)) {
+        continue;
+      }
+      const value = neighbour & ~ADDRESS | BigInt(target);
+      if (!passes(session, regime, failed, new Map([[step.address, value]]))) continue;
+      return {
+        descriptor: value,
+        text: `map it: with the level ${step.level} descriptor at ${hex(step.address)} = ` +
+          `${hex(value)}, as its neighbour at ${hex(address)} goes on, the access passes`,
+      };
+    }
+  }
+  return null;
+}
+
+function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}

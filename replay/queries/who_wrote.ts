@@ -1,0 +1,269 @@
+/**
+ * `who-wrote`: the last write of memory, a register or a system register before a position, and the
+ * writes before that one.
+ */
+import { systemRegisterByName } from "../../core/sysregs.ts";
+import { effectsOf } from "./writers_effects.ts";
+import { executedBackwards } from "./writers_instruction.ts";
+import { type MemoryWriter, type PhysicalRange, writesBefore } from "./writers.ts";
+import { copySource } from "./who_wrote_copy.ts";
+import type { Session } from "../session.ts";
+
+/** What is asked about. */
+export type Written =
+  | { readonly kind: "memory"; readonly range: PhysicalRange }
+  /** `x0` to `x30`, `sp`, `v0` to `v31`, `nzcv`. */
+  | { readonly kind: "register"; readonly name: string }
+  /** Manual name in capitals. */
+  | { readonly kind: "system"; readonly name: string };
+
+/** Who wrote. For registers: an instruction, MSR, or an exception entry or return. */
+export type Writer = MemoryWriter | "instruction" | "msr" | "exception";
+
+/** One write, as an answer shows it. */
+export interface WriteAnswer {
+  readonly by: Writer;
+  /** Steps before the one that wrote; 0 for what was there at `#0`. */
+  readonly position: number;
+  /** Address of the instruction; null where none wrote. */
+  readonly pc: bigint | null;
+  /** Value before; null where there was none. */
+  readonly old: bigint | null;
+  readonly new: bigint | null;
+  /** Bytes of the values; 8 for registers. */
+  readonly size: number;
+  /** Physical address that `old` and `new` are the value of. */
+  readonly address: number | null;
+  readonly va: bigint | null;
+  /** Physical address of the bytes that this write copied, where a load just before gave them. */
+  readonly copiedFrom: number | null;
+}
+
+/** How far to go back. */
+export interface WhoWroteOptions {
+  /** Writes of the steps before this position count. */
+  readonly before: number;
+  /** Writes given at most; 1 if left out. */
+  readonly limit?: number;
+  /** Behind a write that copied bytes, give the write of what it copied, and so on. */
+  readonly throughCopies?: boolean;
+}
+
+/** Longest chain of copies that is followed. */
+const MOST_COPIES = 64;
+
+/** The writes of what is asked about, latest first. */
+export function* whoWrote(
+  session: Session,
+  written: Written,
+  options: WhoWroteOptions,
+): Generator<WriteAnswer> {
+  const { limit = 1 } = options;
+  let left = limit;
+  for (const answer of answers(session, written, options)) {
+    if (left-- <= 0) return;
+    yield answer;
+  }
+}
+
+function answers(
+  session: Session,
+  written: Written,
+  options: WhoWroteOptions,
+): Generator<WriteAnswer> {
+  switch (written.kind) {
+    case "memory":
+      return memoryWrites(session, written.range, options);
+    case "register":
+      return registerWrites(session, written.name, options.before);
+    case "system":
+      return systemWrites(session, written.name, options.before);
+  }
+}
+
+function* memoryWrites(
+  session: Session,
+  range: PhysicalRange,
+  { before, limit = 1, throughCopies = false }: WhoWroteOptions,
+): Generator<WriteAnswer> {
+  for (const write of writesBefore(session, range, before, limit)) {
+    const answer = memoryAnswer(range, write);
+    if (!throughCopies) {
+      yield answer;
+      continue;
+    }
+    yield* throughCopiesOf(session, range, answer);
+  }
+}
+
+/** A write, and behind it the writes of the bytes that it copied, hop by hop. */
+function* throughCopiesOf(
+  session: Session,
+  range: PhysicalRange,
+  first: WriteAnswer,
+): Generator<WriteAnswer> {
+  let answer: WriteAnswer | undefined = first;
+  let wanted = range;
+  for (let hops = 0; answer && hops < MOST_COPIES; hops++) {
+    const source: PhysicalRange | undefined = answer.by === "store" || answer.by === "atomic"
+      ? copySource(session, answer, wanted)
+      : undefined;
+    yield { ...answer, copiedFrom: source?.address ?? null };
+    if (!source) return;
+    const { position } = answer;
+    wanted = source;
+    const [write] = writesBefore(session, wanted, position, 1);
+    answer = write && memoryAnswer(wanted, write);
+  }
+}
+
+/** A write in terms of what was asked: see {@linkcode shownRange}. */
+export function memoryAnswer(
+  range: PhysicalRange,
+  write: { by: MemoryWriter; position: number; pc: bigint | null; va: bigint | null } & {
+    readonly address: number;
+    readonly old: Uint8Array;
+    readonly bytes: Uint8Array;
+  },
+): WriteAnswer {
+  const { by, position, pc, va, address, old, bytes } = write;
+  const start = bytes.length <= 8 ? address : Math.max(address, align(range.address));
+  const length = bytes.length <= 8 ? bytes.length : Math.min(8, address + bytes.length - start);
+  const from = start - address;
+  const part = (whole: Uint8Array) => littleEndian(whole.subarray(from, from + length));
+  return {
+    by,
+    position,
+    pc,
+    old: by === "loader" || by === "reset" ? null : part(old),
+    new: part(bytes),
+    size: length,
+    address: start,
+    va: va === null ? null : va + BigInt(from),
+    copiedFrom: null,
+  };
+}
+
+function align(address: number): number {
+  return address - address % 8;
+}
+
+/** The unsigned number that bytes are, lowest first. */
+export function littleEndian(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
+}
+
+/** Exceptions and returns switch the stack pointer and flags. */
+const SWITCHED = new Set(["sp", "nzcv"]);
+
+function* registerWrites(
+  session: Session,
+  name: string,
+  before: number,
+): Generator<WriteAnswer> {
+  const switches = SWITCHED.has(name) ? exceptionPositions(session, before) : [];
+  const answer = (by: Writer, position: number, pc: bigint): WriteAnswer => ({
+    ...EMPTY,
+    by,
+    position,
+    pc,
+    old: registerAt(session, name, position),
+    new: registerAt(session, name, position + 1),
+  });
+  for (const { position, pc, word } of executedBackwards(session.trace, before)) {
+    while (switches.length > 0 && switches[switches.length - 1].position > position) {
+      const { position, pc } = switches.pop()!;
+      const found = answer("exception", position, pc);
+      if (found.old !== found.new) yield found;
+    }
+    if (effectsOf(word).writes.has(name)) yield answer("instruction", position, pc);
+  }
+  yield initial(registerAt(session, name, 0));
+}
+
+const EMPTY: WriteAnswer = {
+  by: "reset",
+  position: 0,
+  pc: null,
+  old: null,
+  new: null,
+  size: 8,
+  address: null,
+  va: null,
+  copiedFrom: null,
+};
+
+/** A register as the boot protocol left it: what is not zero was put there by the loader. */
+function initial(value: bigint): WriteAnswer {
+  return { ...EMPTY, by: value === 0n ? "reset" : "loader", new: value };
+}
+
+function exceptionPositions(
+  { trace }: Session,
+  before: number,
+): { position: number; pc: bigint }[] {
+  const kinds = new Set(["exception", "eret"] as const);
+  return [...trace.events({ kinds, to: before })].map(({ position, pc }) => ({ position, pc }));
+}
+
+function registerAt(session: Session, name: string, position: number): bigint {
+  session.seek(position);
+  const [cpu] = session.state().cpus;
+  if (name === "sp") return cpu.sp;
+  if (name === "nzcv") return cpu.pstate >> 28n & 15n;
+  const number = Number(name.slice(1));
+  return name[0] === "v"
+    ? littleEndian(cpu.v.subarray(16 * number, 16 * number + 16))
+    : cpu.x[number];
+}
+
+/** Registers that an exception entry writes (Arm ARM D1.10.4), and the event's field. */
+const BY_EXCEPTION: Readonly<Record<string, "elr" | "spsr" | "esr" | "far">> = {
+  ELR_EL1: "elr",
+  SPSR_EL1: "spsr",
+  ESR_EL1: "esr",
+  FAR_EL1: "far",
+};
+
+function* systemWrites(
+  session: Session,
+  name: string,
+  before: number,
+): Generator<WriteAnswer> {
+  const { trace } = session;
+  const field = BY_EXCEPTION[name];
+  const kinds = new Set(field ? ["sysreg", "exception"] as const : ["sysreg"] as const);
+  for (let number = trace.windows.length - 1; number > 0; number--) {
+    const { start, end } = trace.windows[number];
+    if (start >= before) continue;
+    const found: WriteAnswer[] = [];
+    for (const event of trace.events({ kinds, from: start, to: Math.min(end, before) })) {
+      const { position, pc } = event;
+      if (event.kind === "sysreg" && event.register === name) {
+        found.push({ ...EMPTY, by: "msr", position, pc, old: event.old, new: event.new });
+      } else if (event.kind === "exception" && writesSyndrome(event.type, field)) {
+        found.push({ ...EMPTY, by: "exception", position, pc });
+      }
+    }
+    for (const answer of found.toReversed()) {
+      if (answer.by !== "exception") yield answer;
+      else {
+        const old = systemAt(session, name, answer.position);
+        const now = systemAt(session, name, answer.position + 1);
+        yield { ...answer, old, new: now };
+      }
+    }
+  }
+  yield { ...EMPTY, new: systemAt(session, name, 0) };
+}
+
+function writesSyndrome(type: string, field: string | undefined): boolean {
+  if (field === undefined) return false;
+  return field === "elr" || field === "spsr" || type === "sync" || type === "serror";
+}
+
+/** A stored system register at a position. */
+export function systemAt(session: Session, name: string, position: number): bigint | null {
+  session.seek(position);
+  return session.state().cpus[0].system[name] ?? systemRegisterByName(name)?.reset ?? null;
+}
