@@ -1,3 +1,6 @@
+import { defineCryptoHelpers } from "./crypto_helpers.ts";
+import { defineSimdHelpers } from "./simd_helpers.ts";
+import { defineStructureHelpers } from "./simd_structure_helpers.ts";
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
 import { type FunctionReference, i32, i64, op, select } from "./wasm/function_builder.ts";
 
@@ -9,6 +12,9 @@ export function defineHelpers(m: ModuleBuilder): Map<string, FunctionReference> 
   return new Map([
     ["crc32", defineCrc(m, 0xedb88320n)],
     ["crc32c", defineCrc(m, 0x82f63b78n)],
+    ...defineSimdHelpers(m),
+    ...defineStructureHelpers(m),
+    ...defineCryptoHelpers(m),
   ]);
 }
 

@@ -6,8 +6,12 @@ type Crc = (accumulator: number, value: bigint, bits: number) => number;
 
 function build(): Record<string, Crc> {
   const m = new ModuleBuilder();
+  m.importMemory("engine", "memory", 1);
   for (const [name, reference] of defineHelpers(m)) m.export(name, reference);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(m.build()));
+  const memory = new WebAssembly.Memory({ initial: 0x20 });
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(m.build()), {
+    engine: { memory },
+  });
   return instance.exports as Record<string, Crc>;
 }
 

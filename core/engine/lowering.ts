@@ -97,7 +97,7 @@ export class Lowering {
   readonly #frame: Frame;
   readonly #f: FunctionBuilder;
   readonly #spBase: boolean;
-  readonly #free = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12], wide: [8] };
+  readonly #free = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12, 4], wide: [8] };
 
   constructor(frame: Frame, readonly ops: Ops, options: { spBase: boolean }) {
     this.#frame = frame;
@@ -116,6 +116,11 @@ export class Lowering {
   /** Emits the ordered effects. */
   effects(): void {
     if (this.#spBase) this.#checkStackAlignment();
+    const { anyBaseField } = this.ops;
+    if (anyBaseField !== undefined) {
+      const isSp = op("i32.eq", this.#slot(anyBaseField, "xsp"), i32(SLOT.sp));
+      this.#f.if(isSp, () => this.#checkStackAlignment());
+    }
     this.#statements(this.ops.statements);
   }
 
@@ -181,8 +186,15 @@ export class Lowering {
           : f.code.byte(0x1b));
       case "register": {
         const file = kind.file === "base" ? "xsp" : kind.file;
-        const slot = load("i32.load16_u", this.#frame.record, this.#field(kind.field, file));
-        return load(`${value.type}.load`, slot).emit(f);
+        return load(`${value.type}.load`, this.#slot(kind.field, file, kind.next)).emit(f);
+      }
+      case "part": {
+        const at = op(
+          "i32.add",
+          this.#slot(kind.field, "v", kind.next),
+          this.immediate(kind.offset),
+        );
+        return load(kind.name, at).emit(f);
       }
       case "field":
         return this.immediate(kind.name, value.type === "i64" ? "imm64" : "imm32").emit(f);
@@ -192,21 +204,38 @@ export class Lowering {
         return this.#frame.flags[kind.flag].emit(f);
       case "state":
         return load("i64.load", i32(STATE[kind.name])).emit(f);
-      case "helper": {
-        const helper = this.#frame.helpers.get(kind.name);
-        if (!helper) throw new Error(`no helper function is named ${kind.name}`);
-        for (const operand of operands) this.#emit(operand);
-        return void f.code.byte(0x10).unsigned(helper.index);
-      }
+      case "helper":
+        return this.#call(kind.name, operands, value.type).emit(f);
       case "variable":
       case "result":
         throw new Error(`${kind.k} ${kind.id} is used before it is set`);
     }
   }
 
+  /** Address of a register: that in the record, or for `next` > 0 of a vector register behind it. */
+  #slot(field: string, as: "x" | "xsp" | "v", next = 0, destination = false): Expression {
+    const slot = load("i32.load16_u", this.#frame.record, this.#field(field, as, destination));
+    if (next === 0) return slot;
+    // The vector registers' slots are 512 bytes at a multiple of 512.
+    const offset = op("i32.and", op("i32.add", slot, i32(16 * next)), i32(0x1ff));
+    return op("i32.or", offset, i32(SLOT.v));
+  }
+
   #pc(): Expression {
     const quarter = op("i32.shr_u", this.#frame.record, i32(2));
     return op("i64.add", this.#frame.pcBase, op("i64.extend_i32_u", quarter));
+  }
+
+  #call(name: string, operands: readonly Value[], type: ValueType): Expression {
+    const helper = this.#frame.helpers.get(name);
+    if (!helper) throw new Error(`no helper function is named ${name}`);
+    return {
+      type,
+      emit: (f) => {
+        for (const operand of operands) this.#emit(operand);
+        f.code.byte(0x10).unsigned(helper.index);
+      },
+    };
   }
 
   // ---- statements ----
@@ -223,6 +252,13 @@ export class Lowering {
         return this.#store(statement);
       case "call-out":
         return this.#callOut(statement);
+      case "cumulative": {
+        const { name, operands, result } = statement;
+        const local = this.#frame.temporaries.take(result.type);
+        this.#f.set(local, this.#call(name, operands, result.type));
+        this.#known.set(result, local);
+        return;
+      }
       case "assign": {
         const local = this.#known.get(statement.variable) ??
           this.#frame.temporaries.take(statement.variable.type);
@@ -249,6 +285,7 @@ export class Lowering {
       this.#known.set(result, local);
       return local;
     });
+    if (access.alignedTo) this.#local(access.alignedTo, "i32");
     const entry = this.#lookup(va, access);
     f.if(this.#hit(va, entry, access, access.asWrite ? 8 : 0), () => {
       const host = this.#host(va, entry);
@@ -268,6 +305,7 @@ export class Lowering {
     const f = this.#f;
     const va = this.#local(address, "i64");
     const sources = values.map((value) => this.#materialize(value));
+    if (access.alignedTo) this.#local(access.alignedTo, "i32");
     const entry = this.#lookup(va, access);
     f.if(this.#hit(va, entry, access, 8), () => {
       const host = this.#host(va, entry);
@@ -293,13 +331,19 @@ export class Lowering {
     if (access.asWrite) kind |= ACCESS.asWrite;
     if (access.alignment === "natural") kind |= ACCESS.natural;
     if (access.alignment === "ordered") kind |= ACCESS.ordered;
-    kind |= Math.log2(access.alignment ? total : access.size) << ACCESS.alignShift;
+    const { alignedTo } = access;
+    if (!alignedTo) kind |= Math.log2(access.alignment ? total : access.size) << ACCESS.alignShift;
     for (let half = 0; half < halves; half++) {
       const offset = element * access.size + half * size;
       const at = offset === 0 ? va : op("i64.add", va, i64(BigInt(offset)));
       const where = (element * 16 + half * 8) << ACCESS.scratchShift;
       at.emit(this.#f);
       i32(kind | where).emit(this.#f);
+      if (alignedTo) {
+        const bits = op("i32.shl", this.expression(alignedTo), i32(ACCESS.alignShift));
+        bits.emit(this.#f);
+        this.#f.plain("i32.or");
+      }
       this.#f.code.byte(0x10).unsigned(target.index);
       this.#f.code.byte(0x0d).unsigned(this.#depthOf(this.#frame.dataFault));
     }
@@ -363,10 +407,13 @@ export class Lowering {
     switch (commit.k) {
       case "register": {
         const file = commit.file === "base" ? "xsp" : commit.file;
-        const field = this.#field(commit.field, file === "x" ? "x" : file, true);
-        const slot = load("i32.load16_u", this.#frame.record, field);
+        const slot = this.#slot(commit.field, file, commit.next, true);
         if (file === "v") return this.#commitVector(slot, value);
         return f.store("i64.store", slot, widen(value));
+      }
+      case "part": {
+        const slot = this.#slot(commit.field, "v", commit.next);
+        return f.store(commit.name, op("i32.add", slot, this.immediate(commit.offset)), value);
       }
       case "link":
         return f.store("i64.store", i32(0), value, SLOT.x + 8 * 30);
@@ -405,8 +452,15 @@ export class Lowering {
       const { kind } = value;
       if (kind.k === "field") want(kind.name, value.type === "i64" ? "imm64" : "imm32");
       if (kind.k === "register") want(kind.field, kind.file === "base" ? "xsp" : kind.file);
+      if (kind.k !== "part") continue;
+      want(kind.field, "v");
+      want(kind.offset, "imm32");
     }
     for (const commit of this.ops.commits) {
+      if (commit.k === "part") {
+        want(commit.field, "v");
+        want(commit.offset, "imm32");
+      }
       if (commit.k !== "register") continue;
       if (commit.file === "x") want(`${commit.field}>`, "x");
       else want(commit.field, commit.file === "base" ? "xsp" : commit.file);
@@ -434,14 +488,19 @@ export class Lowering {
       switch (s.k) {
         case "load":
           this.#count(s.address);
+          if (s.access.alignedTo) this.#count(s.access.alignedTo);
           break;
         case "store":
           this.#count(s.address);
+          if (s.access.alignedTo) this.#count(s.access.alignedTo);
           s.values.forEach((v) => this.#count(v));
           break;
         case "call-out":
           this.#count(s.argument);
           this.#count(s.operand);
+          break;
+        case "cumulative":
+          s.operands.forEach((operand) => this.#count(operand));
           break;
         case "assign":
           this.#count(s.value);

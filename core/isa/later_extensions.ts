@@ -5,8 +5,6 @@ function absent(feature: string): string {
   return `${feature} is not in Armv8.0-A`;
 }
 
-const STRUCTURES = "loads and stores of Advanced SIMD structures are not there yet";
-
 /** Branches, exception generation and system instructions of later extensions (C4.1.93). */
 const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
   unsupported("BC.cond", "01010100 imm19:19 1 cond:4", absent("FEAT_HBC")),
@@ -36,30 +34,11 @@ const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
   ),
 ];
 
-/** Loads and stores of later extensions and of structures (C4.1.94). */
+/** Loads and stores of later extensions (C4.1.94). */
 const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
   unsupported("CASP", "0 sz 0010000 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
-  unsupported(
-    "Advanced SIMD load/store multiple structures",
-    "0 Q 0011000 L 000000 opcode:4 size:2 Rn Rt",
-    STRUCTURES,
-  ),
-  unsupported(
-    "Advanced SIMD load/store multiple structures (post-indexed)",
-    "0 Q 0011001 L 0 Rm opcode:4 size:2 Rn Rt",
-    STRUCTURES,
-  ),
-  unsupported(
-    "Advanced SIMD load/store single structure",
-    "0 Q 0011010 L R 00000 opcode:3 S size:2 Rn Rt",
-    STRUCTURES,
-  ),
-  unsupported(
-    "Advanced SIMD load/store single structure (post-indexed)",
-    "0 Q 0011011 L R Rm opcode:3 S size:2 Rn Rt",
-    STRUCTURES,
-  ),
-  unsupported("LDAP1, STL1", "0 Q 0011010 L 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
+  unsupported("STL1", "0 Q 0011010 0 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
+  unsupported("LDAP1", "0 Q 0011010 1 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
   unsupported("RCW compare and swap", "0 S 011001 A R 1 Rs 00001 P Rn Rt", absent("FEAT_THE")),
   unsupported(
     "128-bit atomic memory operations",

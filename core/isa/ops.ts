@@ -26,10 +26,24 @@ export interface Value {
 
 /** What a node stands for. */
 export type ValueKind =
-  | { readonly k: "plain"; readonly name: string; readonly immediate: number }
+  | { readonly k: "plain"; readonly name: string; readonly immediate: number | readonly number[] }
   | { readonly k: "constant"; readonly value: bigint }
   | { readonly k: "select" }
-  | { readonly k: "register"; readonly file: RegisterFile; readonly field: string }
+  | {
+    readonly k: "register";
+    readonly file: RegisterFile;
+    readonly field: string;
+    /** For vector registers: how many registers further on, modulo 32. */
+    readonly next?: number;
+  }
+  /** Part of a vector register as the WebAssembly load `name` reads it at byte `offset`, a field. */
+  | {
+    readonly k: "part";
+    readonly name: string;
+    readonly field: string;
+    readonly offset: string;
+    readonly next: number;
+  }
   | { readonly k: "field"; readonly name: string }
   | { readonly k: "pc" }
   | { readonly k: "flag"; readonly flag: Flag }
@@ -80,6 +94,8 @@ export interface Access {
   readonly alignment?: "natural" | "ordered";
   /** For loads: a fault is reported as that of a write (the load inside STXR). */
   readonly asWrite?: boolean;
+  /** i32: log2 of the bytes that SCTLR.A checks the address for, where it is not that of `size`. */
+  readonly alignedTo?: Value;
 }
 
 /** An ordered effect. */
@@ -102,6 +118,12 @@ export type Statement =
     readonly name: CallOut;
     readonly argument: Value;
     readonly operand: Value;
+    readonly result: Value;
+  }
+  | {
+    readonly k: "cumulative";
+    readonly name: string;
+    readonly operands: readonly Value[];
     readonly result: Value;
   }
   | { readonly k: "assign"; readonly variable: Value; readonly value: Value }
@@ -135,6 +157,18 @@ export type Commit =
     readonly file: RegisterFile;
     readonly field: string;
     readonly value: Value;
+    /** For vector registers: how many registers further on, modulo 32. */
+    readonly next?: number;
+  }
+  | {
+    readonly k: "part";
+    /** A WebAssembly store. */
+    readonly name: string;
+    readonly field: string;
+    readonly next: number;
+    /** A field: at which byte of the register. */
+    readonly offset: string;
+    readonly value: Value;
   }
   | { readonly k: "link"; readonly value: Value }
   | { readonly k: "flag"; readonly flag: Flag; readonly value: Value }
@@ -150,6 +184,7 @@ export class Ops {
   #statements: Statement[] = [];
   #ids = 0;
   #base: string | undefined;
+  #anyBase: string | undefined;
   readonly #shared = new Map<string, Value>();
 
   /** The ordered effects so far. */
@@ -180,9 +215,34 @@ export class Ops {
     return this.#leaf({ k: "register", file: "base", field }, "i64");
   }
 
-  /** A vector register, all 128 bits. */
-  v(field: string): Value {
-    return this.#leaf({ k: "register", file: "v", field }, "v128");
+  /** The field that {@linkcode anyBase} was asked for. */
+  get anyBaseField(): string | undefined {
+    return this.#anyBase;
+  }
+
+  /**
+   * {@linkcode base} for rare instructions: one handler serves SP and all other registers, and
+   * finds out when it runs.
+   */
+  anyBase(field: string): Value {
+    this.#anyBase = field;
+    return this.#leaf({ k: "register", file: "base", field }, "i64");
+  }
+
+  /** A vector register, all 128 bits, or the one `next` registers further on (modulo 32). */
+  v(field: string, next = 0): Value {
+    return this.#leaf({ k: "register", file: "v", field, next }, "v128");
+  }
+
+  /**
+   * Part of a vector register, as the WebAssembly load `name` reads it from byte `offset` (a field
+   * or derived value): an element, or half of it widened.
+   */
+  vPart(name: string, field: string, offset: string, next = 0): Value {
+    return this.#leaf(
+      { k: "part", name, field, offset, next },
+      instruction(name).result as ValueType,
+    );
   }
 
   /** The low 64 bits (sf = 1) or 32 bits (sf = 0) of a vector register, as an integer. */
@@ -225,9 +285,20 @@ export class Ops {
     this.commits.push({ k: "register", file: "xsp", field, value });
   }
 
-  /** Writes a vector register; an i32 or i64 is zero-extended to 128 bits. */
-  setV(field: string, value: Value): void {
-    this.commits.push({ k: "register", file: "v", field, value });
+  /**
+   * Writes a vector register, or the one `next` further on; an i32 or i64 is zero-extended to 128
+   * bits.
+   */
+  setV(field: string, value: Value, next = 0): void {
+    this.commits.push({ k: "register", file: "v", field, value, next });
+  }
+
+  /**
+   * Writes part of a vector register and leaves the rest: the WebAssembly store `name` at byte
+   * `offset` (a field or derived value) of it, or of the register `next` further on.
+   */
+  setPart(name: string, field: string, offset: string, value: Value, next = 0): void {
+    this.commits.push({ k: "part", name, field, offset, value, next });
   }
 
   /** Writes X30. */
@@ -273,6 +344,15 @@ export class Ops {
   /** A WebAssembly instruction with a lane index. */
   lane(name: string, index: number, ...operands: Value[]): Value {
     return this.#plain(name, index, operands);
+  }
+
+  /** A shuffle or vector constant with its 16 bytes. */
+  bytes(
+    name: "i8x16.shuffle" | "v128.const",
+    bytes: readonly number[],
+    ...operands: Value[]
+  ): Value {
+    return this.#plain(name, bytes, operands);
   }
 
   add(a: Value, b: Value): Value {
@@ -362,6 +442,16 @@ export class Ops {
   /** Calls a shared pure function of the engine (`core/engine/helpers.ts`), for example `crc32`. */
   helper(name: string, type: ValueType, ...operands: Value[]): Value {
     return { kind: { k: "helper", name }, type, operands };
+  }
+
+  /**
+   * The same for a function that also sets cumulative bits of FPSR. The instruction must not access
+   * memory.
+   */
+  cumulative(name: string, type: ValueType, ...operands: Value[]): Value {
+    const result: Value = { kind: { k: "result", id: this.#ids++ }, type, operands: [] };
+    this.#statements.push({ k: "cumulative", name, operands, result });
+    return result;
   }
 
   /** The manual's ConditionHolds(): 1 if the condition with this four-bit code is true. */
@@ -481,7 +571,7 @@ export class Ops {
     return this.#plain(`${a.type}.${name}`, 0, b ? [a, b] : [a]);
   }
 
-  #plain(name: string, immediate: number, operands: Value[]): Value {
+  #plain(name: string, immediate: number | readonly number[], operands: Value[]): Value {
     const { operands: types, result } = instruction(name);
     operands.forEach((operand, i) => {
       if (operand.type !== types[i]) {

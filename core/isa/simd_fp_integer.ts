@@ -1,35 +1,7 @@
 import { type Row, row, type Syntax, unsupported, type UnsupportedRow } from "./row.ts";
-import { element, type reg, scalar, vector, w, x } from "./operands.ts";
+import { element, type reg, scalar, w, x } from "./operands.ts";
 
-/**
- * Rows that move or add integers in vector registers (Arm ARM C4.1.96, C7.2): the first of the
- * FP/SIMD encodings. The other groups are listed in `simd_fp_groups.ts`.
- */
-
-const LANES = ["i8x16", "i16x8", "i32x4", "i64x2"];
-
-/** ADD (vector). The lower half is kept alone by way of its 64 bits. */
-const ADD_VECTOR = row("ADD (vector)", "0 Q 0 01110 size:2 1 Rm 10000 1 Rn Rd", {
-  static: ["Q", "size"],
-  fp: true,
-  when: (f) => f.size < 3 || f.Q === 1,
-  assembly: [{ mnemonic: "add", operands: [vector("Rd"), vector("Rn"), vector("Rm")] }],
-  execute(o, s) {
-    const result = o.plain(`${LANES[s.size]}.add`, o.v("Rn"), o.v("Rm"));
-    o.setV("Rd", s.Q ? result : o.lane("i64x2.extract_lane", 0, result));
-  },
-});
-
-const ADD_SCALAR = row("ADD (vector)", "01 0 11110 11 1 Rm 10000 1 Rn Rd", {
-  fp: true,
-  assembly: [{
-    mnemonic: "add",
-    operands: [scalar("Rd", "d"), scalar("Rn", "d"), scalar("Rm", "d")],
-  }],
-  execute(o) {
-    o.setV("Rd", o.add(o.vLow("Rn"), o.vLow("Rm")));
-  },
-});
+/** Moves between general-purpose and FP/SIMD registers (Arm ARM C4.1.96, C7.2). */
 
 type Register = ReturnType<typeof reg>;
 
@@ -67,8 +39,6 @@ const MOVE_GENERAL: readonly Row[] = [
 
 /** Rows of the FP/SIMD data-processing groups that are there. */
 export const SIMD_FP_INTEGER: readonly (Row | UnsupportedRow)[] = [
-  ADD_SCALAR,
-  ADD_VECTOR,
   ...MOVE_GENERAL,
   unsupported(
     "FMOV (general), half-precision",

@@ -11,7 +11,8 @@ import {
 } from "../../core/isa/ops.ts";
 import type { Fields, Row } from "../../core/isa/row.ts";
 import type { CpuSnapshot } from "./vectors.ts";
-import { HELPERS, plainOperation } from "./evaluate_operations.ts";
+import { HELPERS, loadOperation, plainOperation } from "./evaluate_operations.ts";
+import { SATURATING_HELPERS, SIMD_HELPERS } from "./evaluate_simd.ts";
 
 /**
  * A slow, simple engine: evaluates the program that a row describes with BigInts.
@@ -131,6 +132,14 @@ class Evaluation {
     switch (commit.k) {
       case "register":
         return this.#writeRegister(commit, value);
+      case "part": {
+        const n = (this.fields[commit.field] + commit.next) % 32;
+        const shift = 8n * this.field(commit.offset);
+        const bits = Number(/\d+$/.exec(commit.name)?.[0] ?? 64);
+        const mask = (1n << BigInt(bits)) - 1n;
+        state.v[n] = state.v[n] & ~(mask << shift) | (value & mask) << shift;
+        return;
+      }
       case "link":
         state.x[30] = value;
         return;
@@ -158,7 +167,11 @@ class Evaluation {
       case "select":
         return this.value(operands[this.value(operands[2]) !== 0n ? 0 : 1]);
       case "register":
-        return this.#readRegister(kind.file, this.fields[kind.field]);
+        return this.#readRegister(kind.file, this.fields[kind.field], kind.next);
+      case "part": {
+        const register = this.#readRegister("v", this.fields[kind.field], kind.next);
+        return loadOperation(kind.name, register >> (8n * this.field(kind.offset)));
+      }
       case "field":
         return this.field(kind.name);
       case "pc":
@@ -169,7 +182,9 @@ class Evaluation {
         if (kind.name === "fpcr" || kind.name === "fpsr") return state[kind.name];
         return state.exclusive[exclusivePart(kind.name)];
       case "helper":
-        return HELPERS[kind.name](...operands.map((operand) => this.value(operand)));
+        return (HELPERS[kind.name] ?? SIMD_HELPERS[kind.name])(
+          ...operands.map((operand) => this.value(operand)),
+        );
       case "variable":
       case "result": {
         const known = this.#set.get(kind.id);
@@ -181,16 +196,16 @@ class Evaluation {
     }
   }
 
-  #readRegister(file: string, n: number): bigint {
+  #readRegister(file: string, n: number, next = 0): bigint {
     const { state } = this;
-    if (file === "v") return state.v[n];
+    if (file === "v") return state.v[(n + next) % 32];
     return n < 31 ? state.x[n] : file === "x" ? 0n : state.sp;
   }
 
   #writeRegister(commit: Extract<Commit, { k: "register" }>, value: bigint): void {
     const { state } = this;
     const n = this.fields[commit.field];
-    if (commit.file === "v") state.v[n] = value;
+    if (commit.file === "v") state.v[(n + (commit.next ?? 0)) % 32] = value;
     else if (n < 31) state.x[n] = value;
     else if (commit.file !== "x") state.sp = value;
   }
@@ -222,6 +237,12 @@ class Evaluation {
         const argument = Number(this.value(statement.argument));
         const result = host.callOut(statement.name, argument, this.value(statement.operand));
         return this.#assign(statement.result, result);
+      }
+      case "cumulative": {
+        const operands = statement.operands.map((operand) => this.value(operand));
+        const { value, saturated } = SATURATING_HELPERS[statement.name](...operands);
+        if (saturated) this.state.fpsr |= 1n << 27n;
+        return this.#assign(statement.result, value);
       }
       case "assign":
         return this.#assign(statement.variable, this.value(statement.value));

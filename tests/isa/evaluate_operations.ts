@@ -55,6 +55,16 @@ const INTEGER: Readonly<Record<string, Operation>> = {
   extend_i32_s: (_, a) => signed(32, a),
 };
 
+/** Operations that only lanes have. */
+const LANE: Readonly<Record<string, Operation>> = {
+  abs: (w, a) => signed(w, a) < 0n ? -a : a,
+  neg: (_, a) => -a,
+  min_s: (w, a, b) => signed(w, a) < signed(w, b) ? a : b,
+  max_s: (w, a, b) => signed(w, a) > signed(w, b) ? a : b,
+  min_u: (_, a, b) => a < b ? a : b,
+  max_u: (_, a, b) => a > b ? a : b,
+};
+
 function rotateRight(width: number, a: bigint, amount: bigint): bigint {
   return a >> amount | a << (BigInt(width) - amount);
 }
@@ -81,16 +91,73 @@ const VECTOR: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
 /** Evaluates one plain instruction by its text-format name. */
 export function plainOperation(
   name: string,
-  immediate: number,
-  [a, b = 0n]: readonly bigint[],
+  immediate: number | readonly number[],
+  [a = 0n, b = 0n, c = 0n]: readonly bigint[],
 ): bigint {
   const [type, operation] = name.split(".");
+  if (typeof immediate !== "number") {
+    const both = b << 128n | a;
+    const byte = (i: number) => operation === "const" ? BigInt(i) : both >> BigInt(8 * i) & 0xffn;
+    return immediate.reduceRight((high, i) => high << 8n | byte(i), 0n);
+  }
+  if (name === "v128.bitselect") return a & c | b & ~c;
   if (type === "v128" && VECTOR[operation]) return VECTOR[operation](a, b);
   const shape = /^i(\d+)x(\d+)$/.exec(type);
-  if (shape) return laneOperation(operation, Number(shape[1]), immediate, a, b);
+  if (shape) {
+    const width = Number(shape[1]);
+    return wideOperation(operation, width, a, b) ??
+      laneOperation(operation, width, immediate, a, b);
+  }
   const found = INTEGER[operation];
   if (!found) throw new Error(`the evaluator does not know ${name}`);
   return found(type === "i64" ? 64 : 32, a, b);
+}
+
+/** What a load instruction makes of the bits at its address. */
+export function loadOperation(name: string, bits: bigint): bigint {
+  const [type, operation] = name.split(".");
+  const width = /^load(?:(\d+)(?:x(\d+))?(?:_(\w+))?)?$/.exec(operation);
+  if (!width) throw new Error(`the evaluator does not know ${name}`);
+  const [, first, count, how] = width;
+  const size = Number(first ?? (type === "i32" ? 32 : 64));
+  if (count) {
+    const source = BigInt.asUintN(64, bits);
+    return wideOperation(`extend_low_i${size}_${how}`, 2 * size, source, 0n)!;
+  }
+  const value = BigInt.asUintN(size, bits);
+  if (how === "splat") return laneOperation("splat", size, 0, value, 0n);
+  return how === "s" ? signed(size, value) : value;
+}
+
+/** Operations whose operands' elements are narrower or wider than the result's of `width`. */
+function wideOperation(
+  operation: string,
+  width: number,
+  a: bigint,
+  b: bigint,
+): bigint | undefined {
+  const match = /^(extend|extmul|extadd)_(?:(low|high|pairwise)_)?i(\d+)(?:x\d+)?_([su])$/
+    .exec(operation);
+  if (!match) return undefined;
+  const [, kind, part, from, sign] = match;
+  const bits = Number(from), count = 128 / width;
+  const read = (vector: bigint, i: number, sign: string) => {
+    const raw = BigInt.asUintN(bits, vector >> BigInt(i * bits));
+    return sign === "s" ? signed(bits, raw) : raw;
+  };
+  const first = part === "high" ? count : 0;
+  const each = (i: number): bigint => {
+    switch (kind) {
+      case "extend":
+        return read(a, first + i, sign);
+      case "extmul":
+        return read(a, first + i, sign) * read(b, first + i, sign);
+      default:
+        return read(a, 2 * i, sign) + read(a, 2 * i + 1, sign);
+    }
+  };
+  return Array.from({ length: count }, (_, i) => BigInt.asUintN(width, each(i)))
+    .reduceRight((high, value) => high << BigInt(width) | value, 0n);
 }
 
 function laneOperation(
@@ -117,9 +184,12 @@ function laneOperation(
     case "swizzle":
       return lanes((i) => lane(b, i) < 16n ? lane(a, Number(lane(b, i))) : 0n);
   }
-  const found = INTEGER[operation];
+  const found = INTEGER[operation] ?? LANE[operation];
   if (!found) throw new Error(`the evaluator does not know the lane operation ${operation}`);
-  return lanes((i) => found(width, lane(a, i), lane(b, i)));
+  if (/^sh[lr]/.test(operation)) return lanes((i) => found(width, lane(a, i), b));
+  // A comparison gives all ones or zeros.
+  const sign = /^(eq|ne|[lg][te]_[su])$/.test(operation) ? -1n : 1n;
+  return lanes((i) => sign * found(width, lane(a, i), lane(b, i)));
 }
 
 /** `Ops.helper` functions, from their definitions in the manual. */

@@ -43,6 +43,21 @@ export function op(name: string, ...operands: Expression[]): Expression {
   };
 }
 
+/** An instruction with a lane index or the 16 bytes of a shuffle or vector constant. */
+export function lanes(
+  name: string,
+  immediate: number | readonly number[],
+  ...operands: Expression[]
+): Expression {
+  return {
+    type: instruction(name).result as ValueType,
+    emit(f) {
+      for (const operand of operands) operand.emit(f);
+      f.plain(name, immediate);
+    },
+  };
+}
+
 /** A 32-bit constant. */
 export function i32(value: number): Expression {
   return { type: "i32", emit: (f) => void f.code.byte(0x41).signed(value) };
@@ -129,10 +144,14 @@ export class FunctionBuilder {
     return this.#local(this.parameters.length + this.#locals.length - 1, type);
   }
 
-  /** One plain instruction; `immediate` is a memory offset in bytes or a lane index. */
-  plain(name: string, immediate = 0): void {
+  /**
+   * One plain instruction; `immediate` is a memory offset in bytes, a lane index, or the 16 bytes
+   * of a shuffle or vector constant.
+   */
+  plain(name: string, immediate: number | readonly number[] = 0): void {
     const { code, align, lanes } = instruction(name);
     this.code.raw(code);
+    if (typeof immediate !== "number") return void this.code.raw(immediate);
     if (align !== undefined) this.code.unsigned(align).unsigned(immediate);
     if (lanes !== undefined) this.code.byte(immediate);
   }

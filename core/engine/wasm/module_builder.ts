@@ -31,6 +31,7 @@ export class ModuleBuilder {
   readonly #functions: { type: number; body: FunctionBuilder }[] = [];
   readonly #globals: { type: ValueType; initial: number }[] = [];
   readonly #exports: { name: string; kind: number; index: number }[] = [];
+  readonly #data: { address: number; bytes: Uint8Array }[] = [];
   #memory: { module: string; name: string; pages: number; shared?: number } | undefined;
 
   /** Imports the memory; `pages` is the smallest accepted size in 64 KiB pages. */
@@ -67,6 +68,11 @@ export class ModuleBuilder {
     return { index: this.#globals.length - 1, type };
   }
 
+  /** Bytes that are written to the memory when the module is instantiated. */
+  data(address: number, bytes: Uint8Array): void {
+    this.#data.push({ address, bytes });
+  }
+
   /** Exports a function. */
   export(name: string, target: FunctionReference): void {
     this.#exports.push({ name, kind: 0, index: target.index });
@@ -90,6 +96,9 @@ export class ModuleBuilder {
     });
     this.#section(out, 7, this.#exports, (w, e) => w.name(e.name).byte(e.kind).unsigned(e.index));
     this.#section(out, 10, this.#functions, (w, f) => w.raw(f.body.finish()));
+    this.#section(out, 11, this.#data, (w, { address, bytes }) => {
+      w.byte(0x00).byte(0x41).signed(address).byte(0x0b).unsigned(bytes.length).raw(bytes);
+    });
     return out.view().slice() as Uint8Array<ArrayBuffer>;
   }
 

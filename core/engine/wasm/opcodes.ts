@@ -19,7 +19,7 @@ export interface Instruction {
   readonly result: ValueType | "";
   /** log2 of the natural alignment, for loads and stores, which carry a memory immediate. */
   readonly align?: number;
-  /** Number of lane-index immediate bytes. */
+  /** Number of immediate bytes: 1 for a lane index, 16 for those of a shuffle or constant. */
   readonly lanes?: number;
 }
 
@@ -29,7 +29,7 @@ function define(names: string, first: number, operands: ValueType[], result: Val
   names.split(" ").forEach((name, i) => table.set(name, { code: [first + i], operands, result }));
 }
 
-function prefixed(type: ValueType, names: string): string {
+function prefixed(type: string, names: string): string {
   return names.split(" ").map((name) => `${type}.${name}`).join(" ");
 }
 
@@ -113,14 +113,26 @@ function vector(names: string, codes: number[], operands: ValueType[], result: V
 
 memory("v128.load", leb(0x00), 4, ["i32"], "v128");
 memory("v128.store", leb(0x0b), 4, ["i32", "v128"], "");
+"8x8_s 8x8_u 16x4_s 16x4_u 32x2_s 32x2_u".split(" ").forEach((name, i) => {
+  memory(`v128.load${name}`, leb(0x01 + i), 3, ["i32"], "v128");
+});
+"8 16 32 64".split(" ").forEach((bits, i) => {
+  memory(`v128.load${bits}_splat`, leb(0x07 + i), i, ["i32"], "v128");
+});
 memory("v128.load32_zero", leb(0x5c), 2, ["i32"], "v128");
 memory("v128.load64_zero", leb(0x5d), 3, ["i32"], "v128");
 vector("i8x16.swizzle", [0x0e], ["v128", "v128"], "v128");
 vector("i8x16.splat i16x8.splat i32x4.splat", [0x0f, 0x10, 0x11], ["i32"], "v128");
 vector("i64x2.splat", [0x12], ["i64"], "v128");
 
-function lane(name: string, code: number, operands: ValueType[], result: ValueType): void {
-  table.set(name, { code: leb(code), operands, result, lanes: 1 });
+function lane(
+  name: string,
+  code: number,
+  operands: ValueType[],
+  result: ValueType,
+  lanes = 1,
+): void {
+  table.set(name, { code: leb(code), operands, result, lanes });
 }
 
 lane("i8x16.extract_lane_s", 0x15, ["v128"], "i32");
@@ -133,21 +145,65 @@ lane("i32x4.extract_lane", 0x1b, ["v128"], "i32");
 lane("i32x4.replace_lane", 0x1c, ["v128", "i32"], "v128");
 lane("i64x2.extract_lane", 0x1d, ["v128"], "i64");
 lane("i64x2.replace_lane", 0x1e, ["v128", "i64"], "v128");
-vector("v128.not", [0x4d], ["v128"], "v128");
-vector("v128.and v128.andnot v128.or v128.xor", [0x4e, 0x4f, 0x50, 0x51], ["v128", "v128"], "v128");
-vector(
-  "i8x16.add i8x16.sub i16x8.add i16x8.sub",
-  [0x6e, 0x71, 0x8e, 0x91],
-  ["v128", "v128"],
-  "v128",
-);
-vector(
-  "i32x4.add i32x4.sub i64x2.add i64x2.sub",
-  [0xae, 0xb1, 0xce, 0xd1],
-  ["v128", "v128"],
-  "v128",
-);
-vector("i16x8.mul i32x4.mul i64x2.mul", [0x95, 0xb5, 0xd5], ["v128", "v128"], "v128");
+lane("v128.const", 0x0c, [], "v128", 16);
+lane("i8x16.shuffle", 0x0d, ["v128", "v128"], "v128", 16);
+
+function range(names: string, first: number, operands: ValueType[], result: ValueType): void {
+  names.split(" ").forEach((name, i) =>
+    table.set(name, { code: leb(first + i), operands, result })
+  );
+}
+
+const BOTH: ValueType[] = ["v128", "v128"];
+
+range("v128.not", 0x4d, ["v128"], "v128");
+range("v128.and v128.andnot v128.or v128.xor", 0x4e, BOTH, "v128");
+range("v128.bitselect", 0x52, ["v128", "v128", "v128"], "v128");
+range("v128.any_true", 0x53, ["v128"], "i32");
+range(prefixed("i8x16", COMPARE_INT), 0x23, BOTH, "v128");
+range(prefixed("i16x8", COMPARE_INT), 0x2d, BOTH, "v128");
+range(prefixed("i32x4", COMPARE_INT), 0x37, BOTH, "v128");
+range(prefixed("i64x2", "eq ne lt_s gt_s le_s ge_s"), 0xd6, BOTH, "v128");
+
+// The integer shapes repeat from these codes; what a shape lacks is left out below.
+const SHAPES = { i8x16: 0x60, i16x8: 0x80, i32x4: 0xa0, i64x2: 0xc0 } as const;
+const NARROWER = { i16x8: "i8x16", i32x4: "i16x8", i64x2: "i32x4" } as const;
+for (const [shape, first] of Object.entries(SHAPES)) {
+  range(prefixed(shape, "abs neg"), first, ["v128"], "v128");
+  range(prefixed(shape, "all_true bitmask"), first + 0x03, ["v128"], "i32");
+  range(prefixed(shape, "shl shr_s shr_u"), first + 0x0b, ["v128", "i32"], "v128");
+  range(`${shape}.add`, first + 0x0e, BOTH, "v128");
+  range(`${shape}.sub`, first + 0x11, BOTH, "v128");
+  if (shape !== "i8x16") range(`${shape}.mul`, first + 0x15, BOTH, "v128");
+  if (shape !== "i64x2") {
+    range(prefixed(shape, "min_s min_u max_s max_u"), first + 0x16, BOTH, "v128");
+  }
+}
+for (const shape of ["i8x16", "i16x8"] as const) {
+  range(prefixed(shape, "add_sat_s add_sat_u"), SHAPES[shape] + 0x0f, BOTH, "v128");
+  range(prefixed(shape, "sub_sat_s sub_sat_u"), SHAPES[shape] + 0x12, BOTH, "v128");
+  range(`${shape}.avgr_u`, SHAPES[shape] + 0x1b, BOTH, "v128");
+}
+for (const shape of ["i16x8", "i32x4", "i64x2"] as const) {
+  const from = NARROWER[shape];
+  const halves = (name: string) =>
+    ["low", "high"].map((half) => `${shape}.${name}_${half}_${from}`);
+  const [low, high] = halves("extend");
+  range(`${low}_s ${high}_s ${low}_u ${high}_u`, SHAPES[shape] + 0x07, ["v128"], "v128");
+  const [lowProduct, highProduct] = halves("extmul");
+  range(
+    `${lowProduct}_s ${highProduct}_s ${lowProduct}_u ${highProduct}_u`,
+    SHAPES[shape] + 0x1c,
+    BOTH,
+    "v128",
+  );
+}
+range("i8x16.popcnt", 0x62, ["v128"], "v128");
+range("i8x16.narrow_i16x8_s i8x16.narrow_i16x8_u", 0x65, BOTH, "v128");
+range("i16x8.narrow_i32x4_s i16x8.narrow_i32x4_u", 0x85, BOTH, "v128");
+range("i16x8.q15mulr_sat_s", 0x82, BOTH, "v128");
+range("i16x8.extadd_pairwise_i8x16_s i16x8.extadd_pairwise_i8x16_u", 0x7c, ["v128"], "v128");
+range("i32x4.extadd_pairwise_i16x8_s i32x4.extadd_pairwise_i16x8_u", 0x7e, ["v128"], "v128");
 
 /** Looks up an instruction by its text-format name; an unknown name is a programming error. */
 export function instruction(name: string): Instruction {
