@@ -19,10 +19,11 @@ export function loopSubject(machine: Machine): LoopSubject {
       return machine.retired;
     },
     get volatileReads() {
-      return machine.volatileReads;
+      return machine.time.reads;
     },
     get canBeInterrupted() {
-      return machine.quietly(() => machine.board.nextEvent()) !== Infinity;
+      return machine.inputOpen ||
+        machine.time.quietly(() => machine.board.nextEvent()) !== Infinity;
     },
     processorState: () => captureProcessor(machine.engine.state, machine.pc),
     captureRest: (): Rest => ({

@@ -1,7 +1,6 @@
 import { type Clock, psciCall } from "./devices/mod.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
-import { CALL_OUTS } from "./engine/interpreter.ts";
-import { ANSWER, EXIT } from "./engine/reasons.ts";
+import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
 import { isSupported, ROWS } from "./isa/table.ts";
@@ -18,6 +17,7 @@ import { SLOT } from "./state.ts";
 import { StormDetector } from "./storm_detector.ts";
 import { resetSystemRegisters } from "./sysregs.ts";
 import { RAM_BASE, VirtBoard } from "./virt_board.ts";
+import { VirtualTime } from "./virtual_time.ts";
 
 /**
  * The machine: one processor, its memory and devices, and the rules of when it stops.
@@ -94,17 +94,19 @@ export class Machine {
   firstFault: number = -1;
   /** Exception entries so far that retired nothing. */
   entries = 0;
-  /** Reads so far whose answer depended on time or input. */
-  volatileReads = 0;
+  /** Virtual time. */
+  readonly time: VirtualTime;
+  /**
+   * Whether input may still come from outside ({@linkcode receive}): then no loop is proved, and
+   * WFI with nothing armed goes on instead of halting, as the architecture lets it.
+   */
+  inputOpen = false;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
   readonly #loop: LoopDetector;
   readonly #devicesAtReset: ReturnType<VirtBoard["bus"]["save"]>;
   #plan: BootPlan | undefined;
-  #skippedNs = 0;
-  /** Time is asked for between instructions, not by one. */
-  #quiet = false;
   #rebootsLeft: number;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
   #probe = 0;
@@ -127,7 +129,8 @@ export class Machine {
       onWatch: () => engine.lookup.flush(),
       onWrite: (offset, length) => engine.records.willWrite(engine.layout.guest + offset, length),
     });
-    const clock = { nanoseconds: () => this.#guestTime() };
+    this.time = new VirtualTime(options.nsPerInstruction ?? 1, () => this.retired);
+    const { clock } = this.time;
     this.board = new VirtBoard({
       state: engine.state,
       clock,
@@ -188,11 +191,6 @@ export class Machine {
     return this.engine.retired;
   }
 
-  /** Virtual time since reset in nanoseconds. */
-  get nanoseconds(): number {
-    return this.retired * (this.#options.nsPerInstruction ?? 1) + this.#skippedNs;
-  }
-
   /** Places an image in memory and sets the registers for its first instruction, which is `#0`. */
   boot(plan: BootPlan): void {
     this.#plan = plan;
@@ -236,6 +234,15 @@ export class Machine {
     this.engine.deliver();
   }
 
+  /** Gives the first UART a byte of input before the next step. Gives false if it has no room. */
+  receive(byte: number): boolean {
+    const { uart } = this.board;
+    if (!uart.canReceive) return false;
+    this.time.reads++;
+    uart.receive(byte);
+    return true;
+  }
+
   /** Ends the machine from outside. */
   end(reason: EndReason): void {
     this.ended ??= reason;
@@ -252,7 +259,7 @@ export class Machine {
       fetchedFrom: this.#entering || engine.atPageEnd ? null : this.#fetchedFrom(),
       retired: this.retired,
       entries: this.entries,
-      skippedNs: this.#skippedNs,
+      skippedNs: this.time.skipped,
     });
   }
 
@@ -264,7 +271,7 @@ export class Machine {
     restoreMachine({ state: engine.state, tlb: processor.tlb, board: board.bus }, saved);
     engine.retired = saved.time.retired;
     this.entries = saved.time.entries;
-    this.#skippedNs = saved.time.skippedNs;
+    this.time.skipped = saved.time.skippedNs;
     processor.reloadRegime();
     this.#rom.drop();
     this.resume();
@@ -357,17 +364,17 @@ export class Machine {
   #wait(): void {
     const { board } = this;
     while (board.pendingInterrupts === 0) {
-      const next = this.quietly(() => board.nextEvent());
-      if (next === Infinity) return this.end("halted");
-      this.#skippedNs += Math.max(0, next - this.nanoseconds);
-      this.quietly(() => board.update());
+      const next = this.time.quietly(() => board.nextEvent());
+      if (next === Infinity) return this.inputOpen ? undefined : this.end("halted");
+      this.time.skipTo(next);
+      this.time.quietly(() => board.update());
     }
   }
 
   /** Takes an interrupt that waits and is not masked. Gives true if it did. */
   #interrupted(): boolean {
     const { board, engine } = this;
-    if (!board.idle) this.quietly(() => board.update());
+    if (!board.idle) this.time.quietly(() => board.update());
     const pending = board.pendingInterrupts & ~engine.state.daif;
     if (pending === 0) return false;
     const type = pending & 0x40 ? "fiq" : "irq";
@@ -379,10 +386,9 @@ export class Machine {
   #timerPosition(): number {
     const { board } = this;
     if (board.idle) return Infinity;
-    const next = this.quietly(() => board.nextEvent());
+    const next = this.time.quietly(() => board.nextEvent());
     if (next === Infinity) return Infinity;
-    const ns = this.#options.nsPerInstruction ?? 1;
-    return this.position + Math.max(1, Math.ceil((next - this.nanoseconds) / ns));
+    return this.position + this.time.instructionsUntil(next);
   }
 
   /** An interrupt line moved: if it was a device access that moved it, the engine stops behind it. */
@@ -456,55 +462,12 @@ export class Machine {
 
   // ---- the rest ----
 
-  #callOut(what: number, argument: number): number {
-    const { processor } = this;
-    switch (what) {
-      case CALL_OUTS.mrs:
-        return processor.mrs(argument);
-      case CALL_OUTS.msr:
-        return processor.msr(argument);
-      case CALL_OUTS["msr-immediate"]:
-        return processor.msrImmediate(argument);
-      case CALL_OUTS.sys:
-        return processor.sys(argument);
-      case CALL_OUTS.sysl:
-        return processor.sysl(argument);
-      case CALL_OUTS.barrier:
-        return processor.barrier(argument);
-      case CALL_OUTS.hint:
-        return processor.hint(argument);
-      case CALL_OUTS["dc-zva"]:
-        return processor.zeroBlock(this.access);
-      default:
-        return ANSWER.done;
-    }
-  }
-
   #emit(event: MachineEvent): void {
     this.observer?.event(event);
   }
 
   #place(address: number, bytes: Uint8Array): void {
     if (bytes.length > 0) this.access.store(address, bytes);
-  }
-
-  /**
-   * Virtual time for the guest: a read of it makes what follows depend on time. As on the
-   * reference the instruction that asks has already taken its own time.
-   */
-  #guestTime(): number {
-    if (this.#quiet) return this.nanoseconds;
-    this.volatileReads++;
-    return this.nanoseconds + (this.#options.nsPerInstruction ?? 1);
-  }
-
-  /** Does something with the timers on the machine's own behalf. */
-  quietly<T>(action: () => T): T {
-    const outer = this.#quiet;
-    this.#quiet = true;
-    const result = action();
-    this.#quiet = outer;
-    return result;
   }
 
   #makeEngine(options: MachineOptions): Engine {
@@ -514,7 +477,7 @@ export class Machine {
     return new Engine({ rows, guestBytes, levels: 2, flow }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
-      callOut: (what, argument) => this.#callOut(what, argument),
+      callOut: (what, argument) => this.processor.callOut(what, argument, this.access),
       staleCode: () => this.processor.hazard("code-without-maintenance", this.pc),
     });
   }

@@ -8,6 +8,7 @@ import type { Clock } from "./devices/device.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
+import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
@@ -193,44 +194,66 @@ export class Processor implements SystemContext {
     return { ec: esr >>> 26, iss: esr & 0x1ff_ffff, far: va };
   }
 
-  // The call-outs of generated code, by their names in `CALL_OUTS`. Operand and result are in scratch.
+  /** A call-out of generated code by its number in `CALL_OUTS`; operand and result are in scratch. */
+  callOut(what: number, argument: number, access: MemoryAccess): number {
+    switch (what) {
+      case CALL_OUTS.mrs:
+        return this.#mrs(argument);
+      case CALL_OUTS.msr:
+        return this.#msr(argument);
+      case CALL_OUTS["msr-immediate"]:
+        return this.#msrImmediate(argument);
+      case CALL_OUTS.sys:
+        return this.#sys(argument);
+      case CALL_OUTS.sysl:
+        return this.#sysl(argument);
+      case CALL_OUTS.barrier:
+        return this.#barrier(argument);
+      case CALL_OUTS.hint:
+        return this.#hint(argument);
+      case CALL_OUTS["dc-zva"]:
+        return this.#zeroBlock(access);
+      default:
+        return ANSWER.done;
+    }
+  }
 
-  mrs(encoding: number): number {
+  #mrs(encoding: number): number {
     const value = readSystemRegister(this, encoding);
     if (typeof value !== "bigint") return this.#trapped(value);
     this.state.set64(SLOT.scratch, value);
     return ANSWER.done;
   }
 
-  msr(encoding: number): number {
+  #msr(encoding: number): number {
     return this.#answer(writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch)));
   }
 
-  msrImmediate(argument: number): number {
+  #msrImmediate(argument: number): number {
     return this.#answer(writePstateImmediate(this, argument));
   }
 
-  sys(argument: number): number {
+  #sys(argument: number): number {
     return this.#answer(executeSys(this, argument, this.state.get64(SLOT.scratch)));
   }
 
-  sysl(argument: number): number {
+  #sysl(argument: number): number {
     return this.#answer(executeSysl(this, argument));
   }
 
-  barrier(argument: number): number {
+  #barrier(argument: number): number {
     return this.#answer(executeBarrier(this, argument));
   }
 
   /** WFE and SEV do nothing, as in the reference; WFI waits unless an interrupt is pending. */
-  hint(argument: number): number {
+  #hint(argument: number): number {
     if (argument !== HINT.wfi || this.pendingInterrupts !== 0) return ANSWER.done;
     this.waiting = true;
     return ANSWER.leave;
   }
 
   /** DC ZVA: zeroes the 64-byte block that holds the address in scratch. */
-  zeroBlock(access: MemoryAccess): number {
+  #zeroBlock(access: MemoryAccess): number {
     const refused = checkZeroBlock(this);
     if (refused) return this.#trapped(refused);
     const address = this.state.get64(SLOT.scratch);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { run } from "./watched.ts";
+import { run, Watched } from "./watched.ts";
 
 // Which guests end, and which must not.
 
@@ -219,3 +219,113 @@ for (const [name, [source, steps]] of Object.entries(GOES_ON)) {
     assertEquals(machine.position, steps);
   });
 }
+
+Deno.test("Machine.run() does not end the polling of a UART while input is open", () => {
+  const watched = new Watched({ flow: false }).boot(`
+start:  ldr x0, =0x09000000
+poll:   ldr w1, [x0, #0x18] ; tbnz w1, #4, poll
+        ldr w2, [x0] ; add w2, w2, #1 ; str w2, [x0] ; b poll`);
+  const { machine } = watched;
+  let console = "";
+  machine.observer = {
+    event(event) {
+      if (event.kind === "console") console += String.fromCharCode(event.byte);
+    },
+  };
+  machine.inputOpen = true;
+  assertEquals(machine.run(3_000_000), null);
+  assertEquals([machine.receive(0x48), machine.receive(0x49)], [true, false]);
+  assertEquals(machine.run(6_000_000), null);
+  assertEquals(console, "I");
+  machine.inputOpen = false;
+  assertEquals(machine.run(MOST_STEPS), "loop");
+});
+
+Deno.test("Machine.run() does not halt at WFI while input is open", () => {
+  const { machine } = new Watched({ flow: false }).boot("start: wfi ; b start");
+  machine.inputOpen = true;
+  assertEquals(machine.run(1000), null);
+  machine.inputOpen = false;
+  assertEquals(machine.run(2000), "halted");
+});
+
+Deno.test("Machine.run() wakes from WFI when an armed timer's interrupt arrives", () => {
+  const { reason, machine, events } = run(
+    `
+start:  ${SET_VECTORS}
+        ldr x1, =0x08000000 ; mov w2, #1 ; str w2, [x1]
+        ldr w2, =0x08000000 ; str w2, [x1, #0x100]
+        ldr x1, =0x08010000 ; mov w2, #0xff ; str w2, [x1, #4] ; mov w2, #1 ; str w2, [x1]
+        mov x9, #0
+again:  ldr x2, =62500000 ; msr cntv_tval_el0, x2 ; mov x2, #1 ; msr cntv_ctl_el0, x2
+        msr daifclr, #2
+        wfi
+        cmp x9, #3 ; b.lo again
+        ${POWER_OFF}
+handler: ldr x1, =0x08010000 ; ldr w2, [x1, #0xc] ; msr cntv_ctl_el0, xzr
+        str w2, [x1, #0x10] ; add x9, x9, #1 ; mov w8, w2 ; eret
+${VECTORS}`,
+    MOST_STEPS,
+  );
+  assertEquals(reason, "poweroff");
+  assertEquals(machine.engine.state.x(8), 27n);
+  const irqs = events.filter((event) => event.kind === "exception" && event.type === "irq");
+  assertEquals(irqs.length, 3);
+  const seconds = machine.time.nanoseconds / 1e9;
+  assert(seconds > 3 && seconds < 3.001, `${seconds} s`);
+});
+
+Deno.test("Machine.run() takes an interrupt at the same step however it is stopped", () => {
+  // An alarm of the real-time clock, set through a device and not through a system register.
+  const source = `
+start:  ${SET_VECTORS}
+        ldr x1, =0x08000000 ; mov w2, #1 ; str w2, [x1]
+        mov w2, #4 ; str w2, [x1, #0x104] ; ldr w2, =0x01010101 ; str w2, [x1, #0x820]
+        ldr x1, =0x08010000 ; mov w2, #0xff ; str w2, [x1, #4] ; mov w2, #1 ; str w2, [x1]
+        ldr x1, =0x09010000 ; mov w2, #1 ; str w2, [x1, #0x10]
+        ldr w2, [x1] ; add w2, w2, #1 ; str w2, [x1, #4]
+        msr daifclr, #2
+loop:   add x5, x5, #1 ; b loop
+handler: ${POWER_OFF}
+${VECTORS}`;
+  // 10,000 ns for each instruction, so that the second passes soon.
+  const ends = [Infinity, 1, 3, 1000].map((piece) => {
+    const { machine } = new Watched({ flow: false, nsPerInstruction: 10_000 }).boot(source);
+    while (!machine.ended && machine.position < 1e6) {
+      machine.run(Math.min(1e6, machine.position + piece));
+    }
+    return [machine.ended, machine.position, machine.engine.state.x(5)];
+  });
+  assertEquals(ends[0][0], "poweroff");
+  for (const end of ends) assertEquals(end, ends[0]);
+});
+
+Deno.test("Machine.run() does not end a kernel that maps 100,000 pages on demand", () => {
+  const pages = 100_000;
+  const { reason, machine } = run(
+    `
+        .equ TABLE_1, 0x40100000
+        .equ TABLE_2, 0x40101000
+        .equ LEAVES, 0x40102000
+start:  ${SET_VECTORS}
+        ldr x0, =TABLE_1 ; ldr x1, =0x405 ; str x1, [x0] ; ldr x1, =0x40000701 ; str x1, [x0, #8]
+        ldr x1, =TABLE_2 + 3 ; str x1, [x0, #32]
+        ldr x0, =TABLE_2 ; ldr x1, =LEAVES + 3 ; mov x2, #512
+fill:   str x1, [x0], #8 ; add x1, x1, #1, lsl #12 ; subs x2, x2, #1 ; b.ne fill
+        ldr x0, =TABLE_1 ; msr ttbr0_el1, x0
+        ldr x0, =0x100803519 ; msr tcr_el1, x0
+        mov x0, #0xff ; msr mair_el1, x0
+        ldr x0, =0x30d00801 ; msr sctlr_el1, x0 ; isb
+        ldr x20, =0x100000000 ; ldr x21, =${pages} ; mov x22, #0
+touch:  ldr x23, [x20] ; add x22, x22, #1 ; add x20, x20, #1, lsl #12
+        subs x21, x21, #1 ; b.ne touch
+        ${POWER_OFF}
+handler: mrs x0, far_el1 ; ldr x1, =0x100000000 ; sub x0, x0, x1 ; lsr x0, x0, #12
+        ldr x1, =LEAVES ; ldr x2, =0x40000783 ; str x2, [x1, x0, lsl #3] ; dsb ish ; eret
+${VECTORS}`,
+    MOST_STEPS,
+    { flow: false },
+  );
+  assertEquals(reason, "poweroff");
+  assertEquals(machine.engine.state.x(22), BigInt(pages));
+});
