@@ -1,13 +1,24 @@
 /** Files, with errors that a person understands. */
 import { UserError } from "./user_error.ts";
 
+/** Longest file that is read whole: more than the memory of any guest. */
+const MOST_BYTES = 3 * 2 ** 30;
+
 /**
  * Reads a whole file.
  *
  * @throws UserError saying why it cannot be read
  */
 export function readFile(path: string): Uint8Array {
-  return explain("read", path, () => Deno.readFileSync(path));
+  return explain("read", path, () => {
+    const { isCharDevice, size } = Deno.statSync(path);
+    // Devices such as /dev/zero have no end.
+    if (isCharDevice) throw new UserError(`Cannot read ${path}: it is a device`);
+    if (size > MOST_BYTES) {
+      throw new UserError(`Cannot read ${path}: it has ${size} bytes, expected at most 3 GiB`);
+    }
+    return Deno.readFileSync(path);
+  });
 }
 
 /**

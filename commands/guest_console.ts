@@ -2,11 +2,13 @@ import type { ByteSink } from "./output.ts";
 
 /** Collects the bytes that a guest sends, and hands them on when asked. */
 export class GuestConsole {
-  readonly #sink: ByteSink | null;
+  #sink: ByteSink | null;
   #pending: number[] = [];
   #last = 0x0a;
   /** Bytes so far. */
   count = 0;
+  /** Why nothing is handed on any more, if the sink failed. */
+  error: unknown;
 
   /** @param sink where the bytes go; null throws them away */
   constructor(sink: ByteSink | null) {
@@ -30,11 +32,17 @@ export class GuestConsole {
     return this.#pending.length > 0;
   }
 
-  /** Hands on what was collected. */
+  /** Hands on what was collected. It never throws, so that the recording can end in good order. */
   flush(): void {
     if (this.#pending.length === 0) return;
-    this.#sink?.write(Uint8Array.from(this.#pending));
-    this.#sink?.flush();
+    const bytes = Uint8Array.from(this.#pending);
     this.#pending = [];
+    try {
+      this.#sink?.write(bytes);
+      this.#sink?.flush();
+    } catch (error) {
+      this.error = error;
+      this.#sink = null;
+    }
   }
 }

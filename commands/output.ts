@@ -1,4 +1,5 @@
 /** Writing to standard output and standard error: buffered, complete, and synchronous. */
+import { explain } from "./files.ts";
 
 /** The part of `Deno.stdout` that is needed here. */
 export interface SyncWriter {
@@ -67,8 +68,13 @@ export class Output implements ByteSink {
       try {
         done += this.#writer.writeSync(bytes.subarray(done));
       } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) throw error;
         // A pipe that somebody else made non-blocking, and that is full.
-        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+        if (!(error instanceof Deno.errors.WouldBlock)) {
+          explain("write", "the output", () => {
+            throw error;
+          });
+        }
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       }
     }

@@ -1,6 +1,6 @@
 import { Machine } from "../core/machine.ts";
-import { type EndReason, Recorder } from "../trace/mod.ts";
-import { baseName, BOOT_OPTIONS, builtInName, prepareGuest } from "./boot_options.ts";
+import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
+import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { statusOf } from "./exit_status.ts";
 import { createTrace } from "./trace_output.ts";
@@ -17,6 +17,8 @@ import { VERSION } from "./version.ts";
 
 /** Longest time between two looks at signals, in milliseconds. */
 const BREATHE_MS = 50;
+/** Steps between two looks at the clock: a moment even where every step is an event. */
+const PART_STEPS = 1 << 16;
 
 const OPTIONS = {
   output: option("FILE", text, "the trace to write (default: the image's name with .unboot)", {
@@ -60,23 +62,15 @@ async function run(
   for (const warning of guest.description.warnings) io.err.line(`unboot: warning: ${warning}`);
   io.err.flush();
   const path = values.output ?? defaultPath(image, values.bug);
-  const sink = createTrace(path);
-  const console = new GuestConsole(consoleSink(values.console, values.json, io));
+  if (values.console === path) {
+    throw new UsageError(`Option --console: ${path} is the trace, expected another file`);
+  }
   const machine = new Machine(guest.machine);
   machine.boot(guest.plan);
-  const recorder = new Recorder(machine, sink, {
-    recordedAt: new Date().toISOString(),
-    recorder: `unboot ${VERSION}`,
-    machine: { board: "virt", cpu: values.cpu },
-    options: guest.options,
-    image: guest.description,
-    symbols: values["no-symbols"] ? [] : guest.plan.symbols,
-    lines: values["no-symbols"] ? [] : guest.plan.lines,
-    loaded: guest.plan.segments.map(({ address, zeroTo }) => ({
-      address,
-      length: zeroTo - address,
-    })),
-  });
+  // Last, because it empties an older trace.
+  const console = new GuestConsole(consoleSink(values.console, values.json, io));
+  const sink = createTrace(path);
+  const recorder = new Recorder(machine, sink, recorderOptions(guest, values));
   machine.observer = {
     event(event) {
       recorder.event(event);
@@ -95,7 +89,25 @@ async function run(
   const report = { path, result, seconds: (performance.now() - started) / 1000, outcome };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
+  // Somebody who closes a pipe knows; other reasons are worth a line.
+  if (console.error !== undefined && !(console.error instanceof Deno.errors.BrokenPipe)) {
+    throw console.error;
+  }
   return statusOf(result.reason);
+}
+
+function recorderOptions(guest: Guest, values: Values<typeof OPTIONS>): RecorderOptions {
+  const { segments, symbols, lines } = guest.plan;
+  return {
+    recordedAt: new Date().toISOString(),
+    recorder: `unboot ${VERSION}`,
+    machine: { board: "virt", cpu: values.cpu },
+    options: guest.options,
+    image: guest.description,
+    symbols: values["no-symbols"] ? [] : symbols,
+    lines: values["no-symbols"] ? [] : lines,
+    loaded: segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
+  };
 }
 
 /** How a recording came to its end. */
@@ -111,7 +123,7 @@ interface RecordingContext {
   readonly progress: Progress;
 }
 
-/** Records window by window, and looks at signals in between. */
+/** Records part by part; looks at signals and hands the console on in between. */
 async function recordAll(
   recorder: Recorder,
   machine: Machine,
@@ -121,17 +133,18 @@ async function recordAll(
   let breathed = performance.now();
   try {
     for (;;) {
-      const reason = recorder.recordWindow(limit);
+      const reason = recorder.recordPart(PART_STEPS, limit);
       const now = performance.now();
+      if (reason === null && now - breathed < BREATHE_MS) continue;
       if (console.hasPending) {
         progress.clear();
         console.flush();
       }
       if (reason) return { reason };
+      if (console.error !== undefined) return { reason: "interrupted" };
       if (console.atLineStart) {
         progress.show(now, () => `${grouped(machine.retired)} instructions`);
       }
-      if (now - breathed < BREATHE_MS) continue;
       await new Promise((resolve) => setTimeout(resolve, 0));
       breathed = performance.now();
       if (interrupts.requested) return { reason: "interrupted" };

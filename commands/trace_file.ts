@@ -1,5 +1,5 @@
 import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
-import { fileAccess, openTrace, type Trace } from "../trace/mod.ts";
+import { fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
 import { UsageError, UserError } from "./user_error.ts";
@@ -24,13 +24,22 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
     if (info.isDirectory) throw new Deno.errors.IsADirectory();
     return fileAccess(path);
   });
-  const trace = openTrace(file);
+  const trace = namingFile(path, () => openTrace(file));
   if (trace.truncated) {
     const { position, why } = trace.truncated;
     err.line(`unboot: ${path} is truncated at #${position}: ${why}`);
   }
   const symbols = new Symbolizer(trace.symbols(), trace.lines());
   return { path, bytes: file.size, trace, symbols };
+}
+
+function namingFile<T>(path: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    throw new UserError(`${path}: ${error.message}`);
+  }
 }
 
 /**

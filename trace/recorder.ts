@@ -176,10 +176,20 @@ export class Recorder implements Observer, FlowObserver {
    * @returns why the recording must end, or null to go on
    */
   recordWindow(limit = Infinity): EndReason | null {
-    const end = Math.min(limit, this.#windowStart + this.#windowSteps);
+    return this.recordPart(this.#windowSteps, limit);
+  }
+
+  /**
+   * Runs at most `steps` steps of the window in hand, not past position `limit`, and writes the
+   * window when it is full. The trace does not show where parts ended.
+   *
+   * @returns why the recording must end, or null to go on
+   */
+  recordPart(steps: number, limit = Infinity): EndReason | null {
+    const windowEnd = Math.min(limit, this.#windowStart + this.#windowSteps);
+    const end = Math.min(windowEnd, this.#machine.position + steps);
     const reason = this.#machine.run(end) ?? (end >= limit ? "max-instructions" : null);
-    const { position } = this.#machine;
-    if (position > this.#windowStart) this.#closeWindow(position);
+    if (reason || end === windowEnd) this.#closeWindow();
     return this.#error ? "disk-full" : reason;
   }
 
@@ -191,11 +201,15 @@ export class Recorder implements Observer, FlowObserver {
     }
   }
 
-  /** Writes the footer and lets go of the machine. `detail` is what commands show beside the reason. */
+  /**
+   * Writes the window in hand, unless an error left it in pieces, and the footer; lets go of the
+   * machine. `detail` is what commands show beside the reason.
+   */
   finish(
     reason: EndReason,
     detail: Record<string, string | number | bigint | boolean> = {},
   ): RecordingResult {
+    if (reason !== "internal-error") this.#closeWindow();
     this.#machine.observer = null;
     this.#machine.flowObserver = null;
     this.#keyframes.close();
@@ -251,7 +265,10 @@ export class Recorder implements Observer, FlowObserver {
     this.#flow.startWindow(this.#window);
   }
 
-  #closeWindow(position: number): void {
+  /** Writes the window in hand if it has any steps, and starts the next one. */
+  #closeWindow(): void {
+    const { position } = this.#machine;
+    if (position === this.#windowStart) return;
     this.#machine.cutFlow();
     const steps = position - this.#windowStart;
     if (this.#flow.steps !== steps) {

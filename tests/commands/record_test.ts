@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { cliCommand, runCli, withFolder } from "./run_cli.ts";
-import { endlessGuest, oneInstruction, smallGuest } from "./small_guest.ts";
+import { endlessGuest, noisyGuest, oneInstruction, smallGuest } from "./small_guest.ts";
 
 /** A folder with the guests in it. */
 async function withGuests(body: (cwd: string) => Promise<void>): Promise<void> {
@@ -138,6 +138,29 @@ Deno.test("record says when the trace cannot be written, and keeps what it has",
     assertEquals(info.status, 0);
     assertEquals(JSON.parse(info.out).steps, Number(end));
     assertMatch(info.err, /truncated at #\d+/);
+  });
+});
+
+Deno.test("record ends in good order when nobody takes the console any more", async () => {
+  await withGuests(async (cwd) => {
+    await Deno.writeFile(`${cwd}/noisy.elf`, noisyGuest());
+    const child = cliCommand(["record", "noisy.elf", "-o", "a"], { cwd }).spawn();
+    await child.stdout.cancel();
+    const err = await new Response(child.stderr).text();
+    assertEquals((await child.status).code, 130);
+    assertMatch(err, /interrupted: the guest was interrupted after/);
+    const info = JSON.parse((await runCli(["info", "a", "--json"], { cwd })).out);
+    assertEquals([info.reason, info.truncated], ["interrupted", null]);
+  });
+});
+
+Deno.test("record keeps an old trace if it cannot begin", async () => {
+  await withGuests(async (cwd) => {
+    await runCli(["record", "small.elf", "-o", "a"], { cwd });
+    const before = await Deno.readFile(`${cwd}/a`);
+    const line = ["record", "small.elf", "-o", "a", "--console", "no/folder"];
+    assertEquals((await runCli(line, { cwd })).status, 1);
+    assertEquals(await Deno.readFile(`${cwd}/a`), before);
   });
 });
 

@@ -70,6 +70,12 @@ export function endlessGuest(): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+/** An ELF file that prints for ever, without coming back to a state. */
+export function noisyGuest(): Uint8Array<ArrayBuffer> {
+  const text = ["movz x1, #0x900, lsl #16", "str w1, [x1]", "add x0, x0, #0x1", `b ${BASE + 4}`];
+  return elf(code(words(text, BASE)), []);
+}
+
 /** An ELF file of one instruction. */
 export function oneInstruction(text: string): Uint8Array<ArrayBuffer> {
   return elf(code(words([text], BASE)), []);

@@ -163,3 +163,32 @@ Deno.test("executed() gives the steps of a fault loop with their positions", () 
   assertEquals(trace.footer?.retired, [machine.retired]);
   assertEquals(executed(trace).length, machine.retired);
 });
+
+Deno.test("recordPart() leaves the bytes of the trace alone, however long the parts are", () => {
+  const { elf } = buildKernel({ bug: "block-encoding" });
+  const traceOf = (parts: () => number): Uint8Array => {
+    const { machine, options } = bootMachine(elf);
+    const sink = new MemorySink();
+    const recorder = new Recorder(machine, sink, { ...options, windowSteps: 30_011 });
+    for (;;) {
+      const reason = recorder.recordPart(parts());
+      if (reason) {
+        recorder.finish(reason);
+        return sink.bytes;
+      }
+    }
+  };
+  const whole = traceOf(() => Infinity);
+  let length = 0;
+  assertEquals(traceOf(() => length = length % 997 + 1), whole);
+  assertEquals(traceOf(() => 65_536), whole);
+});
+
+Deno.test("finish() writes the window in hand", () => {
+  const { machine, options } = bootMachine(buildKernel().elf);
+  const sink = new MemorySink();
+  const recorder = new Recorder(machine, sink, options);
+  assertEquals(recorder.recordPart(1234), null);
+  assertEquals(recorder.finish("interrupted").steps, 1234);
+  assertEquals(openTrace(sink.bytes).end, 1234);
+});
