@@ -5,7 +5,8 @@ import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
 import { type Frame, Lowering, type RecordField, Temporaries } from "./lowering.ts";
-import { ACCESS, CAUSE, EXIT } from "./reasons.ts";
+import { CAUSE, EXIT } from "./reasons.ts";
+import { defineSlowAccess } from "./slow_access.ts";
 import {
   call,
   type Expression,
@@ -410,103 +411,4 @@ interface Labels {
   readonly enter: Label;
   readonly branch: Label;
   readonly dispatch: Label;
-}
-
-/**
- * The access that missed its lookup entry. What is only unaligned, or a store beside code, is done
- * here; the rest goes to TypeScript. Gives non-zero if the access faulted.
- *
- * Parameters: virtual address, access bits (`ACCESS`). The value is in scratch.
- */
-function defineSlowAccess(
-  m: ModuleBuilder,
-  access: FunctionReference,
-  write: boolean,
-): FunctionReference {
-  const { reference, body: f } = m.function(["i64", "i32"], "i32");
-  const va = f.parameter(0), kind = f.parameter(1);
-  const entry = f.local("i32"),
-    host = f.local("i32"),
-    size = f.local("i32"),
-    where = f.local("i32");
-  const page = (address: Expression) => op("i64.and", address, i64(~0xfffn));
-  const index = op(
-    "i32.and",
-    op("i32.wrap_i64", op("i64.shr_u", va, i64(12n))),
-    i32(LAYOUT.dataLookupEntries - 1),
-  );
-  f.set(
-    entry,
-    op("i32.add", op("i32.shl", index, i32(5)), load("i32.load", i32(0), SLOT.dataLookup)),
-  );
-  f.if(op("i32.and", kind, i32(ACCESS.unprivileged)), () => {
-    f.set(
-      entry,
-      op("i32.add", op("i32.shl", index, i32(5)), load("i32.load", i32(0), SLOT.dataLookupEl0)),
-    );
-  });
-  f.set(size, op("i32.shl", i32(1), op("i32.and", kind, i32(ACCESS.sizeMask))));
-  f.set(where, op("i32.and", op("i32.shr_u", kind, i32(ACCESS.scratchShift)), i32(0xff)));
-  const last = op("i64.add", va, op("i64.extend_i32_u", op("i32.sub", size, i32(1))));
-  const special = ACCESS.natural | ACCESS.ordered | ACCESS.asWrite;
-  const ordinary = op("i32.eqz", op("i32.and", kind, i32(special)));
-  const within = op("i64.eq", page(va), page(last));
-  f.if(op("i32.and", ordinary, within), () => {
-    f.set(host, op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16)));
-    const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
-    const tag = op("i64.eq", page(va), load("i64.load", entry, write ? 8 : 0));
-    f.if(op("i32.and", normal, tag), () => {
-      copyBySize(f, size, host, where, write);
-      f.return(i32(0));
-    });
-    if (write) besideCode(f, { va, last, size, entry, host, where });
-  });
-  f.store("i64.store", i32(0), va, SLOT.accessAddress);
-  f.return(call(access, kind));
-  return reference;
-}
-
-/** A store to a page that holds code, if the lines it hits are not decoded. */
-function besideCode(
-  f: FunctionBuilder,
-  at: { va: Expression; last: Expression; size: Local; entry: Local; host: Local; where: Local },
-): void {
-  const { va, last, size, entry, host, where } = at;
-  const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 24));
-  const low = op("i32.and", op("i32.wrap_i64", va), op("i32.sub", size, i32(1)));
-  const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
-  f.if(op("i32.and", tag, op("i32.or", normal, op("i32.eqz", low))), () => {
-    const code = f.local("i32");
-    f.set(code, load("i32.load", i32(0), SLOT.guestToCode));
-    const pageIndex = op(
-      "i32.shr_u",
-      op("i32.sub", host, load("i32.load", i32(0), SLOT.guestBase)),
-      i32(12),
-    );
-    f.set(code, op("i32.add", code, op("i32.shl", pageIndex, i32(4))));
-    const line = (address: Expression) => op("i64.shr_u", address, i64(6n));
-    const bit = (address: Expression) => op("i64.shr_u", load("i64.load", code, 8), line(address));
-    const decoded = op("i64.and", op("i64.or", bit(va), bit(last)), i64(1n));
-    f.if(op("i64.eqz", decoded), () => {
-      copyBySize(f, size, host, where, true);
-      f.return(i32(0));
-    });
-  });
-}
-
-function copyBySize(
-  f: FunctionBuilder,
-  size: Expression,
-  host: Expression,
-  where: Expression,
-  write: boolean,
-): void {
-  const kinds: [number, string][] = [[1, "8"], [2, "16"], [4, "32"], [8, ""]];
-  for (const [bytes, suffix] of kinds) {
-    f.if(op("i32.eq", size, i32(bytes)), () => {
-      const loadName = suffix ? `i64.load${suffix}_u` : "i64.load";
-      if (write) f.store(`i64.store${suffix}`, host, load(loadName, where, SLOT.scratch));
-      else f.store("i64.store", where, load(loadName, host), SLOT.scratch);
-    });
-  }
 }
