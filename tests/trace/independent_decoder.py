@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """An independent decoder of unboot traces, written from trace/SPEC.md alone.
 
 It shares nothing with the recorder: Python 3, cbor2 and zstandard are all it needs. It reads a
@@ -16,7 +16,7 @@ import hashlib
 import json
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cbor2
 import zstandard
@@ -41,7 +41,7 @@ def require(condition, message):
         raise Broken(message)
 
 
-# ------------------------------------------------------------------ CBOR, SPEC section 2
+# ---------------------------------------------------------- CBOR, SPEC section 2
 
 
 def head(major, value):
@@ -72,8 +72,8 @@ def read_head(data, at):
 
 
 def check_content(data):
-    """Content is one map with text keys: definite, shallow, without tags and odd simple values."""
-    at = 0
+    """Content is one map with text keys: definite, bounded, without tags and odd simple values."""
+    at = items = 0
 
     def text_or_bytes(length):
         nonlocal at
@@ -81,8 +81,10 @@ def check_content(data):
         require(at <= len(data), "a string longer than the content")
 
     def value(depth, only=None):
-        nonlocal at
+        nonlocal at, items
+        items += 1
         require(depth <= 12, "content nested deeper than 12")
+        require(items <= 262_144, "more than 262,144 CBOR items in a content")
         initial = data[at] if at < len(data) else 0xFF
         try:
             major, argument, _, at = read_head(data, at)
@@ -102,6 +104,28 @@ def check_content(data):
     require(at == len(data), "something behind the content's map")
 
 
+def load(data):
+    try:
+        return cbor2.loads(data)
+    except cbor2.CBORError as error:
+        raise Broken(f"CBOR: {error}") from None
+
+
+def unpack(body, size):
+    """Unpacks one zstd frame, bit by bit: a frame that grows beyond `size` must not fill memory."""
+    frame, data = zstandard.ZstdDecompressor().decompressobj(), bytearray()
+    try:
+        for at in range(0, len(body), 1024):
+            require(not frame.eof, "something behind the zstd frame")
+            data += frame.decompress(body[at : at + 1024])
+            require(len(data) <= size, f"more than {size} bytes of content")
+    except zstandard.ZstdError as error:
+        raise Broken(f"zstd: {error}") from None
+    require(frame.eof, "the zstd frame is not complete")
+    require(not frame.unused_data, "something behind the zstd frame")
+    return bytes(data)
+
+
 @dataclass
 class Item:
     """One item of the file, its hash already checked."""
@@ -118,21 +142,14 @@ class Item:
     def content(self):
         """The content's map. It is unpacked every time: nothing large is kept."""
         require(self.encoding in (0, 1), f"encoding {self.encoding}")
-        data = self.body
-        if self.encoding == 1:
-            frame = zstandard.ZstdDecompressor().decompressobj()
-            try:
-                data = frame.decompress(self.body)
-            except zstandard.ZstdError as error:
-                raise Broken(f"zstd: {error}") from None
-            require(frame.eof and not frame.unused_data, "the body is not one zstd frame")
+        data = self.body if self.encoding == 0 else unpack(self.body, self.size)
         require(len(data) == self.size, f"{len(data)} bytes of content, not {self.size}")
         check_content(data)
-        return cbor2.loads(data)
+        return load(data)
 
 
 def read_item(data, start):
-    """The item at an offset: `[kind, encoding, size, hash, body]`, the header tagged with a time."""
+    """The item at an offset: `[kind, encoding, size, hash, body]`; the header has a time, too."""
     tagged = data[start : start + 3] == b"\xd9\xd9\xf7"
     at = start + 3 if tagged else start
 
@@ -167,7 +184,7 @@ def read_item(data, start):
     return Item(kind, encoding, size, stored, body, start, at, time.decode("utf-8", "replace"))
 
 
-# ------------------------------------------------------------------ the file, SPEC sections 2 and 12
+# ---------------------------------------------------------- the file, SPEC sections 2 and 12
 
 
 @dataclass
@@ -212,6 +229,7 @@ def commit_window(item, pending, windows):
         commit = item.content()
         number, start, end = (int(commit[name]) for name in ("window", "start", "end"))
         length, stored = int(commit["length"]), bytes(commit["hash"])
+        require(min(number, start, end) >= 0, "a negative number")
     except (Broken, KeyError, TypeError, ValueError) as error:
         raise Torn(f"no commit: {error}") from None
     digest = hashlib.sha256(head(4, 3) + head(0, number) + head(0, start) + head(0, end))
@@ -275,7 +293,7 @@ def check_footer(item, data, windows):
     return footer
 
 
-# ------------------------------------------------------------------ columns, SPEC section 4
+# ---------------------------------------------------------- columns, SPEC section 4
 
 
 def leb128(data, most):
@@ -319,57 +337,47 @@ def exactly(column, count, name):
     return column
 
 
-# ------------------------------------------------------------------ events, SPEC section 8
+# ---------------------------------------------------------- events, SPEC section 8
 
-TYPES = ["sync", "irq", "fiq", "serror"]
-ACCESSES = ["read", "write", "execute"]
-MAINTENANCE = {"operation": "string", "value": "delta"}
+NAMES = {
+    "type": ["sync", "irq", "fiq", "serror"],
+    "access": ["read", "write", "execute"],
+}
 
-# Code: name and columns. `flag` and lists of names are bytes columns that are printed as words.
+
+def columns_of(text):
+    return dict(column.split(":") for column in text.split())
+
+
+# Code: name and columns. The column types `flag`, `type` and `access` are bytes, printed as words.
+MAINTENANCE = columns_of("operation:string value:delta")
 KINDS = {
     0: (
         "exception",
-        {
-            "type": TYPES,
-            "retires": "flag",
-            "fromEl": "byte",
-            "toEl": "byte",
-            "vector": "delta",
-            "esr": "delta",
-            "far": "delta",
-            "elr": "delta",
-            "spsr": "delta",
-        },
+        columns_of(
+            "type:type retires:flag fromEl:byte toEl:byte vector:delta esr:delta far:delta"
+            " elr:delta spsr:delta"
+        ),
     ),
-    1: (
-        "eret",
-        {"fromEl": "byte", "toEl": "byte", "elr": "delta", "spsr": "delta", "illegal": "flag"},
-    ),
+    1: ("eret", columns_of("fromEl:byte toEl:byte elr:delta spsr:delta illegal:flag")),
     2: (
         "tlb-fill",
-        {
-            "access": ACCESSES,
-            "va": "delta",
-            "pa": "physical",
-            "level": "byte",
-            "sizeLog2": "byte",
-            "asid": "uint",
-            "global": "flag",
-            "attributes": "byte",
-            "permissions": "byte",
-            "reads": "byte",
-        },
+        columns_of(
+            "access:access va:delta pa:physical level:byte sizeLog2:byte asid:uint global:flag"
+            " attributes:byte permissions:byte reads:byte"
+        ),
     ),
     3: ("tlbi", MAINTENANCE),
     4: ("cache", MAINTENANCE),
     5: ("barrier", MAINTENANCE),
-    6: ("sysreg", {"register": "string", "old": "delta", "new": "delta"}),
-    7: ("mmio", {"write": "flag", "address": "physical", "size": "byte", "value": "delta"}),
-    8: ("console", {"byte": "byte"}),
-    9: ("hazard", {"hazard": "string", "address": "delta"}),
-    10: ("unknown", {"word": "uint", "text": "string"}),
+    6: ("sysreg", columns_of("register:string old:delta new:delta")),
+    7: ("mmio", columns_of("write:flag address:physical size:byte value:delta")),
+    8: ("console", columns_of("byte:byte")),
+    9: ("hazard", columns_of("hazard:string address:delta")),
+    10: ("unknown", columns_of("word:uint text:string")),
 }
-DESCRIPTORS = {"readLevel": "byte", "readAddress": "physical", "descriptor": "delta"}
+KNOWN = {name for name, _ in KINDS.values()}
+DESCRIPTORS = columns_of("readLevel:byte readAddress:physical descriptor:delta")
 
 
 def read_column(data, how, strings):
@@ -381,8 +389,8 @@ def read_column(data, how, strings):
     if how == "flag":
         require(all(byte < 2 for byte in data), "a boolean that is not 0 or 1")
         return [byte == 1 for byte in data]
-    if how == "string" or isinstance(how, list):
-        names, indices = (strings, uints(data)) if how == "string" else (how, data)
+    if how == "string" or how in NAMES:
+        names, indices = (strings, uints(data)) if how == "string" else (NAMES[how], data)
         require(all(index < len(names) for index in indices), "a value that has no name")
         return [names[index] for index in indices]
     words = deltas(data)
@@ -439,22 +447,24 @@ def window_events(window):
     return events
 
 
-# ------------------------------------------------------------------ flow, SPEC section 7
+# ---------------------------------------------------------- flow, SPEC section 7
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Block:
     regime: int
     kind: int
     pc: int
     steps: int
     code: bytes
-    pcs: list = field(default_factory=list)
     packed: bytes = b""
 
-    def __post_init__(self):
-        self.pcs = [(self.pc + 4 * i) % WORD for i in range(self.steps)]
-        self.packed = struct.pack(f"<{self.steps}Q", *self.pcs)
+    def pcs(self):
+        """The addresses of the block's instructions, as little-endian words."""
+        if not self.packed:
+            words = ((self.pc + 4 * i) % WORD for i in range(self.steps))
+            self.packed = struct.pack(f"<{self.steps}Q", *words)
+        return self.packed
 
 
 def read_definitions(content):
@@ -474,7 +484,7 @@ def read_definitions(content):
 
 
 class BlockTable:
-    """The blocks known at a window's end; it can be asked for any window, best in ascending order."""
+    """The blocks known at a window's end. Any window can be asked for, best in ascending order."""
 
     def __init__(self, windows):
         self.windows, self.table, self.read, self.blocks = windows, 0, 0, []
@@ -570,7 +580,15 @@ class Predictor:
 
 def walk(window, blocks, older):
     """What a window executed: `(position, block, 0)` or `(position, None, exception entries)`."""
-    flows = window.contents(FLOW)
+    position = window.start
+    for block, entries in walk_blocks(window.contents(FLOW), blocks, older):
+        yield position, block, entries
+        position += entries or block.steps
+    require(position == window.end, f"the flow of window {window.number} ends at #{position}")
+
+
+def walk_blocks(flows, blocks, older):
+    """SPEC 7, "decode a window": the blocks executed and, between them, `(None, entries)`."""
     require(all(content["cpu"] == 0 for content in flows), "a CPU that is not there")
     count = sum(content["blocks"] for content in flows)
     joined = {
@@ -587,13 +605,12 @@ def walk(window, blocks, older):
         due[last] = entries
     require(last <= count, "exceptions behind the last block")
 
-    position, fresh, predictor = window.start, older, Predictor(blocks)
+    fresh, predictor = older, Predictor(blocks)
     hits = next(runs, None)
     for number in range(count + 1):
         if number in due:
             predictor.interrupted = True
-            yield position, None, due[number]
-            position += due[number]
+            yield None, due[number]
         if number == count:
             break
         prediction, other = predictor.predict()
@@ -601,20 +618,19 @@ def walk(window, blocks, older):
             hits = hits and hits - 1
             block = prediction
         else:
-            miss = next(misses)
+            miss = next(misses, None)
+            require(miss is not None, "misses is too short")
             block = other if miss == 0 else fresh if miss == 1 else miss - 2
             fresh += miss == 1
             hits = next(runs, None)
-        require(block is not None and block < fresh, f"no block {block} at #{position}")
-        yield position, blocks[block], 0
-        position += blocks[block].steps
+        require(block is not None and block < fresh, f"no block {block}")
+        yield blocks[block], 0
         predictor.advance(block)
     require(not hits and next(misses, None) is None, "misses that are not used up")
     require(fresh == len(blocks), "definitions of blocks that are not executed")
-    require(position == window.end, f"the flow of window {window.number} ends at #{position}")
 
 
-# ------------------------------------------------------------------ memory, SPEC section 9
+# ---------------------------------------------------------- memory, SPEC section 9
 
 
 def state_hash(data, low, high):
@@ -636,7 +652,24 @@ def page_hash(space, number, data):
 
 
 def self_test():
-    """The examples of section 9."""
+    """The examples of sections 4, 7 and 9."""
+    require(uints(b"\xac\x02") == [300] and deltas(b"\x08\x08\x07") == [4, 8, 4], "columns")
+    columns = {
+        "runs": "00 00 01 00 00 02",
+        "misses": "01 02 01 01 02 00",
+        "exceptions": "09 02",
+        "regimes": "01 01 01",
+        "kinds": "02 01 00",
+        "steps": "03 01 02",
+        "pcs": "80 80 c0 80 08 18 08",
+        "code": 24 * "00",
+    }
+    flow = {name: bytes.fromhex(column) for name, column in columns.items()}
+    flow.update(cpu=0, table=1, blocks=10)
+    blocks = read_definitions(flow)
+    walked = [(blocks.index(b) if b else None, n) for b, n in walk_blocks([flow], blocks, 0)]
+    expected = [(block, 0) for block in (0, 0, 0, 1, 2, 0, 0, 0, 1)] + [(None, 2), (2, 0)]
+    require(walked == expected, f"the example of section 7: {walked}")
     first_byte = b"\1" + bytes(PAGE - 1)
     require(state_hash(b"", 0, 0) == (0xFB5BAF88, 0x9FA031BC), "state hash of nothing")
     require(
@@ -669,7 +702,10 @@ class Memory:
 
     def _read(self, content):
         """The pages of one item as they are at the window's end."""
-        space, numbers, bases = content["space"], ascending(content["pages"]), content["bases"]
+        space = content["space"]
+        if space > 1:
+            return []
+        numbers, bases = ascending(content["pages"]), content["bases"]
         require(all(a < b for a, b in zip(numbers, numbers[1:])), "pages that do not ascend")
         require(len(numbers) <= 4096, "more than 4096 pages in an item")
         bases = exactly(uints(bases), len(numbers), "bases")
@@ -689,8 +725,6 @@ class Memory:
                         offset += 8
             replaced.append(places)
         require(next(masks, None) is None and offset == len(words), "masks or words is too long")
-        if space > 1:
-            return []
         done = {}
         # Pages that others are made from have base 1, so two passes are enough.
         for own in (True, False):
@@ -726,10 +760,10 @@ def check_keyframe(window, memory, retired):
     for (space, number), page in memory.pages.items():
         if space == 1:
             require(not any(page[max(0, size - number * PAGE) :]), "bytes behind the TLB's end")
-    return cbor2.loads(data)["cpus"][0]
+    return load(data)["cpus"][0]
 
 
-# ------------------------------------------------------------------ a whole window
+# ---------------------------------------------------------- a whole window
 
 
 class Run:
@@ -737,7 +771,7 @@ class Run:
 
     def __init__(self, trace):
         self.trace, self.table, self.memory = trace, BlockTable(trace.windows), Memory()
-        self.retired = self.entries = self.mmio = self.blocks = 0
+        self.retired = self.entries = self.blocks = 0
         self.counts, self.cpu = {}, None
         self.digests = {name: hashlib.sha256() for name in ("pcs", "words", "steps")}
 
@@ -763,9 +797,9 @@ class Run:
         return events
 
     def _execute(self, window, events):
-        """Adds the window's steps to the digests. Returns {(level, line number)} executed."""
+        """Adds the window's steps to the digests. Returns the set of blocks executed."""
         blocks, older = self.table.until(window.number)
-        lines, remaining, expected = set(), list(reversed(events)), self.cpu["pc"]
+        executed, remaining, expected = set(), list(reversed(events)), self.cpu["pc"]
         for position, block, entries in walk(window, blocks, older):
             end = position + (entries or block.steps)
             here = []
@@ -774,20 +808,21 @@ class Run:
             if block is None:
                 pcs = self._enter(position, entries, here)
                 self.digests["steps"].update(struct.pack(f"<{entries}Q", *pcs))
+                pc = pcs[0]
             else:
-                pcs = block.pcs
                 self._check_events(position, block, here)
                 self.retired += block.steps
                 self.blocks += 1
-                self.digests["pcs"].update(block.packed)
-                self.digests["steps"].update(block.packed)
+                self.digests["pcs"].update(block.pcs())
+                self.digests["steps"].update(block.pcs())
                 self.digests["words"].update(block.code)
-                lines.update((block.regime, pc // 64) for pc in pcs)
+                executed.add(block)
+                pc = block.pc
             if expected is not None:
                 # A window begins where the keyframe before it says.
-                require(pcs[0] == expected, f"the instruction at #{window.start}")
+                require(pc == expected, f"the instruction at #{window.start}")
                 expected = None
-        return lines
+        return executed
 
     def _enter(self, position, entries, events):
         """SPEC 1, 7, 8: every entry of the flow is an exception event that retires nothing."""
@@ -795,12 +830,15 @@ class Run:
         places = [event["position"] for event in taken]
         require(places == list(range(position, position + entries)), f"entries at #{position}")
         self.entries += entries
+        for event in events:
+            same = taken[event["position"] - position]["pc"] == event["pc"]
+            require(same, f"the pc of {event}")
         return [int(event["pc"], 16) for event in taken]
 
     def _check_events(self, position, block, events):
         for event in events:
             step = event["position"] - position
-            require(int(event["pc"], 16) == block.pcs[step], f"the pc of {event}")
+            require(int(event["pc"], 16) == (block.pc + 4 * step) % WORD, f"the pc of {event}")
             kind = event["kind"]
             if kind == "exception":
                 require(event["retires"], f"no entry in the flow for {event}")
@@ -814,17 +852,17 @@ class Run:
         counts = {}
         for event in events:
             counts[event["kind"]] = counts.get(event["kind"], 0) + 1
-        names = {name for name, _ in KINDS.values()}
-        known = {name: n for name, n in summary["events"].items() if name in names}
+        known = {name: n for name, n in summary["events"].items() if name in KNOWN}
         require(known == counts, f"events in the summary: {known}")
-        levels = sum(1 << level for level in {level for level, _ in executed})
+        levels = sum(1 << level for level in {block.regime for block in executed})
         require(summary["levels"] == levels, "levels in the summary")
         require(summary["level"] == [self.cpu["pstate"] >> 2 & 3], "level in the summary")
         enabled = bool(self.cpu["system"]["SCTLR_EL1"] & 1)
         require(summary["mmu"] == [enabled], "mmu in the summary")
         pages = {}
-        for _, line in executed:
-            pages[line // 64] = pages.get(line // 64, 0) | 1 << line % 64
+        for block in executed:
+            for line in range(block.pc // 64, (block.pc + 4 * block.steps - 1) // 64 + 1):
+                pages[line // 64] = pages.get(line // 64, 0) | 1 << line % 64
         order = sorted(pages)
         require(ascending(summary["executedPages"]) == order, "executedPages in the summary")
         bitmaps = b"".join(pages[page].to_bytes(8, "little") for page in order)
@@ -838,8 +876,7 @@ class Run:
         footer = self.trace.footer
         if footer is not None:
             require(footer["retired"] == [self.retired], "retired in the footer")
-            names = {name for name, _ in KINDS.values()}
-            known = {name: n for name, n in footer["events"].items() if name in names}
+            known = {name: n for name, n in footer["events"].items() if name in KNOWN}
             require(known == self.counts, f"events in the footer: {known}")
 
 
@@ -879,7 +916,7 @@ def check_inputs(window):
         require(all(window.start <= p < window.end for p in ends), "input: position")
 
 
-# ------------------------------------------------------------------ printing
+# ---------------------------------------------------------- printing
 
 
 def show(value):
@@ -899,7 +936,8 @@ def show_steps(trace, start, end):
                 line = {"kind": "entry" if entries else "step", "position": position + step}
                 if block:
                     word = int.from_bytes(block.code[4 * step : 4 * step + 4], "little")
-                    line.update(el=block.regime, pc=hex(block.pcs[step]), word=hex(word))
+                    pc = (block.pc + 4 * step) % WORD
+                    line.update(el=block.regime, pc=hex(pc), word=hex(word))
                 show(line)
 
 
@@ -943,7 +981,7 @@ def main():
     options = parser.parse_args()
     wanted = {
         "main": {"exception", "mmio", "console"},
-        "all": {name for name, _ in KINDS.values()},
+        "all": KNOWN,
         "none": set(),
     }[options.events]
     try:
@@ -966,6 +1004,10 @@ def main():
         run.check_footer()
     except (Broken, OSError) as error:
         print(f"{options.trace}: {error}", file=sys.stderr)
+        return 1
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, StopIteration) as error:
+        # A field is missing or of another type. A checker may say so in Python's words.
+        print(f"{options.trace}: a field: {error!r}", file=sys.stderr)
         return 1
     digests = {name: digest.hexdigest() for name, digest in run.digests.items()}
     totals = {"instructions": run.retired, "entries": run.entries, "blocks": run.blocks}
