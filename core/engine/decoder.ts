@@ -2,7 +2,7 @@ import { fieldsOf, findRow } from "../isa/decode_tree.ts";
 import type { Fields, Row, Wide } from "../isa/row.ts";
 import { SLOT } from "../state.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";
-import type { RecordField } from "./lowering.ts";
+import type { RecordField } from "./record_layout.ts";
 
 /**
  * Turns an instruction word into a 16-byte record: the handler's id and what its code reads.

@@ -4,7 +4,8 @@ import type { Row } from "../isa/row.ts";
 import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
-import { type Frame, Lowering, type RecordField, Temporaries } from "./lowering.ts";
+import { type Frame, Lowering, Temporaries } from "./lowering.ts";
+import type { RecordField } from "./record_layout.ts";
 import { CAUSE, EXIT } from "./reasons.ts";
 import { defineSlowAccess } from "./slow_access.ts";
 import {

@@ -14,6 +14,8 @@ import {
 import { instruction, type ValueType } from "./wasm/opcodes.ts";
 import { ACCESS, ANSWER } from "./reasons.ts";
 import { LAYOUT } from "./layout.ts";
+import { layOutRecord, type RecordField } from "./record_layout.ts";
+import { countUses } from "./use_counts.ts";
 
 /**
  * Lowers one instruction's program (`ops.ts`) to WebAssembly inside the interpreter's function.
@@ -22,16 +24,6 @@ import { LAYOUT } from "./layout.ts";
  * page up in line and call TypeScript only on a miss. Commits are computed first and written
  * together at the end, so that an instruction which faults changes nothing.
  */
-
-/** Where a field of the instruction is found in its record. */
-export interface RecordField {
-  /** Field or derived value of the row. */
-  readonly name: string;
-  /** Byte offset in the 16-byte record. */
-  readonly offset: number;
-  /** `x`, `xsp`, `v`: a u16 slot address; `imm32`, `imm64`: the value itself; `near`: a distance in records. */
-  readonly as: "x" | "xsp" | "v" | "imm32" | "imm64" | "near";
-}
 
 /** What the interpreter's function offers to every handler. */
 export interface Frame {
@@ -91,26 +83,20 @@ const STATE: Readonly<Record<StateName, number>> = {
 
 /** Lowers one program; afterwards `fields` says what the decoder must put into the record. */
 export class Lowering {
-  readonly fields: RecordField[] = [];
-  readonly #uses = new Map<Value, number>();
+  readonly fields: readonly RecordField[];
+  readonly #uses: ReadonlyMap<Value, number>;
   readonly #known = new Map<Value, Local>();
   readonly #frame: Frame;
   readonly #f: FunctionBuilder;
   readonly #spBase: boolean;
-  readonly #free = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12, 4], wide: [8] };
 
   constructor(frame: Frame, readonly ops: Ops, options: { spBase: boolean }) {
     this.#frame = frame;
     this.#f = frame.f;
     this.#spBase = options.spBase;
     frame.temporaries.reset();
-    this.#countStatements(ops.statements);
-    for (const commit of ops.commits) this.#count(commit.value);
-    const { transfer } = ops;
-    if (transfer?.k === "relative" && transfer.condition) this.#count(transfer.condition);
-    if (transfer?.k === "absolute") this.#count(transfer.address);
-    if (transfer?.k === "exception") this.#count(transfer.argument);
-    this.#reserve();
+    this.#uses = countUses(ops);
+    this.fields = layOutRecord(ops, this.#uses.keys());
   }
 
   /** Emits the ordered effects. */
@@ -143,7 +129,7 @@ export class Lowering {
   }
 
   /** The record's field of this name, as an i32 or i64. */
-  immediate(name: string, as: "imm32" | "imm64" | "near" = "imm32"): Expression {
+  immediate(name: string, as: "imm32" | "imm64" = "imm32"): Expression {
     const offset = this.#field(name, as);
     return load(as === "imm64" ? "i64.load" : "i32.load", this.#frame.record, offset);
   }
@@ -442,80 +428,6 @@ export class Lowering {
     const found = this.fields.find((f) => f.name === key && f.as === as);
     if (found) return found.offset;
     throw new Error(`field ${key} as ${as} was not reserved`);
-  }
-
-  /** Gives every field its place: 64-bit values first, then 32, then 16. */
-  #reserve(): void {
-    const wanted = new Map<string, RecordField["as"]>();
-    const want = (name: string, as: RecordField["as"]) => wanted.set(`${name} ${as}`, as);
-    for (const value of this.#uses.keys()) {
-      const { kind } = value;
-      if (kind.k === "field") want(kind.name, value.type === "i64" ? "imm64" : "imm32");
-      if (kind.k === "register") want(kind.field, kind.file === "base" ? "xsp" : kind.file);
-      if (kind.k !== "part") continue;
-      want(kind.field, "v");
-      want(kind.offset, "imm32");
-    }
-    for (const commit of this.ops.commits) {
-      if (commit.k === "part") {
-        want(commit.field, "v");
-        want(commit.offset, "imm32");
-      }
-      if (commit.k !== "register") continue;
-      if (commit.file === "x") want(`${commit.field}>`, "x");
-      else want(commit.field, commit.file === "base" ? "xsp" : commit.file);
-    }
-    const { transfer } = this.ops;
-    if (transfer?.k === "relative") want(transfer.target, "imm32");
-    const order = { imm64: 0, imm32: 1, near: 1, x: 2, xsp: 2, v: 2 } as const;
-    const taken = new Set<number>();
-    for (const [key, as] of [...wanted].sort((a, b) => order[a[1]] - order[b[1]])) {
-      const size = as === "imm64" ? 8 : as === "imm32" ? 4 : 2;
-      const places = size === 8 ? this.#free.wide : size === 4 ? this.#free.word : this.#free.half;
-      const bytes = (at: number) => Array.from({ length: size }, (_, i) => at + i);
-      const offset = places.find((at) => bytes(at).every((b) => !taken.has(b)));
-      if (offset === undefined) throw new Error(`no room in the record for ${key}`);
-      for (const b of bytes(offset)) taken.add(b);
-      const name = key.slice(0, key.lastIndexOf(" "));
-      this.fields.push({ name, offset, as });
-    }
-  }
-
-  // ---- use counts ----
-
-  #countStatements(statements: readonly Statement[]): void {
-    for (const s of statements) {
-      switch (s.k) {
-        case "load":
-          this.#count(s.address);
-          if (s.access.alignedTo) this.#count(s.access.alignedTo);
-          break;
-        case "store":
-          this.#count(s.address);
-          if (s.access.alignedTo) this.#count(s.access.alignedTo);
-          s.values.forEach((v) => this.#count(v));
-          break;
-        case "call-out":
-          this.#count(s.argument);
-          this.#count(s.operand);
-          break;
-        case "cumulative":
-          s.operands.forEach((operand) => this.#count(operand));
-          break;
-        case "assign":
-          this.#count(s.value);
-          break;
-        case "when":
-          this.#count(s.condition);
-          this.#countStatements(s.body);
-      }
-    }
-  }
-
-  #count(value: Value): void {
-    const uses = this.#uses.get(value) ?? 0;
-    this.#uses.set(value, uses + 1);
-    if (uses === 0) { for (const operand of value.operands) this.#count(operand); }
   }
 
   #local(value: Value, type: ValueType): Local {
