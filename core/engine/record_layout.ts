@@ -11,7 +11,7 @@ export interface RecordField {
 }
 
 /** Where fields of 2, 4 and 8 bytes may stand, best first. The handler's number takes bytes 0 and 1. */
-const PLACES = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12], wide: [8] } as const;
+const PLACES = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12, 4], wide: [8] } as const;
 
 /** Gives every field its place: 64-bit values first, then 32, then 16. */
 export function layOutRecord(ops: Ops, values: Iterable<Value>): RecordField[] {
