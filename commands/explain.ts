@@ -1,6 +1,7 @@
 import { describeSyndrome, hasFaultAddress, POSITION_FORMS } from "../replay/mod.ts";
 import type { ReadDescriptor } from "../replay/queries/cause.ts";
 import { explain, type Explanation } from "../replay/queries/explain.ts";
+import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
 import { descriptorKind, explanationText } from "../replay/queries/explain_text.ts";
 import type { WriteAnswer } from "../replay/queries/who_wrote.ts";
 import { instructionAt } from "../replay/queries/writers_instruction.ts";
@@ -37,11 +38,12 @@ export default defineCommand({
     const at = values.at === undefined ? undefined : positionOf(trace, values.at, "at");
     const found = explained(opened, at);
     if (!found) throw new UserError(`There is no fault in ${path}`);
+    const symbols = namesOf(trace, opened.symbols);
     const words = explanationText(found, {
-      symbols: opened.symbols,
+      symbols,
       instruction: (position) => instructionAt(trace, position),
     });
-    if (values.json) out.json(explanationJson(found, opened, words));
+    if (values.json) out.json(explanationJson(found, symbols, words));
     else for (const line of words.split("\n")) out.line(printable(line));
     return STATUS.ok;
   },
@@ -58,7 +60,7 @@ function explained({ trace }: OpenedTrace, at: number | undefined): Explanation 
 
 function explanationJson(
   { event, cause, firstCause, level, diagnosis, writer, fix }: Explanation,
-  opened: OpenedTrace,
+  symbols: Names,
   words: string,
 ): Record<string, unknown> {
   const { esr, far, elr, position } = event;
@@ -75,7 +77,7 @@ function explanationJson(
     },
     level,
     walk: diagnosis.walk?.map(stepJson) ?? null,
-    writer: writer && writerJson(writer, opened),
+    writer: writer && writerJson(writer, symbols),
     fix: fix && { descriptor: fix.descriptor, text: fix.text },
     text: words,
   };
@@ -86,7 +88,7 @@ function stepJson(step: ReadDescriptor): Record<string, unknown> {
   return { level, address: hex(address), descriptor, kind: descriptorKind(step) };
 }
 
-function writerJson(write: WriteAnswer, { symbols }: OpenedTrace): Record<string, unknown> {
+function writerJson(write: WriteAnswer, symbols: Names): Record<string, unknown> {
   const { by, position, pc, old } = write;
   const symbol = pc === null ? null : symbols.name(pc) ?? null;
   return { by, position, pc, symbol, old, new: write.new };

@@ -1,16 +1,17 @@
 import { disassemble } from "../core/isa/disassemble.ts";
 import { POSITION_FORMS } from "../replay/mod.ts";
+import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
 import { readTarget, TARGET_FORMS, TargetError } from "../replay/queries/who_wrote_target.ts";
 import { whoWrote, type WhoWroteOptions, type WriteAnswer } from "../replay/queries/who_wrote.ts";
 import { instructionAt } from "../replay/queries/writers_instruction.ts";
 import { ReplayError } from "../replay/replay_error.ts";
 import { Session } from "../replay/session.ts";
+import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
-import { place, sourceText } from "./event_text.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
-import { hex } from "./output.ts";
-import { type OpenedTrace, openTraceFile, positionOf } from "./trace_file.ts";
+import { hex, printable } from "./output.ts";
+import { openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
 import { count, positive, text } from "./values.ts";
 
@@ -50,7 +51,8 @@ export default defineCommand({
   ],
   run(values, [path, target], { out, err }) {
     const opened = openTraceFile(path, err);
-    const { trace, symbols } = opened;
+    const { trace } = opened;
+    const shown = { trace, symbols: namesOf(trace, opened.symbols) };
     const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");
     const limit = values.count ?? (values.all ? MOST_WRITES : 1);
     const options: WhoWroteOptions = { before: position, limit, throughCopies: values.all };
@@ -58,10 +60,10 @@ export default defineCommand({
       const session = new Session(trace);
       const { size } = values;
       const place = { position, ...(size === undefined ? {} : { size }) };
-      const written = readTarget(session, symbols, target, place);
+      const written = readTarget(session, opened.symbols, target, place);
       for (const write of whoWrote(session, written, options)) {
-        if (values.json) out.json(writeJson(write, opened));
-        else for (const line of writeLines(write, opened)) out.line(line);
+        if (values.json) out.json(writeJson(write, shown));
+        else for (const line of writeLines(write, shown)) out.line(line);
       }
     } catch (error) {
       if (error instanceof TargetError) {
@@ -74,8 +76,14 @@ export default defineCommand({
   },
 });
 
+/** What the outputs need. */
+interface Shown {
+  readonly trace: Trace;
+  readonly symbols: Names;
+}
+
 /** A write as `--json` shows it. */
-function writeJson(write: WriteAnswer, { symbols }: OpenedTrace): Record<string, unknown> {
+function writeJson(write: WriteAnswer, { symbols }: Shown): Record<string, unknown> {
   const { by, position, pc, old, copiedFrom } = write;
   const symbol = pc === null ? null : symbols.name(pc) ?? null;
   return {
@@ -90,7 +98,7 @@ function writeJson(write: WriteAnswer, { symbols }: OpenedTrace): Record<string,
   };
 }
 
-function writeLines(write: WriteAnswer, { trace, symbols }: OpenedTrace): string[] {
+function writeLines(write: WriteAnswer, { trace, symbols }: Shown): string[] {
   const { by, position, pc, address } = write;
   const where = address === null ? "" : `, ${hex(address)}`;
   const value = write.old === null
@@ -103,11 +111,21 @@ function writeLines(write: WriteAnswer, { trace, symbols }: OpenedTrace): string
   const instruction = instructionAt(trace, position);
   const code = instruction === undefined ? "" : `: ${disassemble(instruction.word, pc)}`;
   const lines = [
-    `#${position}  ${by} at ${place(pc, symbols)}${sourceText(pc, symbols)}${code}`,
+    `#${position}  ${by} at ${placeText(pc, symbols)}${sourceOf(pc, symbols)}${code}`,
     `  ${value}${address === null ? "" : ` at ${hex(address)}${aliasText(write)}`}`,
   ];
   if (write.copiedFrom !== null) lines.push(`  copied from ${hex(write.copiedFrom)}, written by:`);
   return lines;
+}
+
+function placeText(pc: bigint, symbols: Names): string {
+  const name = symbols.name(pc);
+  return name === undefined ? hex(pc) : `${hex(pc)} <${printable(name)}>`;
+}
+
+function sourceOf(pc: bigint, symbols: Names): string {
+  const source = symbols.source(pc);
+  return source === undefined ? "" : `, ${printable(source.file)}:${source.line}`;
 }
 
 /** The virtual address, where it is another. */

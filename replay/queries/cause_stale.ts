@@ -7,9 +7,13 @@ import type { Session } from "../session.ts";
 import type { Diagnosis } from "./cause.ts";
 import type { FailedAccess } from "./cause_start.ts";
 import { fillOf, regimeAt, tableMemory, tlbHit, walkFor } from "./provenance_walk.ts";
-import { loadOf } from "./who_wrote_copy.ts";
+import { copiedLoad, loadOf, type RegisterLoad } from "./who_wrote_copy.ts";
 import { effectsOf } from "./writers_effects.ts";
-import { executedBackwards, instructionAt } from "./writers_instruction.ts";
+import { writesBefore } from "./writers.ts";
+import { executedBackwards } from "./writers_instruction.ts";
+
+/** Copies that the address which failed is followed through. */
+const MOST_HOPS = 16;
 
 /** What of a diagnosis a stale translation gives. */
 export type StaleDiagnosis =
@@ -96,17 +100,38 @@ export function stalePointer(
     register = effectsOf(memory.word(pa)).base;
   }
   if (register === undefined) return undefined;
-  const load = loadOf(session, { kind: "register", register }, before);
-  if (!load || load.va === null || !instructionAt(trace, load.position)) return undefined;
-  session.seek(load.position);
-  if (!regimeAt(session).enabled) return undefined;
-  const el = event.fromEl;
-  const failed: FailedAccess = { position: load.position, va: load.va, access: 0, el };
-  const stale = staleTranslation(session, failed, true);
+  let load = loadOf(session, { kind: "register", register }, before);
+  for (let hops = 0; load && hops < MOST_HOPS; hops++) {
+    const stale = staleLoad(session, load, event.fromEl);
+    if (stale) return stale;
+    load = loadBefore(session, load);
+  }
+  return undefined;
+}
+
+/** Whether a load went through a stale translation. */
+function staleLoad(
+  session: Session,
+  { position, va }: RegisterLoad,
+  el: number,
+): StaleDiagnosis | undefined {
+  session.seek(position);
+  if (va === null || !regimeAt(session).enabled) return undefined;
+  const stale = staleTranslation(session, { position, va, access: 0, el }, true);
   if (!stale) return undefined;
-  const why = `the address was loaded from 0x${load.va.toString(16)} at #${load.position}, where ` +
-    stale.why;
+  const why = `the address was loaded from 0x${
+    va.toString(16)
+  } at #${position}, where ${stale.why}`;
   return { ...stale, why };
+}
+
+/** Where the bytes that a load read had been loaded from, if they were copied there. */
+function loadBefore(session: Session, load: RegisterLoad): RegisterLoad | undefined {
+  const range = { address: load.address, length: load.length };
+  const [write] = writesBefore(session, range, load.position, 1);
+  if (write?.by !== "store") return undefined;
+  const { position, address, bytes } = write;
+  return copiedLoad(session, { position, address, size: bytes.length }, range);
 }
 
 function pcOf(session: Session, pc: bigint): { pa: number | null } {

@@ -2,10 +2,10 @@
 import { disassemble } from "../../core/isa/disassemble.ts";
 import type { ExecutedInstruction } from "../../trace/mod.ts";
 import { describeSyndrome, exceptionClass, hasFaultAddress } from "../syndrome.ts";
-import type { Symbolizer } from "../symbolizer.ts";
 import type { ReadDescriptor } from "./cause.ts";
 import { readDescriptors } from "./cause.ts";
 import type { Explanation } from "./explain.ts";
+import type { Names } from "./explain_symbols.ts";
 import type { WriteAnswer } from "./who_wrote.ts";
 
 /** What a descriptor reads as. */
@@ -13,7 +13,7 @@ export type DescriptorKind = "invalid" | "reserved" | "table" | "block" | "page"
 
 /** What the texts need beside the explanation. */
 export interface TextContext {
-  readonly symbols: Symbolizer;
+  readonly symbols: Names;
   /** The instruction that a position's step executed. */
   instruction(position: number): ExecutedInstruction | undefined;
 }
@@ -171,12 +171,12 @@ function writeLines(write: WriteAnswer, { symbols, instruction }: TextContext): 
   ];
 }
 
-function place(pc: bigint, symbols: Symbolizer): string {
+function place(pc: bigint, symbols: Names): string {
   const name = symbols.name(pc);
   return name === undefined ? hex(pc) : `${hex(pc)} <${name}>`;
 }
 
-function source(pc: bigint, symbols: Symbolizer): string {
+function source(pc: bigint, symbols: Names): string {
   const found = symbols.source(pc);
   return found ? `, ${found.file}:${found.line}` : "";
 }

@@ -38,6 +38,8 @@ const BITS: Readonly<Record<number, string>> = {
 };
 const LEAF_BITS = [1, 0, 10, 53, 54, 6, 7], TABLE_BITS = [1, 0, 59, 60, 61, 62];
 const MOST_FLIPS = 3;
+/** Bytes between a descriptor and a neighbour that says what it would have been. */
+const MOST_DISTANCE = 16 * 8;
 const ADDRESS = 0xffff_ffff_f000n;
 
 interface Flip {
@@ -207,7 +209,7 @@ function neighbourFix(
   const size = 2 ** levelShift(granuleLog2, step.level);
   const bus = tableMemory(session);
   const words = new Uint32Array(2);
-  for (let distance = 8; distance < bytes; distance += 8) {
+  for (let distance = 8; distance <= MOST_DISTANCE; distance += 8) {
     for (const address of [step.address - distance, step.address + distance]) {
       if (address < first || address >= first + bytes) continue;
       if (!bus.readDescriptor(address, words) || !descriptor.isValid(words[0])) continue;

@@ -26,9 +26,27 @@ export interface RegisterLoad {
  */
 export function copySource(
   session: Session,
-  write: { readonly position: number; readonly address: number | null; readonly size: number },
+  write: StoredBytes,
   range: PhysicalRange,
 ): PhysicalRange | undefined {
+  const load = copiedLoad(session, write, range);
+  return load && { address: load.address, length: load.length };
+}
+
+/** A write of RAM by an instruction. */
+export interface StoredBytes {
+  readonly position: number;
+  /** Physical address of the first byte. */
+  readonly address: number | null;
+  readonly size: number;
+}
+
+/** The same with the load that read those bytes. */
+export function copiedLoad(
+  session: Session,
+  write: StoredBytes,
+  range: PhysicalRange,
+): RegisterLoad | undefined {
   const instruction = instructionAt(session.trace, write.position);
   if (!instruction || write.address === null) return undefined;
   const { stores, size } = effectsOf(instruction.word);
@@ -45,7 +63,9 @@ export function copySource(
   const offset = start - first - element * size;
   const end = Math.min(write.address + write.size, range.address + range.length);
   const length = Math.min(end - start, load.length - offset);
-  return length > 0 ? { address: load.address + offset, length } : undefined;
+  if (length <= 0) return undefined;
+  const va = load.va === null ? null : load.va + BigInt(offset);
+  return { ...load, va, address: load.address + offset, length };
 }
 
 /** The load that gave a register the value it has at a position, if it was not changed since. */

@@ -1,0 +1,47 @@
+/** Records guests in memory, for tests. */
+import { loadImage } from "../../core/loader/boot.ts";
+import { Machine } from "../../core/machine.ts";
+import { openTrace, Recorder, type Trace } from "../../trace/mod.ts";
+import { MemorySink } from "../../trace/testing.ts";
+
+const MEMORY = 64 * 2 ** 20;
+
+/** How a guest is recorded. */
+export interface RecordOptions {
+  /** Steps of a window; small, so that a trace has several. */
+  readonly windowSteps?: number;
+  readonly limit?: number;
+  readonly strict?: boolean;
+}
+
+/** Boots an image and records it to its end. */
+export function recordGuest(image: Uint8Array, options: RecordOptions = {}): Trace {
+  const { windowSteps = 4096, limit = 5_000_000, strict = false } = options;
+  const plan = loadImage(image, { memory: MEMORY });
+  const machine = new Machine({ memoryBytes: MEMORY, flow: true, strict });
+  machine.boot(plan);
+  const sink = new MemorySink();
+  const recorder = new Recorder(machine, sink, {
+    recordedAt: "2000-01-01T00:00:00.000Z",
+    recorder: "test",
+    machine: { board: "virt" },
+    options: { strict },
+    image: {
+      name: "guest",
+      kind: plan.kind,
+      describe: plan.describe,
+      pc: plan.pc,
+      files: [],
+      warnings: plan.warnings,
+    },
+    symbols: plan.symbols,
+    lines: plan.lines,
+    loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
+    windowSteps,
+  });
+  machine.observer = { event: (event) => recorder.event(event) };
+  let reason = recorder.recordWindow(limit);
+  while (!reason) reason = recorder.recordWindow(limit);
+  recorder.finish(reason, machine.firstFault < 0 ? {} : { firstFault: machine.firstFault });
+  return openTrace(sink.bytes);
+}
