@@ -19,6 +19,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly memory?: number | undefined;
   readonly append?: string | undefined;
   readonly initrd?: Uint8Array | undefined;
+  /** Takes more than a second: only in the long form. */
+  readonly slow?: boolean;
 }
 
 /** Address of guests that need no other. */
@@ -149,14 +151,14 @@ export const GUESTS: readonly Guest[] = [
   program("hello-image", { file: "hello", kind: "image" }),
   program("hello-image-gz", { file: "hello", kind: "image.gz" }),
   program("idregs"),
-  program("sysreg_scan"),
+  program("sysreg_scan", { slow: true }),
   program("sysreg_write"),
-  program("strings"),
-  program("strings-mmu", { file: "strings", mmu: [12, 39] }),
+  program("strings", { slow: true }),
+  program("strings-mmu", { file: "strings", mmu: [12, 39], slow: true }),
   program("crc", { flags: ["-march=armv8-a+crc"] }),
   program("alignment", { flags: ["-mstrict-align"] }),
   program("printf"),
-  program("heap"),
+  program("heap", { slow: true }),
   program("sorting"),
   program("switches"),
   program("recursion"),
@@ -176,8 +178,8 @@ export const GUESTS: readonly Guest[] = [
       ...(page === 14 ? { end: "loop", hangs: true } : {}),
     })
   ),
-  program("permissions-4k", { file: "permissions", tables: [12, 39] }),
-  program("permissions-64k", { file: "permissions", tables: [16, 42] }),
+  program("permissions-4k", { file: "permissions", tables: [12, 39], slow: true }),
+  program("permissions-64k", { file: "permissions", tables: [16, 42], slow: true }),
   program("el0_traps", { tables: [12, 48] }),
   program("tlb"),
   program("psci"),

@@ -61,7 +61,7 @@ int main(u64 device_tree) {
   u64 *leaf = space_entry(&identity, va, 3, 0), *table = space_entry(&identity, va, 2, 0), table_plain = *table;
   identity_on();
   u64 sctlr = READ(sctlr_el1);
-  for (u64 tables = 0; tables < 16; tables += MMU_PAGE == 12 ? 1 : 5) {
+  for (u64 tables = 0; tables < 16; tables += MMU_PAGE == 12 ? 1 : 15) {
     *table = table_plain | tables << 59;
     for (u64 wxn = 0; wxn < 2; wxn++) {
       WRITE(sctlr_el1, sctlr | wxn << 19 | 0x4000 | 1 << 26);
