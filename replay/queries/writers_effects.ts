@@ -46,6 +46,9 @@ const HVC_MASK = 0xffe0_001f, HVC = 0xd400_0002;
 /** Plain operations that keep the bits that matter: a store of a narrower part, a zero extension. */
 const TRANSPARENT = new Set(["i32.wrap_i64", "i64.extend_i32_u", "i64.extend_i32_s"]);
 
+/** Instructions that pass a register on, or its low bytes. */
+const MOVES = /^(mov|[us]xt[bhw]) |^and \w+, \w+, #0x(ff){1,4}$/;
+
 const programs = new Map<Row, Map<string, Ops>>();
 const known = new Map<number, Effects>();
 const MOST_KNOWN = 1 << 16;
@@ -86,7 +89,7 @@ function findEffects(word: number): Effects {
     if (statement.k === "store") stores.push(...statement.values.map(sourceOf));
   });
   // ORR with the zero register and ADD of nothing: the disassembler knows the moves among them.
-  const move = disassemble(word, 0n).startsWith("mov ");
+  const move = MOVES.test(disassemble(word, 0n));
   for (const commit of program.commits) {
     const name = writtenBy(commit, fields);
     if (name === undefined) continue;
