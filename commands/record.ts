@@ -1,4 +1,6 @@
 import { Machine } from "../core/machine.ts";
+import type { ExceptionEvent } from "../core/observer.ts";
+import { isFault } from "../replay/mod.ts";
 import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
@@ -17,8 +19,9 @@ import { VERSION } from "./version.ts";
 
 /** Longest time between two looks at signals, in milliseconds. */
 const BREATHE_MS = 50;
-/** Steps between two looks at the clock: a moment even where every step is an event. */
-const PART_STEPS = 1 << 16;
+/** Fewest steps between two looks at the clock: a moment even where every step is an event. */
+const LEAST_STEPS = 1 << 16;
+const MOST_STEPS = 1 << 22;
 
 const OPTIONS = {
   output: option("FILE", text, "the trace to write (default: the image's name with .unboot)", {
@@ -71,10 +74,12 @@ async function run(
   const console = new GuestConsole(consoleSink(values.console, values.json, io));
   const sink = createTrace(path);
   const recorder = new Recorder(machine, sink, recorderOptions(guest, values));
+  let firstFault: ExceptionEvent | undefined;
   machine.observer = {
     event(event) {
       recorder.event(event);
       if (event.kind === "console") console.add(event.byte);
+      else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
     },
   };
   const started = performance.now();
@@ -86,7 +91,8 @@ async function run(
   const result = recorder.finish(outcome.reason, detailOf(machine, outcome));
   sink.close();
   if (!console.atLineStart && !values.json) io.err.line();
-  const report = { path, result, seconds: (performance.now() - started) / 1000, outcome };
+  const seconds = (performance.now() - started) / 1000;
+  const report = { path, result, seconds, outcome, firstFault };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
   // Somebody who closes a pipe knows; other reasons are worth a line.
@@ -131,10 +137,14 @@ async function recordAll(
 ): Promise<Outcome> {
   const interrupts = new Interrupts();
   let breathed = performance.now();
+  let looked = breathed;
+  let steps = LEAST_STEPS;
   try {
     for (;;) {
-      const reason = recorder.recordPart(PART_STEPS, limit);
+      const reason = recorder.recordPart(steps, limit);
       const now = performance.now();
+      steps = nextSteps(steps, now - looked);
+      looked = now;
       if (reason === null && now - breathed < BREATHE_MS) continue;
       if (console.hasPending) {
         progress.clear();
@@ -156,6 +166,16 @@ async function recordAll(
     progress.clear();
     interrupts.close();
   }
+}
+
+/** Steps of the next part: short parts cost speed, long ones patience. */
+function nextSteps(steps: number, milliseconds: number): number {
+  if (milliseconds < BREATHE_MS / 4) return Math.min(steps * 2, MOST_STEPS);
+  return milliseconds > BREATHE_MS ? Math.max(LEAST_STEPS, steps / 2) : steps;
+}
+
+function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
+  return type === "serror" || (type === "sync" && isFault(esr));
 }
 
 /** What the footer says beside the reason. */

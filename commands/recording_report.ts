@@ -1,7 +1,7 @@
 /** What `record` says about a recording when it is over. */
 import type { ExceptionEvent } from "../core/observer.ts";
 import { firstFault } from "../replay/mod.ts";
-import type { EndReason, ImageDescription, RecordingResult } from "../trace/mod.ts";
+import type { EndReason, ImageDescription, RecordingResult, Trace } from "../trace/mod.ts";
 import { exceptionDetails, place, sourceText } from "./event_text.ts";
 import { whyFailed } from "./files.ts";
 import { PROGRAM } from "./help.ts";
@@ -16,6 +16,8 @@ export interface Report {
   readonly result: RecordingResult;
   readonly outcome: Outcome;
   readonly seconds: number;
+  /** Noted on the way: looking for it afterwards takes long where calls are many. */
+  readonly firstFault: ExceptionEvent | undefined;
 }
 
 /** Each reason as the end of the sentence "the guest …". */
@@ -60,7 +62,7 @@ export function recordingJson(
 
 /** Tells a person how it ended, and what to do next. With `brief` only what went wrong. */
 export function recordingText(report: Report, err: Output, brief: boolean): void {
-  const { path, result, outcome, seconds } = report;
+  const { path, result, outcome, seconds, firstFault } = report;
   if (outcome.error !== undefined) err.line(`unboot: ${oneLine(outcome.error)}`);
   if (result.error !== undefined) {
     const why = whyFailed(result.error) ?? oneLine(result.error);
@@ -71,7 +73,7 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
   const length = plural(result.instructions, "instruction") + entriesText(result);
   const time = `${seconds.toFixed(2)} s${speedText(result, seconds)}`;
   err.line(`${result.reason}: ${describeReason(result.reason)} after ${length}, in ${time}.`);
-  if (result.reason !== "poweroff" && result.steps > 0) showFault(path, err);
+  if (result.reason !== "poweroff" && firstFault) showFault(path, firstFault, err);
   err.line(`Trace: ${path}, ${bytesText(result.bytes)}. To look at it: ${PROGRAM} info ${path}`);
 }
 
@@ -88,21 +90,23 @@ function speedText({ instructions }: RecordingResult, seconds: number): string {
   return ` (${grouped(Math.round(instructions / seconds / 1e6))} million instructions per second)`;
 }
 
-function showFault(path: string, err: Output): void {
+function showFault(path: string, firstFault: ExceptionEvent, err: Output): void {
   const { trace, symbols } = openTraceFile(path, err);
-  const fault = faultOf(trace);
-  if (!fault) return;
+  const fault = seriesFault(trace) ?? firstFault;
   const where = `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`;
   err.line(`First fault at #${fault.position}, PC ${where}:`);
   err.line(`  ${exceptionDetails(fault, symbols)}`);
 }
 
 /** The fault that explains the end: the one that the footer names, else the first. */
-export function faultOf(
-  trace: ReturnType<typeof openTraceFile>["trace"],
-): ExceptionEvent | undefined {
+export function faultOf(trace: Trace): ExceptionEvent | undefined {
+  return seriesFault(trace) ?? firstFault(trace);
+}
+
+/** The first fault of the loop or storm that the recording ended in. */
+function seriesFault(trace: Trace): ExceptionEvent | undefined {
   const position = trace.footer?.detail.firstFault;
-  if (typeof position !== "number") return firstFault(trace);
+  if (typeof position !== "number") return undefined;
   const kinds = new Set(["exception"] as const);
   const [event] = trace.events({ kinds, from: position, to: position + 1 });
   return event as ExceptionEvent | undefined;
