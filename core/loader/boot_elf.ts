@@ -23,7 +23,7 @@ export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
     throw new ImageError("ELF header: no loadable segment (PT_LOAD), expected at least one");
   }
   const warnings: string[] = [];
-  const segments = placeSegments(elf, options.memory);
+  const segments = placeSegments(elf, options.memory, warnings);
   const pc = physicalEntry(elf);
   checkEntry(pc, segments, options.memory, warnings);
   const deviceTree = placeDeviceTree(elf, segments, options, warnings);
@@ -47,13 +47,29 @@ export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
   };
 }
 
-/** Segments with memory, at their physical addresses. */
-function placeSegments(elf: ElfFile, memory: number): BootSegment[] {
+/**
+ * Segments with memory, at their physical addresses.
+ *
+ * Linkers put notes and headers at addresses of their own if the linker script does not name them.
+ * The reference boots such files: what lies nowhere is dropped, what lies in flash is put there.
+ * Here both are left out; the file must have other code for its entry point.
+ */
+function placeSegments(elf: ElfFile, memory: number, warnings: string[]): BootSegment[] {
   const result: BootSegment[] = [];
+  const entryIsLoaded = elf.segments.some((segment) =>
+    !isOutsideRam(segment, segment.memorySize, memory) && holdsEntry(elf, segment)
+  );
   for (const segment of elf.segments) {
     // Empty segments exist in real files and may have any address.
     if (segment.memorySize === 0n) continue;
     const size = loadedSize(segment, elf.segments);
+    if (entryIsLoaded && isOutsideRam(segment, size, memory)) {
+      const start = segment.physicalAddress;
+      warnings.push(
+        `segment ${segment.index} at ${range(start, start + size)} is left out: outside RAM`,
+      );
+      continue;
+    }
     checkInsideRam(elf, segment, size, memory);
     const address = Number(segment.physicalAddress);
     const zeroTo = address + Number(size);
@@ -79,6 +95,16 @@ function loadedSize(segment: ElfSegment, all: readonly ElfSegment[]): bigint {
   return collides ? fileSize : segment.memorySize;
 }
 
+/** Whether no byte of a segment is in RAM. */
+function isOutsideRam(segment: ElfSegment, size: bigint, memory: number): boolean {
+  const start = segment.physicalAddress;
+  return start + size <= BigInt(RAM_BASE) || start >= BigInt(RAM_BASE + memory);
+}
+
+function holdsEntry({ entry }: ElfFile, { virtualAddress, bytes }: ElfSegment): boolean {
+  return entry >= virtualAddress && entry < virtualAddress + BigInt(bytes.length);
+}
+
 /** Compared as BigInt: the addresses of the file may have all 64 bits. */
 function checkInsideRam(elf: ElfFile, segment: ElfSegment, size: bigint, memory: number): void {
   const start = segment.physicalAddress;
@@ -98,9 +124,10 @@ function checkInsideRam(elf: ElfFile, segment: ElfSegment, size: bigint, memory:
 /** The entry point is virtual; in an executable segment loaded elsewhere it moves along. */
 function physicalEntry(elf: ElfFile): bigint {
   let entry = elf.entry;
-  for (const { virtualAddress, physicalAddress, bytes, executable } of elf.segments) {
+  for (const segment of elf.segments) {
+    const { virtualAddress, physicalAddress, executable } = segment;
     if (virtualAddress === physicalAddress || !executable) continue;
-    if (elf.entry < virtualAddress || elf.entry >= virtualAddress + BigInt(bytes.length)) continue;
+    if (!holdsEntry(elf, segment)) continue;
     entry = elf.entry - virtualAddress + physicalAddress;
   }
   return BigInt.asUintN(64, entry);

@@ -36,6 +36,18 @@ Deno.test("loadImage() gives a low ELF file no tree, and says so", () => {
   ]);
 });
 
+Deno.test("loadImage() leaves out what a linker put outside RAM beside a kernel inside", () => {
+  const kernel = { address: 0x40400000n, bytes: LOOP };
+  for (const address of [0x400000n, 0x48000000n, 0xffff000000000000n]) {
+    const note = { address, bytes: new Uint8Array(36) };
+    const plan = loadImage(makeElf(0x40400000n, [note, kernel]), { memory });
+    const text = `0x${address.toString(16)}, 0x${(address + 36n).toString(16)}`;
+    assertEquals(plan.warnings[0], `segment 0 at [${text}) is left out: outside RAM`);
+    assertEquals(plan.segments.filter(({ name }) => name.startsWith("segment")).length, 1);
+    assertEquals(plan.pc, 0x40400000n);
+  }
+});
+
 Deno.test("loadImage() warns of an entry point that cannot run", () => {
   const outside = loadImage(elf(0x40400000n, 0n), { memory });
   assertEquals(outside.warnings, ["entry point 0x0 is outside RAM: the first fetch will fault"]);
