@@ -24,6 +24,7 @@ export interface ExceptionEntry {
 /** Exception classes used by the machine itself (Arm ARM D17.2.37). */
 export const EC = {
   unknown: 0x00,
+  wfx: 0x01,
   fpTrapped: 0x07,
   illegalState: 0x0e,
   svc: 0x15,
@@ -36,7 +37,7 @@ export const EC = {
 const VECTOR_OFFSET = { sync: 0x000, irq: 0x080, fiq: 0x100, serror: 0x180 } as const;
 const FROM_SP0 = 0x000n, FROM_SPX = 0x200n, FROM_LOWER = 0x400n;
 const DAIF_ALL = 0x3c0;
-const IL_BIT = 0x10_0000, SS_BIT = 0x20_0000;
+const IL_BIT = 0x10_0000;
 
 const ELR_EL1 = slotOf("ELR_EL1");
 const SPSR_EL1 = slotOf("SPSR_EL1");
@@ -79,11 +80,9 @@ export function returnFromException(
   state.clearExclusive();
   state.nzcv = spsr;
   state.daif = Number(spsr & 0x3c0n);
-  const saved = Number(spsr & BigInt(IL_BIT | SS_BIT));
-  if (illegal) {
-    state.set32(SLOT.ilss, saved | IL_BIT);
-  } else {
-    state.set32(SLOT.ilss, saved);
+  // Software step is not implemented, so PSTATE.SS becomes 0.
+  state.set32(SLOT.ilss, illegal ? IL_BIT : Number(spsr) & IL_BIT);
+  if (!illegal) {
     selectStackPointer(state, Number((spsr >> 2n) & 3n), Number(spsr & 1n));
   }
   state.pc = elr;

@@ -117,13 +117,19 @@ export class MemoryAccess {
     const { engine, translation, memory } = this.host;
     const size = 1 << (kind & ACCESS.sizeMask);
     const write = (kind & ACCESS.write) !== 0;
-    const checkedAs = write || (kind & ACCESS.asWrite) ? ACCESS_WRITE : ACCESS_READ;
+    const conditional = (kind & ACCESS.asWrite) !== 0;
+    const checkedAs = write || conditional ? ACCESS_WRITE : ACCESS_READ;
     const el = kind & ACCESS.unprivileged ? 0 : engine.state.el;
     const lo = this.#state.getUint32(SLOT.accessAddress, true);
     const hi = this.#state.getUint32(SLOT.accessAddress + 4, true);
     const where = (kind >>> ACCESS.scratchShift) & 0xff;
     const refused = this.#checkAlignment(kind, lo, where);
-    if (refused) return this.#fail(refused, checkedAs, wide(hi, lo));
+    // The reference reads before a store-exclusive writes, and so reports a read where that fails.
+    const readsFirst = conditional && !this.host.strict;
+    if (refused) return this.#fail(refused, readsFirst ? ACCESS_READ : checkedAs, wide(hi, lo));
+    if (readsFirst && !translation.translate(hi, lo, ACCESS_READ, el)) {
+      return this.#fail(translation.fault!, ACCESS_READ, wide(hi, lo));
+    }
     const firstBytes = Math.min(size, 4096 - (lo & 0xfff));
     let secondPa = 0;
     if (firstBytes < size) {
@@ -188,7 +194,7 @@ export class MemoryAccess {
       return this.#fail({ kind: "alignment", cause: "dc-zva" }, ACCESS_WRITE, address);
     }
     if (!memory.contains(pa, 64)) {
-      return this.#fail(
+      return this.#zeroDevice(pa) ? ANSWER.done : this.#fail(
         { kind: "external-abort", address: pa, slaveError: false },
         ACCESS_WRITE,
         address & ~63n,
@@ -198,6 +204,16 @@ export class MemoryAccess {
     memory.announce({ by: "dc-zva", write: true, address: pa, va, bytes: ZERO_BLOCK });
     this.store(pa, ZERO_BLOCK);
     return ANSWER.done;
+  }
+
+  /** As the reference does it: byte by byte. */
+  #zeroDevice(pa: number): boolean {
+    this.#scratch.setUint8(0, 0);
+    this.accessing = true;
+    let answered = true;
+    for (let i = 0; i < 64 && answered; i++) answered = this.#transfer(pa + i, 1, 0, true);
+    this.accessing = false;
+    return answered;
   }
 
   /** Moves bytes between scratch and physical memory or a device. Gives false where nothing answers. */

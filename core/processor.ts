@@ -10,6 +10,7 @@ import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
+import { EC } from "./exception.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
@@ -50,8 +51,11 @@ export interface ProcessorHost {
 
 const SCTLR = slotOf("SCTLR_EL1"), TCR = slotOf("TCR_EL1"), MAIR = slotOf("MAIR_EL1");
 const TTBR0 = slotOf("TTBR0_EL1"), TTBR1 = slotOf("TTBR1_EL1"), CPACR = slotOf("CPACR_EL1");
+const SCTLR_NTWI = 0x1_0000n;
 const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
 const HINT = { wfe: 2, wfi: 3 } as const;
+/** ISS of a trapped WFI: CV = 1, COND = always. */
+const TRAPPED_ALWAYS = 0x1e0_0000;
 
 /** See the top of this file. */
 export class Processor implements SystemContext {
@@ -245,9 +249,15 @@ export class Processor implements SystemContext {
     return this.#answer(executeBarrier(this, argument));
   }
 
-  /** WFE and SEV do nothing, as in the reference; WFI waits unless an interrupt is pending. */
+  /**
+   * WFE and SEV do nothing, as in the reference; WFI waits unless an interrupt is pending, and is
+   * trapped where EL0 may not wait.
+   */
   #hint(argument: number): number {
     if (argument !== HINT.wfi || this.pendingInterrupts !== 0) return ANSWER.done;
+    if (this.state.el === 0 && !(this.#registers.sctlr & SCTLR_NTWI)) {
+      return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS });
+    }
     this.waiting = true;
     return ANSWER.leave;
   }
