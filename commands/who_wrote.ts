@@ -13,7 +13,7 @@ import { flag, option } from "./options.ts";
 import { hex, printable } from "./output.ts";
 import { openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
-import { count, positive, text } from "./values.ts";
+import { positive, text } from "./values.ts";
 
 /** Writes that `--all` shows unless `--count` says otherwise. */
 const MOST_WRITES = 100;
@@ -41,7 +41,7 @@ export default defineCommand({
     all: flag(
       `the writes before it too, and where copied bytes came from (${MOST_WRITES} at most)`,
     ),
-    count: option("N", count, "at most so many writes", { short: "n" }),
+    count: option("N", positive, "at most so many writes", { short: "n" }),
     json: flag("print one JSON object per write"),
   },
   examples: [

@@ -16,15 +16,23 @@ const MOST_DISTANCES = 8;
 export function namesOf(trace: Trace, symbols: Symbolizer): Names {
   let known: bigint[] | undefined;
   const moved = (address: bigint): bigint => {
-    if (symbols.name(address) !== undefined) return address;
+    if (inFunction(symbols, address)) return address;
     known ??= distances(trace);
-    const found = known.find((distance) => symbols.name(address + distance) !== undefined);
-    return found === undefined ? address : address + found;
+    const elsewhere = known.map((distance) => BigInt.asUintN(64, address + distance));
+    // A label without a size, such as one that a linker script sets, is the last resort.
+    return elsewhere.find((other) => inFunction(symbols, other)) ?? address;
   };
   return {
     name: (address) => symbols.name(moved(address)),
     source: (address) => symbols.source(moved(address)),
   };
+}
+
+function inFunction(symbols: Symbolizer, address: bigint): boolean {
+  const place = symbols.symbol(address);
+  if (!place) return false;
+  const symbol = symbols.find(place.name);
+  return symbol !== undefined && (symbol.type === "function" || symbol.size > 0);
 }
 
 /** Distances from where code lies to where it runs once the MMU is on, or is linked. */

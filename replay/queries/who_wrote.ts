@@ -61,8 +61,9 @@ export function* whoWrote(
   const { limit = 1 } = options;
   let left = limit;
   for (const answer of answers(session, written, options)) {
-    if (left-- <= 0) return;
     yield answer;
+    // Before another is asked for: finding it may take long.
+    if (--left <= 0) return;
   }
 }
 

@@ -103,11 +103,11 @@ export function* writesBefore(
       },
     );
     for (const write of writes.reverse()) {
-      if (left-- <= 0) return;
       yield classified(session, write);
+      if (--left <= 0) return;
     }
   }
-  if (left > 0) yield initialWrite(session, range);
+  yield initialWrite(session, range);
 }
 
 /** Windows that wrote to a page of the range and start before a position, latest first. */

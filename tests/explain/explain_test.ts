@@ -181,3 +181,37 @@ Deno.test({
     assertEquals(diagnosis.now!.steps.at(-1)!.lo & ~0xfff, 0x4008_0000);
   },
 });
+
+Deno.test("explain() needs no symbols", () => {
+  const { elf } = buildKernel({ bug: "block-encoding" });
+  const trace = recordGuest(elf, { stripped: true });
+  assertEquals(trace.symbols(), []);
+  check(trace, { cause: "block-encoding", level: 2, by: "store" });
+});
+
+Deno.test({
+  name: "explain() names code at its load address in a kernel linked high",
+  ignore: !hasToolchain(),
+  async fn() {
+    const HIGH = 0xffff_0000_0000_0000n;
+    const image = await buildGuest({
+      source: "../explain/guests/high.c",
+      kind: "elf",
+      level: "-O1",
+      base: HIGH + 0x4020_0000n,
+      defines: [
+        "MMU_PAGE=12",
+        "MMU_BITS=48",
+        `HIGH=0x${HIGH.toString(16)}UL`,
+      ],
+      flags: ["-Wl,--defsym=LOAD=0x40200000", "-Wno-array-bounds"],
+      relocates: false,
+      bare: false,
+    });
+    const trace = recordGuest(image, { memory: 128 * 2 ** 20 });
+    const found = check(trace, { cause: "pxn", by: "store" });
+    assert(found.writer!.pc! < HIGH);
+    const names = namesOf(trace, new Symbolizer(trace.symbols(), []));
+    assertMatch(names.name(found.writer!.pc!) ?? "", /^map_at|^map_range/);
+  },
+});

@@ -12,13 +12,23 @@ export interface RecordOptions {
   readonly windowSteps?: number;
   readonly limit?: number;
   readonly strict?: boolean;
+  /** Bytes of RAM. */
+  readonly memory?: number;
+  /** Leave symbols and lines out. */
+  readonly stripped?: boolean;
 }
 
 /** Boots an image and records it to its end. */
 export function recordGuest(image: Uint8Array, options: RecordOptions = {}): Trace {
-  const { windowSteps = 4096, limit = 5_000_000, strict = false } = options;
-  const plan = loadImage(image, { memory: MEMORY });
-  const machine = new Machine({ memoryBytes: MEMORY, flow: true, strict });
+  const {
+    windowSteps = 4096,
+    limit = 5_000_000,
+    strict = false,
+    memory = MEMORY,
+    stripped = false,
+  } = options;
+  const plan = loadImage(image, { memory });
+  const machine = new Machine({ memoryBytes: memory, flow: true, strict });
   machine.boot(plan);
   const sink = new MemorySink();
   const recorder = new Recorder(machine, sink, {
@@ -34,8 +44,8 @@ export function recordGuest(image: Uint8Array, options: RecordOptions = {}): Tra
       files: [],
       warnings: plan.warnings,
     },
-    symbols: plan.symbols,
-    lines: plan.lines,
+    symbols: stripped ? [] : plan.symbols,
+    lines: stripped ? [] : plan.lines,
     loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
     windowSteps,
   });
