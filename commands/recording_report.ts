@@ -2,7 +2,7 @@
 import type { ExceptionEvent } from "../core/observer.ts";
 import { firstFault } from "../replay/mod.ts";
 import type { EndReason, ImageDescription, RecordingResult, Trace } from "../trace/mod.ts";
-import { exceptionDetails, place, sourceText } from "./event_text.ts";
+import { eventDetails, exceptionDetails, place, sourceText } from "./event_text.ts";
 import { whyFailed } from "./files.ts";
 import { PROGRAM } from "./help.ts";
 import { bytesText, grouped, type Output, plural } from "./output.ts";
@@ -96,6 +96,12 @@ function showFault(path: string, firstFault: ExceptionEvent, err: Output): void 
   const where = `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`;
   err.line(`First fault at #${fault.position}, PC ${where}:`);
   err.line(`  ${exceptionDetails(fault, symbols)}`);
+  const { position } = fault;
+  const kinds = new Set(["unknown"] as const);
+  // Whether it was the guest's mistake, or an instruction that this machine does not have.
+  for (const event of trace.events({ kinds, from: position, to: position + 1 })) {
+    err.line(`  ${eventDetails(event, symbols)}`);
+  }
 }
 
 /** The fault that explains the end: the one that the footer names, else the first. */

@@ -141,6 +141,14 @@ Deno.test("record says when the trace cannot be written, and keeps what it has",
   });
 });
 
+Deno.test("record says which instruction was unknown when that was the first fault", async () => {
+  await withFolder(async (cwd) => {
+    await Deno.writeFile(`${cwd}/g.elf`, oneInstruction("mrs x0, s3_3_c15_c15_7"));
+    const { err } = await runCli(["record", "g.elf"], { cwd });
+    assertMatch(err, /undefined instruction.*\n {2}0xd53bffe0 S3_3_C15_C15_7\n/);
+  });
+});
+
 Deno.test("record ends in good order when nobody takes the console any more", async () => {
   await withGuests(async (cwd) => {
     await Deno.writeFile(`${cwd}/noisy.elf`, noisyGuest());
