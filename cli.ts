@@ -26,6 +26,10 @@ const COMMANDS: CommandList = {
     summary: "Lists executed instructions with symbols.",
     load: () => import("./commands/dump.ts"),
   },
+  replay: {
+    summary: "Goes through a trace like a debugger, forwards and in reverse.",
+    load: () => import("./commands/replay.ts"),
+  },
   verify: {
     summary: "Executes a trace again and compares it with what was recorded.",
     load: () => import("./commands/verify.ts"),

@@ -11,6 +11,20 @@ export {
   type TranslationView,
 } from "./guest_view.ts";
 export { isSameMachineVersion, otherVersion } from "./replay_machine.ts";
+export { Debugger, type NumberedPoint, type Stop, type StopReason } from "./debugger.ts";
+export {
+  type AccessReport,
+  Breakpoint,
+  Catchpoint,
+  type Direction,
+  type Hit,
+  type Places,
+  type StopPoint,
+  type WatchKind,
+  Watchpoint,
+  type Way,
+} from "./stop_points.ts";
+export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session } from "./session.ts";
 export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";

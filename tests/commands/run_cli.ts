@@ -17,17 +17,19 @@ export interface CliOptions {
   readonly deno?: readonly string[];
   /** Working directory, default the project's. */
   readonly cwd?: string;
+  /** Where its standard input comes from, default from nowhere. */
+  readonly stdin?: "null" | "piped";
 }
 
 /** The command for `Deno.Command`. */
 export function cliCommand(
   args: readonly string[],
-  { deno = ["-P"], cwd }: CliOptions = {},
+  { deno = ["-P"], cwd, stdin = "null" }: CliOptions = {},
 ): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...deno, new URL("cli.ts", ROOT).pathname, ...args],
     cwd: cwd ?? ROOT,
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
     env: { NO_COLOR: "1" },

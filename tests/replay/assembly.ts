@@ -100,14 +100,29 @@ interrupt:
   str w13, [x12, #0x10]; add x15, x15, #1; eret
 `);
 
-/** Maps memory twice, then changes the second mapping without a TLBI and reads through it. */
-export const STALE = program(`
+/** Maps memory at its own address and at 0x80000000, as a block each, and turns the MMU on. */
+const MAP_TWICE = `
   adr x0, =table
   movz x1, #0x701; movk x1, #0x4000, lsl #16; stp x1, x1, [x0, #8]
   mov x2, #0xff; msr mair_el1, x2
   movz x2, #0x19; movk x2, #0x80, lsl #16; msr tcr_el1, x2
   msr ttbr0_el1, x0; isb
   mrs x3, sctlr_el1; orr x3, x3, #0x1; msr sctlr_el1, x3; isb
+`;
+
+/** A translation table of one page behind everything else. */
+const TABLE = `
+.align 4096
+table:
+  .word 0
+.align 4096
+end:
+  .word 0
+`;
+
+/** Maps memory twice, then changes the second mapping without a TLBI and reads through it. */
+export const STALE = program(`
+  ${MAP_TWICE}
   movz x4, #0x8008, lsl #16
 filled:
   ldr x5, [x4]
@@ -115,10 +130,30 @@ filled:
 stale:
   ldr x6, [x4]
   ${POWER_OFF}
-.align 4096
-table:
-  .word 0
-.align 4096
-end:
-  .word 0
+  ${TABLE}
+`);
+
+/** Accesses 0x40100000 and the page behind in all ways that there are. */
+export const AGENTS = program(`
+  ${MAP_TWICE}
+  movz x7, #0x4010, lsl #16; movz x9, #0x8010, lsl #16; movz x1, #0x1111
+zero:
+  dc zva, x7
+alias:
+  str w1, [x9, #4]
+load:
+  ldxr x2, [x7]; clrex
+failed:
+  stxr w3, x1, [x7]
+exclusive:
+  ldxr x2, [x7]
+stored:
+  stxr w3, x1, [x7]
+  add x8, x7, #1, lsl #12; sub x8, x8, #8
+pair:
+  stp x1, x2, [x8]; add x8, x8, #4
+crossing:
+  str x1, [x8]
+  ${POWER_OFF}
+  ${TABLE}
 `);

@@ -1,0 +1,186 @@
+/** Stop points as one writes them at the prompt, and what they say when they stop. */
+import type { MachineEvent } from "../core/observer.ts";
+import {
+  type AccessReport,
+  Breakpoint,
+  Catchpoint,
+  exceptionClass,
+  type Hit,
+  isFault,
+  type Session,
+  type StopPoint,
+  translationOf,
+  type WatchKind,
+  Watchpoint,
+} from "../replay/mod.ts";
+import type { EventKind } from "../trace/mod.ts";
+import { eventDetails } from "./event_text.ts";
+import { hex } from "./output.ts";
+import { condition, evaluate, type Names } from "./replay_expression.ts";
+import { addressText, type Shown } from "./replay_show.ts";
+import { UserError } from "./user_error.ts";
+
+const PAGE = 4096;
+const DEFAULT_WATCHED = 8;
+const MOST_WATCHED = 1 << 24;
+/** Kinds of events that can be caught, by their names at the prompt. */
+const CAUGHT: Readonly<Record<string, EventKind>> = {
+  exception: "exception",
+  eret: "eret",
+  tlb: "tlb-fill",
+  mmio: "mmio",
+  sysreg: "sysreg",
+  hazard: "hazard",
+};
+
+/** How `catch` is used. */
+export const CATCH_USAGE = "exception [sync|irq|fiq|serror|fault|0xCLASS], tlb " +
+  "[read|write|execute], mmio [read|write|0xADDRESS], sysreg [NAME], eret or hazard, each " +
+  "with N behind for only the n-th of the trace";
+
+/**
+ * `ADDRESS [if REGISTER OP VALUE]`.
+ *
+ * @throws UserError
+ */
+export function parseBreakpoint(text: string, names: Names, shown: Shown): StopPoint {
+  const [, where, when] = /^(.+?)(?:\s+if\s+(.+))?$/.exec(text.trim()) ?? [];
+  if (where === undefined) throw new UserError("Missing the address to break at");
+  const address = evaluate(where, names);
+  if ((address & 3n) !== 0n) {
+    throw new UserError(`Cannot break at ${hex(address)}: instructions are at multiples of 4`);
+  }
+  const holds = when === undefined ? null : condition(when, names);
+  const suffix = when === undefined ? "" : ` if ${when}`;
+  return new Breakpoint(address, `break ${addressText(address, shown)}${suffix}`, holds);
+}
+
+/**
+ * `ADDRESS [BYTES] [change]`, with a virtual address, or `phys:` and a physical one.
+ *
+ * @throws UserError, also where the address is not mapped to memory at the cursor
+ */
+export function parseWatchpoint(command: string, text: string, names: Names): StopPoint {
+  const words = text.trim().split(/\s+/).filter((word) => word !== "");
+  const change = words.at(-1) === "change" && words.pop() !== undefined;
+  const [where, size, ...rest] = words;
+  if (where === undefined || rest.length > 0 || (change && command !== "watch")) {
+    throw new UserError(
+      `Usage: ${command} ADDRESS [BYTES]${command === "watch" ? " [change]" : ""}`,
+    );
+  }
+  const physical = where.startsWith("phys:");
+  const address = evaluate(physical ? where.slice(5) : where, names);
+  const symbol = physical ? undefined : names.symbols.find(where);
+  const length = size === undefined
+    ? symbol?.size || DEFAULT_WATCHED
+    : Number(evaluate(size, names));
+  if (length < 1 || length > MOST_WATCHED) {
+    throw new UserError(`Cannot watch ${length} bytes: expected 1 to ${MOST_WATCHED}`);
+  }
+  const first = physical ? Number(address) : physicalRange(names.session, address, length);
+  if (!names.session.machine.memory.contains(first, length)) {
+    throw new UserError(`Cannot watch ${hex(first)}: it is not RAM; for devices use catch mmio`);
+  }
+  const kinds: Readonly<Record<string, WatchKind>> = {
+    watch: change ? "change" : "write",
+    rwatch: "read",
+    awatch: "access",
+  };
+  const range = { address: first, length };
+  const where16 = physical ? "" : `, ${where} here`;
+  const list = `${command} phys:${hex(first)} ${length}${change ? " change" : ""}${where16}`;
+  return new Watchpoint(list, kinds[command], range);
+}
+
+/**
+ * `KIND [FILTER] [N]`.
+ *
+ * @throws UserError
+ */
+export function parseCatchpoint(text: string): StopPoint {
+  const words = text.trim().split(/\s+/).filter((word) => word !== "");
+  const [kind = "", ...rest] = words;
+  const nth = /^[1-9]\d*$/.test(rest.at(-1) ?? "") ? Number(rest.pop()) : 0;
+  const [filter, ...superfluous] = rest;
+  const matches = Object.hasOwn(CAUGHT, kind) ? filterOf(CAUGHT[kind], filter) : undefined;
+  if (!matches || superfluous.length > 0) {
+    throw new UserError(`Cannot catch "${text.trim()}": expected ${CATCH_USAGE}`);
+  }
+  return new Catchpoint(`catch ${words.join(" ")}`, CAUGHT[kind], matches, nth);
+}
+
+/** What a stop point reports, in one line; undefined for breakpoints. */
+export function hitText({ access, event }: Hit, shown: Shown): string | undefined {
+  if (event) return `${event.kind}: ${eventDetails(event, shown.symbols)}`;
+  return access ? accessText(access, shown) : undefined;
+}
+
+function accessText(report: AccessReport, shown: Shown): string {
+  const { position, pc, by, write, va, address, old } = report;
+  const bytes = old.length === 1 ? "1 byte" : `${old.length} bytes`;
+  const what = {
+    instruction: "",
+    "dc-zva": " by DC ZVA",
+    walker: " by the walker",
+    dma: " by DMA",
+  };
+  const where = va === null || va === BigInt(address) ? "" : `, VA ${hex(va)}`;
+  const values = write ? `${bytesText(old)} -> ${bytesText(report.new)}` : bytesText(old);
+  return `${write ? "write" : "read"} of ${bytes} at ${hex(address)}${where}${what[by]}, ` +
+    `#${position} ${addressText(pc, shown)}: ${values}`;
+}
+
+/** Up to 8 bytes as a number, more of them one by one. */
+function bytesText(bytes: Uint8Array): string {
+  if (bytes.length > 8) return bytes.toHex();
+  const value = bytes.reduceRight((number, byte) => number << 8n | BigInt(byte), 0n);
+  return hex(value, 2 * bytes.length);
+}
+
+/** Where a virtual range lies in physical memory at the cursor, if in one piece. */
+function physicalRange({ machine }: Session, va: bigint, length: number): number {
+  const first = translationOf(machine, va).pa;
+  if (first === null) {
+    throw new UserError(`Cannot watch ${hex(va)}: it is not mapped here (phys:0x… names memory)`);
+  }
+  const toPageEnd = PAGE - Number(va % BigInt(PAGE));
+  for (let at = toPageEnd; at < length; at += PAGE) {
+    if (translationOf(machine, va + BigInt(at)).pa === first + at) continue;
+    throw new UserError(`Cannot watch ${length} bytes at ${hex(va)}: they are not in one piece`);
+  }
+  return first;
+}
+
+/** What a filter of `catch` lets through; undefined if it means nothing. */
+function filterOf(
+  kind: EventKind,
+  filter: string | undefined,
+): ((event: MachineEvent) => boolean) | undefined {
+  if (filter === undefined) return () => true;
+  const number = /^0x[0-9a-f]+$/i.test(filter) ? Number(filter) : undefined;
+  switch (kind) {
+    case "exception":
+      if (number !== undefined) {
+        return (e) => e.kind === kind && e.type === "sync" && exceptionClass(e.esr) === number;
+      }
+      if (filter === "fault") {
+        return (e) => e.kind === kind && e.type === "sync" && isFault(e.esr);
+      }
+      if (!["sync", "irq", "fiq", "serror"].includes(filter)) return undefined;
+      return (e) => e.kind === kind && e.type === filter;
+    case "tlb-fill":
+      if (!["read", "write", "execute"].includes(filter)) return undefined;
+      return (e) => e.kind === kind && e.access === filter;
+    case "mmio":
+      if (number !== undefined) {
+        return (e) => e.kind === kind && e.address <= number && number < e.address + e.size;
+      }
+      if (filter !== "read" && filter !== "write") return undefined;
+      return (e) => e.kind === kind && e.write === (filter === "write");
+    case "sysreg":
+      return (e) => e.kind === kind && e.register === filter.toUpperCase();
+    default:
+      return undefined;
+  }
+}

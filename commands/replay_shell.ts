@@ -1,0 +1,357 @@
+/**
+ * The prompt of `replay`: one line in, some lines out. It knows nothing of terminals.
+ *
+ * Commands have gdb's names and may be cut to what is unambiguous; a few of gdb's own short forms
+ * go before that.
+ */
+import {
+  Debugger,
+  PositionError,
+  resolvePosition,
+  type Session,
+  type Stop,
+  type Symbolizer,
+  walkAt,
+} from "../replay/mod.ts";
+import { type Output, plural } from "./output.ts";
+import { evaluate, type Names } from "./replay_expression.ts";
+import {
+  CATCH_USAGE,
+  hitText,
+  parseBreakpoint,
+  parseCatchpoint,
+  parseWatchpoint,
+} from "./replay_points.ts";
+import {
+  addressText,
+  endText,
+  type MemoryFormat,
+  memoryFormat,
+  memoryLines,
+  registerLines,
+  type Shown,
+  stepText,
+  whereText,
+} from "./replay_show.ts";
+import { UserError } from "./user_error.ts";
+import { printWalk } from "./walk.ts";
+
+interface ShellCommand {
+  /** What stands behind the name. */
+  readonly usage: string;
+  readonly help: string;
+  run(shell: ReplayShell, rest: string): void;
+}
+
+/** Short forms that do not follow from being unambiguous. */
+const SHORT: Readonly<Record<string, string>> = {
+  b: "break",
+  c: "continue",
+  i: "info",
+  n: "next",
+  p: "print",
+  q: "quit",
+  r: "reverse-continue",
+  rc: "reverse-continue",
+  rf: "reverse-finish",
+  rn: "reverse-next",
+  rs: "reverse-step",
+  s: "step",
+  w: "where",
+  bt: "where",
+  si: "step",
+  stepi: "step",
+  ni: "next",
+  nexti: "next",
+};
+
+const COMMANDS: Readonly<Record<string, ShellCommand>> = {
+  step: {
+    usage: "[N]",
+    help: "one step (or N): an instruction, or an exception that retires nothing",
+    run: (shell, rest) => shell.stopped(shell.debugger.step(countOf(rest))),
+  },
+  next: {
+    usage: "[N]",
+    help: "a step over calls",
+    run: (shell, rest) => shell.stopped(shell.debugger.next(countOf(rest))),
+  },
+  finish: {
+    usage: "",
+    help: "up to where this function has returned",
+    run: (shell, rest) => shell.stopped((nothing(rest), shell.debugger.finish())),
+  },
+  continue: {
+    usage: "",
+    help: "up to the next stop point, or the end",
+    run: (shell, rest) => shell.stopped((nothing(rest), shell.debugger.continue())),
+  },
+  "reverse-step": {
+    usage: "[N]",
+    help: "one step back (or N)",
+    run: (shell, rest) => shell.stopped(shell.debugger.reverseStep(countOf(rest))),
+  },
+  "reverse-next": {
+    usage: "[N]",
+    help: "a step back over calls",
+    run: (shell, rest) => shell.stopped(shell.debugger.reverseNext(countOf(rest))),
+  },
+  "reverse-finish": {
+    usage: "",
+    help: "back to the call that entered this function",
+    run: (shell, rest) => shell.stopped((nothing(rest), shell.debugger.reverseFinish())),
+  },
+  "reverse-continue": {
+    usage: "",
+    help: "back to the last stop point, or the start",
+    run: (shell, rest) => shell.stopped((nothing(rest), shell.debugger.reverseContinue())),
+  },
+  goto: {
+    usage: "POS",
+    help: "to a position: #N, end, fault, mmu-on, exception:N, symbol:NAME, …",
+    run: (shell, rest) => shell.stopped(shell.debugger.goto(shell.positionOf(rest))),
+  },
+  break: {
+    usage: "ADDRESS [if REGISTER OP VALUE]",
+    help: "stop before the instruction at an address",
+    run: (shell, rest) => shell.add(parseBreakpoint(rest, shell.names, shell.shown)),
+  },
+  watch: {
+    usage: "ADDRESS [BYTES] [change]",
+    help: "stop at writes to memory, by anybody through any address (phys:0x… for physical ones)",
+    run: (shell, rest) => shell.add(parseWatchpoint("watch", rest, shell.names)),
+  },
+  rwatch: {
+    usage: "ADDRESS [BYTES]",
+    help: "stop at reads of memory",
+    run: (shell, rest) => shell.add(parseWatchpoint("rwatch", rest, shell.names)),
+  },
+  awatch: {
+    usage: "ADDRESS [BYTES]",
+    help: "stop at reads and writes",
+    run: (shell, rest) => shell.add(parseWatchpoint("awatch", rest, shell.names)),
+  },
+  catch: {
+    usage: "KIND [FILTER] [N]",
+    help: `stop before ${CATCH_USAGE}`,
+    run: (shell, rest) => shell.add(parseCatchpoint(rest)),
+  },
+  delete: {
+    usage: "[NUMBER…]",
+    help: "forget stop points, or all",
+    run: (shell, rest) => {
+      for (const { number } of shell.pointsOf(rest)) shell.debugger.remove(number);
+    },
+  },
+  enable: {
+    usage: "[NUMBER…]",
+    help: "let stop points stop again",
+    run: (shell, rest) => {
+      for (const point of shell.pointsOf(rest)) point.enabled = true;
+    },
+  },
+  disable: {
+    usage: "[NUMBER…]",
+    help: "let stop points be, without forgetting them",
+    run: (shell, rest) => {
+      for (const point of shell.pointsOf(rest)) point.enabled = false;
+    },
+  },
+  ignore: {
+    usage: "NUMBER COUNT",
+    help: "pass a stop point by so many times",
+    run: (shell, rest) => {
+      const [number, count = ""] = rest.split(/\s+/);
+      if (number === "" || !/^\d+$/.test(count)) throw new UserError("Usage: ignore NUMBER COUNT");
+      for (const point of shell.pointsOf(number)) point.ignore = Number(count);
+    },
+  },
+  info: {
+    usage: "registers [NAME…|system] | points | position",
+    help: "registers, the stop points, or where this is",
+    run: (shell, rest) => shell.info(rest),
+  },
+  where: {
+    usage: "",
+    help: "the next step, the processor's mode, and the calls that led here",
+    run: (shell) => shell.print(...whereText(shell.shown)),
+  },
+  x: {
+    usage: "/NFU ADDRESS",
+    help: "memory: N units, F of x d u t c s i, U of b h w g; without an address, what follows",
+    run: (shell, rest) => shell.examine(rest),
+  },
+  print: {
+    usage: "EXPRESSION",
+    help: "a number: numbers, symbols, $registers, system registers, joined by + and -",
+    run: (shell, rest) => {
+      const value = evaluate(rest, shell.names);
+      const signed = BigInt.asIntN(64, value);
+      shell.print(`${addressText(value, shell.shown)}  ${signed}`);
+    },
+  },
+  walk: {
+    usage: "ADDRESS",
+    help: "how an address translates here, descriptor by descriptor",
+    run: (shell, rest) =>
+      printWalk(walkAt(shell.debugger.session, evaluate(rest, shell.names)), shell.out),
+  },
+  help: {
+    usage: "",
+    help: "this list",
+    run: (shell) => shell.help(),
+  },
+  quit: {
+    usage: "",
+    help: "leave",
+    run: (shell) => void (shell.done = true),
+  },
+};
+
+/** See the top of this file. */
+export class ReplayShell {
+  readonly debugger: Debugger;
+  readonly names: Names;
+  readonly shown: Shown;
+  readonly out: Output;
+  /** Whether `quit` was given. */
+  done = false;
+  #format: MemoryFormat = { count: 1, format: "x", size: 8 };
+  #next: bigint | undefined;
+
+  /** Begins where the session is. */
+  constructor(session: Session, symbols: Symbolizer, out: Output) {
+    this.debugger = new Debugger(session);
+    this.names = { session, symbols };
+    this.shown = { debugger: this.debugger, symbols };
+    this.out = out;
+  }
+
+  /**
+   * Does what a line says; an empty one does nothing.
+   *
+   * @throws UserError or ReplayError with one line
+   */
+  execute(line: string): void {
+    const [, name, rest] = /^\s*([a-z-]*)\s*(.*?)\s*$/s.exec(line) ?? [];
+    if (name === undefined || (name === "" && rest !== "")) {
+      throw new UserError(`Unknown command "${line.trim()}": help lists them`);
+    }
+    if (name !== "") commandOf(name).run(this, rest);
+  }
+
+  /** Prints lines. */
+  print(...lines: readonly string[]): void {
+    for (const line of lines) this.out.line(line);
+  }
+
+  /** Prints where a move ended, and why. */
+  stopped({ reason, points, hit }: Stop): void {
+    for (const number of points) {
+      this.print(`Reached stop point ${number}: ${this.#pointText(number)}`);
+    }
+    const report = hit ? hitText(hit, this.shown) : undefined;
+    if (report !== undefined) this.print(`  ${report}`);
+    if (reason === "start") this.print("Start of the trace.");
+    if (reason === "end") {
+      const text = endText(this.debugger.session);
+      this.print(`${text[0].toUpperCase()}${text.slice(1)}.`);
+    }
+    this.print(stepText(this.shown));
+  }
+
+  /** Adds a stop point and says its number. */
+  add(point: Parameters<Debugger["add"]>[0]): void {
+    const { number } = this.debugger.add(point);
+    this.print(`Stop point ${number}: ${point.text}`);
+  }
+
+  /** Stop points by their numbers; all without any. */
+  pointsOf(text: string): ReturnType<Debugger["add"]>[] {
+    const numbers = text.split(/\s+/).filter((word) => word !== "");
+    if (numbers.length === 0) return [...this.debugger.points];
+    return numbers.map((number) => {
+      const point = /^\d+$/.test(number) ? this.debugger.point(Number(number)) : undefined;
+      if (!point) throw new UserError(`There is no stop point ${number}`);
+      return point;
+    });
+  }
+
+  /** The position that a text means. */
+  positionOf(text: string): number {
+    try {
+      return resolvePosition(this.debugger.session.trace, text);
+    } catch (error) {
+      if (error instanceof PositionError) throw new UserError(error.message);
+      throw error;
+    }
+  }
+
+  /** `info`. */
+  info(rest: string): void {
+    const [what, ...names] = rest.split(/\s+/);
+    if (what !== "" && "registers".startsWith(what)) {
+      this.print(...registerLines(this.shown, names));
+    } else if (["points", "breakpoints", "watchpoints", "b"].includes(what)) {
+      const { points } = this.debugger;
+      if (points.length === 0) this.print("There are no stop points.");
+      for (const { number, enabled, hits, ignore } of points) {
+        const state = `${enabled ? "" : ", disabled"}${
+          ignore > 0 ? `, ignored ${ignore} more` : ""
+        }`;
+        this.print(`${number}: ${this.#pointText(number)}, met ${plural(hits, "time")}${state}`);
+      }
+    } else if (what === "position") this.print(stepText(this.shown));
+    else throw new UserError(`Usage: info ${COMMANDS.info.usage}`);
+  }
+
+  /** `x`. */
+  examine(rest: string): void {
+    const [, format, address] = /^(?:\/(\S*))?\s*(.*)$/.exec(rest) ?? [];
+    this.#format = memoryFormat(format ?? "", this.#format);
+    const from = address ? evaluate(address, this.names) : this.#next;
+    if (from === undefined) throw new UserError("Missing the address to look at");
+    const { lines, next } = memoryLines(this.shown, from, this.#format);
+    this.#next = next;
+    this.print(...lines);
+  }
+
+  /** `help`. */
+  help(): void {
+    for (const [name, { usage, help }] of Object.entries(COMMANDS)) {
+      this.print(`${`${name} ${usage}`.trimEnd()}\n    ${help}`);
+    }
+  }
+
+  #pointText(number: number): string {
+    return this.debugger.point(number)?.point.text ?? "";
+  }
+}
+
+/** Names of all commands, for completion. */
+export const SHELL_COMMANDS: readonly string[] = Object.keys(COMMANDS);
+
+function commandOf(name: string): ShellCommand {
+  const full = SHORT[name] ?? name;
+  if (Object.hasOwn(COMMANDS, full)) return COMMANDS[full];
+  const matching = SHELL_COMMANDS.filter((command) => command.startsWith(full));
+  if (matching.length === 1) return COMMANDS[matching[0]];
+  throw new UserError(
+    matching.length === 0
+      ? `Unknown command "${name}": help lists them`
+      : `Ambiguous command "${name}": ${matching.join(", ")}`,
+  );
+}
+
+function countOf(rest: string): number {
+  if (rest === "") return 1;
+  const count = Number(rest.replaceAll("_", ""));
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new UserError(`Cannot read the count "${rest}": expected a number from 1`);
+  }
+  return count;
+}
+
+function nothing(rest: string): void {
+  if (rest !== "") throw new UserError(`Unexpected "${rest}"`);
+}
