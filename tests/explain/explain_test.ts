@@ -60,6 +60,8 @@ const CASES: Readonly<Record<string, Expected>> = {
   RECURSIVE: { cause: "not-mapped", level: 3, symbol: /new_table/, fix: null },
   HANDLER_FAULTS: { cause: "ap", level: 3, by: STORE, levels: ALL },
   STORM: { cause: "not-mapped", level: 2, by: STORE, levels: ALL },
+  AFTER_HANDLED: { cause: "ap", level: 3, by: STORE, levels: ALL },
+  ONLY_HANDLED: { cause: "not-mapped", level: 1 },
   READ_ONLY: { cause: "ap", level: 3, by: STORE },
   UNPRIVILEGED: { cause: "ap", level: 2, fix: /set AP\[1\]/ },
   TABLE_ATTRIBUTES: { cause: "table-attributes", level: 2, fix: /clear PXNTable/ },

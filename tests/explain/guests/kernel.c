@@ -28,8 +28,11 @@ __asm__(".section .text.start, \"ax\"\n.global _start\n_start:\n"
         " bl main\n ldr w0, =0x84000008\n hvc #0\n b .\n"
         ".section .bss.stack, \"aw\", %nobits\n.balign 4096\n.skip 0x10000\n.global stack_top\nstack_top:\n"
         ".text\n.balign 2048\n.global vectors\nvectors:\n"
-        ".rept 16\n.balign 128\n sub sp, sp, #32\n stp x29, x30, [sp]\n bl fault_handler\n ldp x29, x30, [sp]\n"
-        " add sp, sp, #32\n eret\n.endr\n");
+        ".rept 16\n.balign 128\n sub sp, sp, #160\n stp x29, x30, [sp]\n stp x0, x1, [sp, #16]\n"
+        " stp x2, x3, [sp, #32]\n stp x4, x5, [sp, #48]\n stp x6, x7, [sp, #64]\n stp x8, x9, [sp, #80]\n"
+        " bl fault_handler\n b restore\n.endr\n"
+        "restore: ldp x8, x9, [sp, #80]\n ldp x6, x7, [sp, #64]\n ldp x4, x5, [sp, #48]\n ldp x2, x3, [sp, #32]\n"
+        " ldp x0, x1, [sp, #16]\n ldp x29, x30, [sp]\n add sp, sp, #160\n eret\n");
 
 /* A pool of tables far behind the image, aligned so that a table can look like a block's address. */
 static u64 pool = 0x40800000UL;
@@ -154,8 +157,14 @@ NOINLINE void power_off(void) {
 
 void fault_handler(void) {
   faults++;
+#if defined(BUG_AFTER_HANDLED) || defined(BUG_ONLY_HANDLED)
+  if (faults == 1) {
+    WRITE(elr_el1, READ(elr_el1) + 4);
+    return;
+  }
+#endif
 #ifdef BUG_STORM
-  if (faults < 400) touch(0x100000000UL + 64 * (u64)faults);
+  if (faults < 200) touch(0x100000000UL + 64 * (u64)faults);
 #endif
 #ifdef BUG_HANDLER_FAULTS
   *(volatile u64 *)(0x100000000UL + 8 * (u64)faults) = 1;
@@ -236,6 +245,13 @@ static u64 misuse(void) {
 #elif defined(BUG_STORM)
   *find_entry(root, 0x40e00000UL, 2) = 0;
   touch(0x40e01000UL);
+#elif defined(BUG_ONLY_HANDLED)
+  touch(0x5000000000UL);
+#elif defined(BUG_AFTER_HANDLED)
+  u64 *table = area_table();
+  touch(0x5000000000UL);
+  table[1] = 0x40c01000UL | NORMAL | RO | 3;
+  touch(0x40e01010UL);
 #elif defined(BUG_UNPRIVILEGED)
   __asm__ volatile("ldtr x9, [%0]" ::"r"(0x40600000UL) : "x9");
 #elif defined(BUG_FP)
