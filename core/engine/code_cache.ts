@@ -17,11 +17,12 @@ const MOST_MODIFIED = 4096;
  * instructions is first executed. A write to a decoded line, by whatever agent, makes the line's
  * records "decode me" again, so the very next fetch sees the new bytes. When the arena is full all
  * of it is dropped: record addresses are never kept across that by anyone ({@linkcode onDrop}).
+ * Guest pages may lie above 2 GiB in the engine's memory: their addresses need unsigned operators.
  */
 export class CodeCache {
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
-  readonly #pageOfSlot: Int32Array;
+  readonly #pageOfSlot: Uint32Array;
   #slots = 0;
   /** Handlers that plants replaced, by record. */
   readonly #planted = new Map<number, number>();
@@ -44,7 +45,7 @@ export class CodeCache {
   ) {
     this.#u16 = new Uint16Array(memory);
     this.#u32 = new Uint32Array(memory);
-    this.#pageOfSlot = new Int32Array(layout.arenaSlots);
+    this.#pageOfSlot = new Uint32Array(layout.arenaSlots);
   }
 
   /** Address of the records of the guest page at engine address `host`; takes a slot if it has none. */
@@ -85,7 +86,7 @@ export class CodeCache {
     const before = this.#modified.get(host + line * 64);
     for (let i = 0; i < 16; i++) {
       const at = records + (line * 16 + i) * 16;
-      const word = this.#u32[(host >> 2) + line * 16 + i];
+      const word = this.#u32[(host >>> 2) + line * 16 + i];
       const planted = this.#planted.has(at) ? this.#u16[at >> 1] : BUILT_IN.decode;
       if (this.operation(at) !== BUILT_IN.decode) continue;
       if (before && before[i] !== word) {
@@ -123,7 +124,7 @@ export class CodeCache {
   /** Must be called before guest bytes `[host, host + length)` change. Gives true if some were decoded. */
   willWrite(host: number, length: number): boolean {
     let hit = false;
-    for (let at = host & ~63; at < host + length; at += 64) {
+    for (let at = host - (host & 63); at < host + length; at += 64) {
       const entry = this.#entry(at) >> 2;
       const line = (at & 0xfff) >>> 6;
       const bit = 1 << (line & 31);
@@ -154,7 +155,7 @@ export class CodeCache {
   drop(): void {
     this.onDrop();
     const { arena, guestBytes } = this.layout;
-    this.#u32.fill(0, LAYOUT.codeTable >> 2, (LAYOUT.codeTable + (guestBytes >> 12) * 16) >> 2);
+    this.#u32.fill(0, LAYOUT.codeTable >> 2, (LAYOUT.codeTable + (guestBytes / 4096) * 16) >> 2);
     this.#u32.fill(0, arena >> 2, (arena + this.#slots * RECORD_SLOT_BYTES) >> 2);
     this.#slots = 0;
     this.#planted.clear();
@@ -195,7 +196,7 @@ export class CodeCache {
   #remember(line: number): void {
     if (this.#modified.size >= MOST_MODIFIED) this.#modified.clear();
     if (!this.#modified.has(line)) {
-      this.#modified.set(line, this.#u32.slice(line >> 2, (line >> 2) + 16));
+      this.#modified.set(line, this.#u32.slice(line >>> 2, (line >>> 2) + 16));
     }
   }
 

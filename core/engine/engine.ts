@@ -317,7 +317,7 @@ export class Engine implements FlowSource {
 
   /** Word of a record's instruction. */
   wordAt(record: number): number {
-    return this.#u32[this.records.instructionAddress(record) >> 2];
+    return this.#u32[this.records.instructionAddress(record) >>> 2];
   }
 
   #slice(budget: number): number {

@@ -28,6 +28,9 @@ const BASE = 0x4020_0000;
 const FLAT_BASE = 0x4008_0000;
 const MOST_STEPS = 200_000_000;
 
+/** A gzip'd tar archive: what a ramdisk usually is. */
+const ARCHIVE = Deno.readFileSync(new URL("programs/archive.tar.gz", import.meta.url));
+
 /** Fields of a guest that differ from the usual. */
 type Draft = Partial<Guest> & {
   /** Turns the MMU on before main(). */
@@ -58,7 +61,9 @@ function program(name: string, draft: Draft = {}): Guest {
     defines: [
       ...(mmu ? ["MMU"] : []),
       ...(tables ? [`MMU_PAGE=${tables[0]}`, `MMU_BITS=${tables[1]}`] : []),
-      ...(kind.startsWith("image") ? ["IMAGE_FLAGS=0xa", "TEXT_OFFSET=0"] : []),
+      ...(kind.startsWith("image") && !defines.some((name) => name.startsWith("TEXT_OFFSET"))
+        ? ["IMAGE_FLAGS=0xa", "TEXT_OFFSET=0"]
+        : []),
       ...defines,
     ],
   };
@@ -216,6 +221,28 @@ export const GUESTS: readonly Guest[] = [
   program("uart_irq"),
   program("probe_memory"),
   program("fp_lazy"),
+  program("devices"),
+  program("mmu_off"),
+  program("selfmap"),
+  program("trampoline"),
+  program("archive", { kind: "image", initrd: ARCHIVE }),
+  program("archive-elf", { file: "archive", kind: "flat", initrd: ARCHIVE, memory: 512 }),
+  program("lisp"),
+  program("lisp-mmu", { file: "lisp", mmu: [16, 42] }),
+  program("pmu"),
+  program("hello-low", { file: "hello", base: 0x4000_0000 }),
+  program("hello-512k", { file: "hello", base: 0x4008_0000 }),
+  program("hello-high", { file: "hello", base: 0x47f0_0000 }),
+  program("hello-64m", { file: "hello", base: 0x43e0_0000, memory: 64 }),
+  program("hello-3g", { file: "hello", base: 0xf000_0000, memory: 3072 }),
+  program("selfmod-3g", { file: "selfmod", base: 0xc800_0000, memory: 3072, slow: true }),
+  program("recursion-3g", { file: "recursion", base: 0xfff0_0000, memory: 3072, slow: true }),
+  program("hello-image-offset", {
+    file: "hello",
+    kind: "image",
+    base: 0x4008_0000,
+    defines: ["TEXT_OFFSET=0x80000", "IMAGE_FLAGS=0"],
+  }),
   broken("forever", "loop"),
   broken("pxn", "loop"),
   broken("uxn_user", "fault-storm"),

@@ -72,7 +72,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
 export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun & {
   machine: Machine;
 } {
-  const memoryBytes = (options.memory ?? 128) << 20;
+  const memoryBytes = (options.memory ?? 128) * 2 ** 20;
   const { append, initrd } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
