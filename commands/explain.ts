@@ -21,7 +21,7 @@ export default defineCommand({
     "Explains the fault that stopped the boot: of a storm or loop the first one. Shows the syndrome",
     "in words, the table walk that was used, the bits to blame, who wrote them and when, and the",
     "smallest change that would have let the access pass.",
-    `POS: ${POSITION_FORMS}. The fault there is explained, else the last one before.`,
+    `POS: ${POSITION_FORMS}. The fault there is explained, else the one being handled.`,
   ],
   operands: [{ name: "TRACE", help: "the trace to explain" }],
   options: {

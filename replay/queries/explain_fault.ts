@@ -40,7 +40,8 @@ export function faultToExplain(trace: Trace): ChosenFault | undefined {
 }
 
 /**
- * The fault at a position; else the last one before it; else the first behind it.
+ * The fault at a position; else the outermost whose handler was running there; else the last one
+ * before, or the first behind.
  *
  * @returns undefined if the trace has no fault
  */
@@ -49,21 +50,23 @@ export function faultAt(trace: Trace, position: number): ChosenFault | undefined
   let found: ExceptionEvent | undefined;
   for (const event of trace.events({ kinds })) {
     if (event.kind !== "exception" || !isFaultEvent(event)) continue;
+    if (event.position === position) return { event, handled: false };
     if (event.position > position) {
       found ??= event;
       break;
     }
     found = event;
   }
-  return found && { event: found, handled: false };
+  const event = openExceptions(trace, position).find(({ fault }) => fault)?.first ?? found;
+  return event && { event, handled: false };
 }
 
-/** The exceptions that were open at the end, outermost first. */
-function openExceptions(trace: Trace): Open[] {
+/** The exceptions that were open at a position, outermost first. */
+function openExceptions(trace: Trace, to = Infinity): Open[] {
   let stack: Open[] = [];
   let beyond = 0;
   let last: Open | undefined;
-  for (const event of trace.events({ kinds: new Set(["exception", "eret"]) })) {
+  for (const event of trace.events({ kinds: new Set(["exception", "eret"]), to })) {
     if (event.kind === "eret") {
       if (event.illegal) continue;
       // Whoever goes to EL0 has left all handlers of EL1 behind.

@@ -156,6 +156,15 @@ Deno.test("explain() names the built-in kernel's bugs", () => {
   assertEquals(writer!.new! & 3n, 3n);
 });
 
+Deno.test("explain() at a position takes the fault there, or the outermost being handled", () => {
+  const trace = recordGuest(buildKernel({ bug: "pxn" }).elf);
+  const session = new Session(trace);
+  const first = trace.footer!.detail.firstFault as number;
+  assertEquals(explain(session, first + 1)?.event.position, first + 1);
+  assertEquals(explain(session, trace.end)?.event.position, first);
+  assertEquals(explain(session, 0)?.event.position, first);
+});
+
 Deno.test("explain() finds nothing in a boot without faults", () => {
   assertEquals(explain(new Session(recordGuest(buildKernel({}).elf))), undefined);
 });
