@@ -1,10 +1,10 @@
 /**
  * Runs every guest at every level on the reference and on our machine.
  *
- *     deno task guests [--level -O2] [--list] [--show] [NAME…]
+ *     deno task guests [--level=-O2] [--clang] [--list] [--show] [NAME…]
  *
- * A name may be the start of several. `--show` prints what the guests print. Exit status 1 if any
- * guest differs.
+ * A name may be the start of several. `--clang` builds with LLVM instead of GCC. `--show` prints
+ * what the guests print. Exit status 1 if any guest differs.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { hasQemu } from "../drivers/qemu.ts";
@@ -16,17 +16,19 @@ import { hasToolchain, type Level } from "./toolchain.ts";
 const READY = 4;
 
 async function main(args: string[]): Promise<number> {
-  const options = parseArgs(args, { boolean: ["show", "list"], string: ["level", "_"] });
+  const options = parseArgs(args, { boolean: ["show", "list", "clang"], string: ["level", "_"] });
   const names = options._.map(String);
+  const compiler = options.clang ? "clang" : "gcc";
   const guests = GUESTS.filter(({ name }) =>
     names.length === 0 || names.some((start) => name.startsWith(start))
-  );
+  ).map((guest) => ({ ...guest, compiler } as const));
   if (options.list) {
     for (const { name, levels } of guests) console.log(name, levels.join(" "));
     return 0;
   }
-  if (!hasToolchain() || !hasQemu()) {
-    console.error("skipped: aarch64-linux-gnu-gcc or qemu-system-aarch64 is not installed");
+  if (!hasToolchain(compiler) || !hasQemu()) {
+    const programs = `aarch64-linux-gnu-gcc${options.clang ? ", clang" : ""}, qemu-system-aarch64`;
+    console.error(`skipped: guests need ${programs}`);
     return 0;
   }
   const runs = guests.flatMap((guest) => guest.levels.map((level) => ({ guest, level })))

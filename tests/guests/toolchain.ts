@@ -1,6 +1,14 @@
 /** Builds guests from C and assembly with the system's cross compiler. */
 
-const COMPILER = "aarch64-linux-gnu-gcc";
+/** Programs and the arguments that make them compile for AArch64; clang links with GNU ld. */
+const COMPILERS: Record<Compiler, readonly string[]> = {
+  gcc: ["aarch64-linux-gnu-gcc"],
+  clang: [
+    ...[installed("clang") ? "clang" : "clang-14", "--target=aarch64-linux-gnu"],
+    ...["-Wno-unknown-attributes", "-Wno-unknown-warning-option", "-Wno-gnu-alignof-expression"],
+    ...["-Wno-unused-command-line-argument", "-Wno-error", "-w"],
+  ],
+};
 const OBJCOPY = "aarch64-linux-gnu-objcopy";
 const HERE = new URL(".", import.meta.url).pathname;
 
@@ -23,8 +31,13 @@ export type Level = (typeof LEVELS)[number];
 /** What file a guest becomes. `image` has the Linux header, `flat` none; `image.gz` is compressed. */
 export type ImageKind = "elf" | "flat" | "image" | "image.gz";
 
+/** Compilers that guests can be built with: LLVM's stands for what other languages compile to, too. */
+export type Compiler = "gcc" | "clang";
+
 /** How a guest is built. */
 export interface BuildOptions {
+  /** `gcc` if left out. */
+  readonly compiler?: Compiler;
   /** Source, relative to this directory. */
   readonly source: string;
   readonly kind: ImageKind;
@@ -42,9 +55,13 @@ export interface BuildOptions {
 }
 
 /** Whether the cross compiler is installed. */
-export function hasToolchain(): boolean {
+export function hasToolchain(compiler: Compiler = "gcc"): boolean {
+  return installed(COMPILERS.gcc[0]) && installed(COMPILERS[compiler][0]);
+}
+
+function installed(program: string): boolean {
   try {
-    return new Deno.Command(COMPILER, { args: ["--version"], stdout: "null", stderr: "null" })
+    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" })
       .outputSync().success;
   } catch {
     return false;
@@ -61,7 +78,8 @@ export async function buildGuest(options: BuildOptions): Promise<Uint8Array> {
   const directory = Deno.makeTempDirSync({ prefix: "unboot-guest-" });
   try {
     const elf = `${directory}/guest.elf`;
-    await run(COMPILER, [...compilerArguments(options), "-o", elf]);
+    const [program, ...target] = COMPILERS[options.compiler ?? "gcc"];
+    await run(program, [...compilerArguments(options), ...target, "-o", elf]);
     if (options.kind === "elf") return Deno.readFileSync(elf);
     const flat = `${directory}/guest.bin`;
     await run(OBJCOPY, ["-O", "binary", elf, flat]);

@@ -18,7 +18,7 @@ void on_exception(struct frame *f, u32 kind) {
   f->spsr = 0x3c5;
 }
 
-#define CODE(name, text) extern char u_##name[]; __asm__(".section .user.text, \"ax\"\nu_" #name ": " text "\n svc #0x99\n.text\n");
+#define CODE(name, text) extern char u_##name[]; __asm__(".section .user.text, \"ax\"\n.arch_extension fp\n.arch_extension simd\nu_" #name ": " text "\n svc #0x99\n.text\n");
 #define LIST(_) \
   _(daif_read, "mrs x1, daif") _(daif_write, "msr daif, x0") _(daif_set, "msr daifset, #15") _(daif_clear, "msr daifclr, #2") _(spsel, "msr spsel, #1") \
   _(ctr, "mrs x1, ctr_el0") _(dczid, "mrs x1, dczid_el0") _(zva, "dc zva, x0") _(cvac, "dc cvac, x0") _(civac, "dc civac, x0") _(ivau, "ic ivau, x0") _(ivac, "dc ivac, x0") _(iallu, "ic iallu") _(isw, "dc isw, xzr") \

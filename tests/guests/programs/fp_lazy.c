@@ -1,6 +1,9 @@
 /* FP/SIMD registers only as memory: lazy enabling in the trap handler, save and restore of 32 registers, bits moved through them. */
 #include "guest.h"
 
+/* Kernels are built without FP; what is written by hand may use it. */
+#define FP ".arch_extension fp\n.arch_extension simd\n"
+
 static u32 traps;
 void on_exception(struct frame *f, u32 kind) {
   if (f->esr >> 26 != 7) { describe(f, kind); power_off(); }
@@ -24,18 +27,18 @@ int main(u64 device_tree) {
       "stp q16, q17, [%0, #256]\n stp q18, q19, [%0, #288]\n stp q20, q21, [%0, #320]\n stp q22, q23, [%0, #352]\n stp q24, q25, [%0, #384]\n stp q26, q27, [%0, #416]\n stp q28, q29, [%0, #448]\n stp q30, q31, [%0, #480]"
       ::"r"(copy) : "memory");
   print("saved %s\n", memcmp(area, copy, 512) ? "WRONG" : "same");
-  __asm__ volatile("ldr d3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("d3 %lx\n", d);
-  __asm__ volatile("ldr s3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("s3 %lx\n", d);
-  __asm__ volatile("ldr h3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("h3 %lx\n", d);
-  __asm__ volatile("ldr b3, [%1, #3]\n str q3, [%2]\n fmov %0, d3" : "=r"(d) : "r"(area), "r"(copy) : "memory"); print("b3 %lx %x\n", d, checksum(copy, 16));
-  __asm__ volatile("fmov d4, %1\n fmov w9, s4\n mov %0, x9" : "=r"(d) : "r"(0x8877665544332211UL) : "x9"); print("s4 %lx\n", d);
+  __asm__ volatile(FP "ldr d3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("d3 %lx\n", d);
+  __asm__ volatile(FP "ldr s3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("s3 %lx\n", d);
+  __asm__ volatile(FP "ldr h3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("h3 %lx\n", d);
+  __asm__ volatile(FP "ldr b3, [%1, #3]\n str q3, [%2]\n fmov %0, d3" : "=r"(d) : "r"(area), "r"(copy) : "memory"); print("b3 %lx %x\n", d, checksum(copy, 16));
+  __asm__ volatile(FP "fmov d4, %1\n fmov w9, s4\n mov %0, x9" : "=r"(d) : "r"(0x8877665544332211UL) : "x9"); print("s4 %lx\n", d);
   __asm__ volatile("ldp s0, s1, [%1, #-8]!\n ldp d2, d3, [%1], #16\n fmov %0, d1\n stp d2, d3, [%2]\n stp s0, s1, [%2, #16]\n ldnp q5, q6, [%2]\n stnp q6, q5, [%2, #32]" : "=&r"(d) : "r"(area + 16), "r"(copy) : "memory"); print("pairs %lx %x\n", d, checksum(copy, 64));
   __asm__ volatile("mov x9, #5\n ldr q7, [%1, x9]\n ldr d8, [%1, w9, uxtw #3]\n ldr q9, =0x1234\n str q7, [%2]\n str d8, [%2, #16]\n str q9, [%2, #32]" : "=r"(d) : "r"(area), "r"(copy) : "x9", "memory"); print("offsets %x\n", checksum(copy, 48));
   print("%u traps\n", traps);
   WRITE(cpacr_el1, 0); ISB();
   __asm__ volatile("str q0, [%0]" ::"r"(copy) : "memory");
   WRITE(cpacr_el1, 1 << 20); ISB();
-  __asm__ volatile("mrs x9, fpcr\n msr fpsr, x9" ::: "x9");
+  __asm__ volatile(FP "mrs x9, fpcr\n msr fpsr, x9" ::: "x9");
   print("%u traps\n", traps);
   return 0;
 }
