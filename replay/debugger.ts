@@ -14,7 +14,9 @@ export type StopReason = "step" | "stop-point" | "start" | "end";
 
 /** Where a move ended. */
 export interface Stop {
+  /** Why there. */
   readonly reason: StopReason;
+  /** Steps before it. */
   readonly position: number;
   /** Numbers of the stop points met here. */
   readonly points: readonly number[];
@@ -24,8 +26,11 @@ export interface Stop {
 
 /** A stop point as a debugger keeps it. */
 export interface NumberedPoint {
+  /** From 1, never used again. */
   readonly number: number;
+  /** What to stop at. */
   readonly point: StopPoint;
+  /** Whether it stops at all. */
   enabled: boolean;
   /** How often it stopped or was passed by. */
   hits: number;
@@ -43,12 +48,14 @@ interface Look {
 
 /** See the top of this file. */
 export class Debugger {
+  /** Whose cursor is moved. */
   readonly session: Session;
+  /** What the session's trace executed. */
   readonly timeline: Timeline;
   readonly #points = new Map<number, NumberedPoint>();
   #last = 0;
 
-  /** @param session where to begin; the debugger moves it */
+  /** Begins where the session is. The debugger moves it. */
   constructor(session: Session) {
     this.session = session;
     this.timeline = new Timeline(session.trace);

@@ -13,9 +13,13 @@ const PAGE = 4096;
 export interface TlbEntryView {
   /** Physical address of the address that was looked up. */
   readonly pa: number;
+  /** log2 of the bytes that the entry covers. */
   readonly sizeLog2: number;
+  /** Level of the leaf descriptor. */
   readonly level: number;
+  /** Whether it belongs to every ASID. */
   readonly global: boolean;
+  /** The ASID that it belongs to otherwise. */
   readonly asid: number;
 }
 
@@ -29,7 +33,11 @@ export interface TranslationView {
   readonly walk: Walk | null;
 }
 
-/** Translates a virtual address, whatever its permissions. */
+/**
+ * Translates a virtual address, whatever its permissions.
+ *
+ * @internal
+ */
 export function translationOf(machine: Machine, va: bigint): TranslationView {
   const { translation, tlb } = machine.processor;
   const { regime } = translation;
@@ -58,7 +66,11 @@ export function halves(address: bigint): { hi: number; lo: number } {
   return { hi: Number(wide >> 32n), lo: Number(wide & 0xffff_ffffn) };
 }
 
-/** Bytes of physical memory: RAM or flash; null where there is neither. A copy. */
+/**
+ * Bytes of physical memory: RAM or flash; null where there is neither. A copy.
+ *
+ * @internal
+ */
 export function readPhysical(machine: Machine, address: number, length: number): Uint8Array | null {
   const { memory, board } = machine;
   if (memory.contains(address, length)) return memory.read(address, length).slice();
@@ -72,7 +84,11 @@ export function readPhysical(machine: Machine, address: number, length: number):
   return bytes;
 }
 
-/** Bytes at a virtual address; null if one of them is not mapped, or in a device. */
+/**
+ * Bytes at a virtual address; null if one of them is not mapped, or in a device.
+ *
+ * @internal
+ */
 export function readVirtual(machine: Machine, va: bigint, length: number): Uint8Array | null {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {

@@ -26,7 +26,7 @@ export {
 } from "./stop_points.ts";
 export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
-export { Session } from "./session.ts";
+export { Session, type SessionOptions } from "./session.ts";
 export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";
 export { type Verification, verify } from "./queries/verify.ts";
 export { type WalkAt, walkAt } from "./queries/walk_at.ts";

@@ -61,7 +61,11 @@ const EMPTY: Base = { window: -1, pages: new Map() };
 export class Session {
   /** The trace that is shown. */
   readonly trace: Trace;
-  /** The machine at {@linkcode Session.position}: for reading. Running it is the session's business. */
+  /**
+   * The machine at {@linkcode Session.position}: for reading. Running it is the session's business.
+   *
+   * @internal
+   */
   readonly machine: Machine;
   readonly #checkpoints = new CheckpointStore();
   readonly #epoch: WriteEpoch;
@@ -94,7 +98,11 @@ export class Session {
     return this.machine.pc;
   }
 
-  /** Registers, system registers, modelled TLB, devices and time: a copy. */
+  /**
+   * Registers, system registers, modelled TLB, devices and time: a copy.
+   *
+   * @internal
+   */
   state(): MachineState {
     return this.machine.save();
   }
@@ -137,6 +145,7 @@ export class Session {
    * {@linkcode Session.pause}. The cursor is where the execution ended.
    *
    * @returns null at the position; else why the machine ended: `interrupted` after a pause
+   * @internal
    */
   observe(to: number, { events, watch }: Onlookers): EndReason | null {
     const { machine } = this;

@@ -23,12 +23,15 @@ export type Direction = "forward" | "backward";
 
 /** What stop points are looked for in. */
 export interface Places {
+  /** For what must be executed again. */
   readonly session: Session;
+  /** For what the trace holds. */
   readonly timeline: Timeline;
 }
 
 /** Where to look for a stop: from, but not at, where one is, up to and including a limit. */
 export interface Way {
+  /** Whether to look behind `from` or before it. */
   readonly direction: Direction;
   /** Where one is. */
   readonly from: number;
@@ -40,9 +43,13 @@ export interface Way {
 export interface AccessReport {
   /** Steps before the instruction that made it. */
   readonly position: number;
+  /** Address of that instruction. */
   readonly pc: bigint;
-  readonly by: WatchedAccess["by"];
+  /** Who made it: the instruction as a load or store, DC ZVA, the walker, or a device. */
+  readonly by: "instruction" | "dc-zva" | "walker" | "dma";
+  /** Whether it wrote. */
   readonly write: boolean;
+  /** Virtual address of the part below, where the access had one. */
   readonly va: bigint | null;
   /** Physical address of the part of the access that lies in the range. */
   readonly address: number;
@@ -54,6 +61,7 @@ export interface AccessReport {
 
 /** Somewhere to stop, and why. */
 export interface Hit {
+  /** Where to stop. */
   readonly position: number;
   /** For watchpoints. */
   readonly access?: AccessReport;
@@ -71,11 +79,16 @@ export interface StopPoint {
 
 /** Stops before the instruction at an address, where a condition holds. */
 export class Breakpoint implements StopPoint {
+  /** Text for lists. */
   readonly text: string;
   readonly #address: bigint;
   readonly #condition: ((session: Session) => boolean) | null;
 
-  /** @param condition is asked with the session's cursor at the instruction */
+  /**
+   * Makes a breakpoint.
+   *
+   * @param condition is asked with the session's cursor at the instruction
+   */
   constructor(
     address: bigint,
     text: string,
@@ -86,6 +99,7 @@ export class Breakpoint implements StopPoint {
     this.#condition = condition;
   }
 
+  /** The nearest stop on a way. */
   find(places: Places, { direction, from, limit }: Way): Hit | undefined {
     const { timeline } = places;
     const [first, end] = direction === "forward" ? [from + 1, limit + 1] : [limit, from];
@@ -130,6 +144,7 @@ export class Breakpoint implements StopPoint {
 
 /** Stops before an event. */
 export class Catchpoint implements StopPoint {
+  /** Text for lists. */
   readonly text: string;
   readonly #kinds: ReadonlySet<EventKind>;
   readonly #matches: (event: MachineEvent) => boolean;
@@ -138,7 +153,11 @@ export class Catchpoint implements StopPoint {
   /** That one, once it was looked for; null if there is none. */
   #found: MachineEvent | null | undefined;
 
-  /** @param nth only the n-th matching event of the trace, from 1 */
+  /**
+   * Makes a catchpoint.
+   *
+   * @param nth only the n-th matching event of the trace, from 1
+   */
   constructor(
     text: string,
     kind: EventKind,
@@ -151,6 +170,7 @@ export class Catchpoint implements StopPoint {
     this.#nth = nth;
   }
 
+  /** The nearest stop on a way. */
   find({ timeline: { trace } }: Places, { direction, from, limit }: Way): Hit | undefined {
     const forward = direction === "forward";
     const [first, end] = forward ? [from + 1, limit + 1] : [limit, from];
@@ -191,12 +211,17 @@ export type WatchKind = "write" | "read" | "access" | "change";
 
 /** Stops at accesses to a range of physical memory, through whatever address and by whatever agent. */
 export class Watchpoint implements StopPoint {
+  /** Text for lists. */
   readonly text: string;
   readonly #kind: WatchKind;
   readonly #address: number;
   readonly #length: number;
 
-  /** @param range physical address and bytes */
+  /**
+   * Makes a watchpoint.
+   *
+   * @param range physical address and bytes
+   */
   constructor(text: string, kind: WatchKind, range: { address: number; length: number }) {
     this.text = text;
     this.#kind = kind;
@@ -204,6 +229,7 @@ export class Watchpoint implements StopPoint {
     this.#length = range.length;
   }
 
+  /** The nearest stop on a way. */
   find({ session }: Places, { direction, from, limit }: Way): Hit | undefined {
     const forward = direction === "forward";
     let size = FIRST_STRETCH;

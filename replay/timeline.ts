@@ -18,8 +18,11 @@ const MOST_WINDOWS = 4;
 
 /** An instruction that was executed. */
 export interface TimelineInstruction {
+  /** Its address. */
   readonly pc: bigint;
+  /** Its encoding. */
   readonly word: number;
+  /** Exception level. */
   readonly el: number;
   /** A call: BL or BLR. */
   readonly call: boolean;
@@ -33,6 +36,7 @@ interface DecodedWindow extends WindowFlow {
 
 /** See the top of this file. */
 export class Timeline {
+  /** The trace that this is about. */
   readonly trace: Trace;
   readonly #decoded = new Map<number, DecodedWindow>();
 

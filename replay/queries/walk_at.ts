@@ -8,6 +8,7 @@ import type { Session } from "../session.ts";
 
 /** A translation at a position. */
 export interface WalkAt extends TranslationView {
+  /** When: steps before. */
   readonly position: number;
   /** The address that was translated. */
   readonly va: bigint;
