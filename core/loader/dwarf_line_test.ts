@@ -22,7 +22,7 @@ Deno.test("parseLines() reads version 4", () => {
 Deno.test("parseLines() reads version 5 and joins directories", () => {
   const { line, lineStrings } = makeLines5(0x40400000);
   const result = parseLines({ line, lineStrings, strings: null });
-  assertEquals(result, rows("/work/src/a.c", 0x40400000n));
+  assertEquals(result, rows("/tree/src/a.c", 0x40400000n));
 });
 
 Deno.test("parseLines() sorts sequences, joins neighbours, drops unwanted ones", () => {

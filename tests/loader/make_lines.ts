@@ -66,7 +66,7 @@ export function makeLines5(address: number): {
   for (const [name, directory] of [[10, 0], [10, 1], [14, 1]]) {
     header.number(name, 4).raw(directory, ...new Array(16).fill(7));
   }
-  const lineStrings = new TextEncoder().encode("/work\0src\0a.c\0/abs/b.h\0");
+  const lineStrings = new TextEncoder().encode("/tree\0src\0a.c\0/abs/b.h\0");
   return {
     line: tail(header, program(address), new Bytes().number(5, 2).raw(8, 0)),
     lineStrings,
