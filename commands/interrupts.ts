@@ -1,10 +1,10 @@
 import { STATUS } from "./exit_status.ts";
 
-/** Ctrl-C and SIGTERM as a flag to look at. A second one ends the program at once. */
+/** Ctrl-C, SIGTERM and SIGHUP as a flag to look at. A second one ends the program at once. */
 export class Interrupts {
   readonly #signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
   readonly #listener = () => {
     if (this.requested) Deno.exit(STATUS.interrupted);
     this.requested = true;

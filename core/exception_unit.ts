@@ -100,6 +100,11 @@ export class ExceptionUnit {
     if (row && !isSupported(row)) {
       const text = `${row.name}: ${row.reason}`;
       this.host.processor.emit({ kind: "unknown", ...this.host.processor.here(), word, text });
+      // The trap comes before the instruction is looked at any further.
+      if (usesVectors(word) && engine.state.get32(SLOT.fpTrap)) {
+        const esr = esrOf(EC.fpTrapped, FP_TRAP_ISS);
+        return this.take({ type: "sync", esr, elr: engine.pc });
+      }
     }
     this.take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
   }
@@ -185,4 +190,9 @@ export class ExceptionUnit {
     this.host.processor.refresh();
     this.host.resume();
   }
+}
+
+/** Whether a word is of the FP and SIMD part of the encoding (Arm ARM C4.1): op0 is x111, or a load or store with V set. */
+function usesVectors(word: number): boolean {
+  return (word & 0x0e00_0000) === 0x0e00_0000 || (word & 0x0e00_0000) === 0x0c00_0000;
 }
