@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { buildKernel, KERNEL_BUGS } from "../../kernel/build.ts";
 import { ReplayError } from "../../replay/replay_error.ts";
 import { Session } from "../../replay/session.ts";
@@ -131,4 +131,20 @@ Deno.test("Session() refuses machines that it cannot make", () => {
   const trace = record(BUSY.image, { limit: 100 });
   trace.header.memory.size = 2 ** 47;
   assertThrows(() => new Session(trace), ReplayError, "expected RAM of 64 KiB to 3 GiB");
+});
+
+Deno.test("Session.reverseStep() answers in under 10 ms anywhere in the demo's traces", () => {
+  for (const bug of [undefined, ...KERNEL_BUGS]) {
+    const trace = record(buildKernel(bug === undefined ? {} : { bug }).elf);
+    const session = new Session(trace);
+    const next = random(17);
+    const times = Array.from({ length: 40 }, () => {
+      session.seek(1 + next(trace.end));
+      const started = performance.now();
+      session.reverseStep();
+      return performance.now() - started;
+    });
+    const median = times.toSorted((a, b) => a - b)[20];
+    assert(median < 10, `half of the steps took more than ${median} ms`);
+  }
 });
