@@ -82,6 +82,6 @@ entry:
 
     .section .bss.stack, "aw", %nobits
     .balign 16
-    .skip   0x10000
+    .skip   0x40000
     .global stack_top
 stack_top:

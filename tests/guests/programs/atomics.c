@@ -13,7 +13,7 @@ void on_exception(struct frame *f, u32 kind) {
 }
 
 #define STATUS(text, code, in) ({ u32 s_ = 9; u64 t_ = 0; \
-    __asm__ volatile(code : "+&r"(s_), "+&r"(t_) : "r"(in), "r"(0x1122334455667788UL), "r"(&pair) : "memory"); \
+    __asm__ volatile(code : "+&r"(s_), "+&r"(t_) : "r"(in), "r"(0x1122334455667788UL), "r"(&pair) : "x9", "memory"); \
     print("%-40s %u (%lx)\n", text, s_, t_); s_; })
 
 static void lock(u32 *l) {
@@ -41,7 +41,7 @@ int main(u64 device_tree) {
   STATUS("pair of words", "ldaxp w9, %w1, [%2]\n stlxp %w0, %w3, %w1, [%2]", &pair);
   STATUS("pair then single", "ldxp %1, xzr, [%2]\n stxr %w0, %3, [%2]", &pair);
   STATUS("pair changed high", "ldxp %1, xzr, [%2]\n str xzr, [%2, #8]\n stxp %w0, %3, %1, [%2]", &pair);
-  STATUS("load with status register as base", "ldxr %1, [%2]\n mov x9, %2\n stxr %w0, x9, [x9]", &word);
+  STATUS("status register as base", "ldxr %1, [%2]\n mov x9, %2\n .inst 0xc8097d29 // stxr w9, x9, [x9]", &word);
   print("memory %lx %lx %lx %x %x %x\n", word, pair[0], pair[1], small, tiny, half);
   u64 counter = 0;
   u32 flag = 0, old32;

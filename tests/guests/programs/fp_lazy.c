@@ -32,8 +32,8 @@ int main(u64 device_tree) {
   __asm__ volatile(FP "ldr h3, [%1, #3]\n fmov %0, d3" : "=r"(d) : "r"(area)); print("h3 %lx\n", d);
   __asm__ volatile(FP "ldr b3, [%1, #3]\n str q3, [%2]\n fmov %0, d3" : "=r"(d) : "r"(area), "r"(copy) : "memory"); print("b3 %lx %x\n", d, checksum(copy, 16));
   __asm__ volatile(FP "fmov d4, %1\n fmov w9, s4\n mov %0, x9" : "=r"(d) : "r"(0x8877665544332211UL) : "x9"); print("s4 %lx\n", d);
-  __asm__ volatile("ldp s0, s1, [%1, #-8]!\n ldp d2, d3, [%1], #16\n fmov %0, d1\n stp d2, d3, [%2]\n stp s0, s1, [%2, #16]\n ldnp q5, q6, [%2]\n stnp q6, q5, [%2, #32]" : "=&r"(d) : "r"(area + 16), "r"(copy) : "memory"); print("pairs %lx %x\n", d, checksum(copy, 64));
-  __asm__ volatile("mov x9, #5\n ldr q7, [%1, x9]\n ldr d8, [%1, w9, uxtw #3]\n ldr q9, =0x1234\n str q7, [%2]\n str d8, [%2, #16]\n str q9, [%2, #32]" : "=r"(d) : "r"(area), "r"(copy) : "x9", "memory"); print("offsets %x\n", checksum(copy, 48));
+  __asm__ volatile(FP "ldp s0, s1, [%1, #-8]!\n ldp d2, d3, [%1], #16\n fmov %0, d1\n stp d2, d3, [%2]\n stp s0, s1, [%2, #16]\n ldnp q5, q6, [%2]\n stnp q6, q5, [%2, #32]" : "=&r"(d) : "r"(area + 16), "r"(copy) : "memory"); print("pairs %lx %x\n", d, checksum(copy, 64));
+  __asm__ volatile("mov x9, #5\n ldr q7, [%1, x9]\n ldr d8, [%1, w9, uxtw #3]\n b 2f\n .balign 16\n1: .quad 0x1234, 0x5678\n2: ldr q9, 1b\n str q7, [%2]\n str d8, [%2, #16]\n str q9, [%2, #32]" : "=r"(d) : "r"(area), "r"(copy) : "x9", "memory"); print("offsets %x\n", checksum(copy, 48));
   print("%u traps\n", traps);
   WRITE(cpacr_el1, 0); ISB();
   __asm__ volatile("str q0, [%0]" ::"r"(copy) : "memory");

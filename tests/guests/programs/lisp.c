@@ -7,7 +7,7 @@ struct cell { u64 tag; value car, cdr; }; /* tag 0 pair, 1 symbol (car: name), 2
 static struct cell spaces[2][CELLS];
 static struct cell *heap = spaces[0];
 static u32 used, collections;
-static value *roots[2000];
+static value *roots[20000];
 static u32 root_count;
 static char names[4096];
 static u32 names_used;
