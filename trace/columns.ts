@@ -13,6 +13,9 @@
 
 import { TraceError } from "./trace_error.ts";
 
+/** Longest LEB128: ten bytes hold 64 bits. */
+const MAX_LEB128 = 10;
+
 /** A growable column of bytes. */
 export class ByteColumn {
   #bytes = new Uint8Array(64);
@@ -152,7 +155,7 @@ export class ColumnReader {
     return this.#bytes[this.#at++];
   }
 
-  /** Reads an unsigned LEB128 of at most `limit`. */
+  /** Reads an unsigned LEB128 of at most `limit`, which may be longer than needed: up to ten bytes. */
   uint(limit = Number.MAX_SAFE_INTEGER): number {
     const start = this.#at;
     let value = this.byte();
@@ -163,6 +166,7 @@ export class ColumnReader {
         value += (byte & 0x7f) * scale;
         if (value > Number.MAX_SAFE_INTEGER) break;
         if (byte < 0x80) break;
+        if (this.#at - start >= MAX_LEB128) this.#fail("an integer of at most ten bytes");
       }
     }
     if (value > limit) {
@@ -182,10 +186,10 @@ export class ColumnReader {
       const bits = byte & 0x7f;
       // Up to 49 bits fit a number; most deltas end there and never make a second BigInt.
       if (shift < 49) low += bits * 2 ** shift;
+      else if (shift === 63 && byte > 1) this.#fail("a 64-bit difference");
       else high |= BigInt(bits) << BigInt(shift);
       if (byte < 0x80) break;
       shift += 7;
-      if (shift > 63) this.#fail("a 64-bit difference");
     }
     const zigzag = BigInt(low) | high;
     const delta = (zigzag >> 1n) ^ -(zigzag & 1n);

@@ -57,6 +57,18 @@ Deno.test("ColumnReader refuses to read past the end or beyond a limit", () => {
   fails([0xff, 0x01], (r) => r.uint(254), "an integer of at most 254");
   fails(Array(20).fill(0xff), (r) => r.uint(), "an integer of at most");
   fails(Array(20).fill(0xff), (r) => r.word(), "a 64-bit difference");
+  // Ten bytes: 2^64 - 1 is the largest value, and an eleventh byte is too many even if it is 0.
+  const nines = Array(9).fill(0xff);
+  assertEquals(new ColumnReader(new Uint8Array([...nines, 1]), "it").word(), 1n << 63n);
+  fails([...nines, 2], (r) => r.word(), "a 64-bit difference");
+  fails([...nines, 0x7f], (r) => r.word(), "a 64-bit difference");
+  fails([...nines, 0x81, 0], (r) => r.word(), "a 64-bit difference");
+  const zeros = Array(9).fill(0x80);
+  assertEquals(new ColumnReader(new Uint8Array([...zeros, 0]), "it").word(), 0n);
+  assertEquals(new ColumnReader(new Uint8Array([...zeros, 0]), "it").uint(), 0);
+  fails([...zeros, 0x80, 0], (r) => r.word(), "a 64-bit difference");
+  fails([...zeros, 0x80, 0], (r) => r.uint(), "an integer of at most ten bytes");
+  fails(Array(500).fill(0x80), (r) => r.uint(), "an integer of at most ten bytes");
   fails([1, 2], (r) => r.view(3), "3 more bytes");
   fails([1, 2], (r) => r.finish(), "its end");
 });

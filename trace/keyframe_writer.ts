@@ -88,12 +88,18 @@ class PageSpace {
   /** Stores a page that may have changed. `was` is its content at the last keyframe, if known. */
   storeChange(page: number, was: Uint32Array | undefined): void {
     const is = this.words(page);
-    if (was && equalWords(was, is)) return;
+    if (was ? equalWords(was, is) : this.#hasHash(page, is)) return;
     const base = !was || isZero(was) || this.#chains[page] + 1 >= MAX_PAGE_CHAIN
       ? BASE.zero
       : BASE.previous;
     this.#chains[page] = base === BASE.zero ? 0 : this.#chains[page] + 1;
     this.#store(page, base, base === BASE.zero ? ZEROS : was!);
+  }
+
+  /** Whether a page whose content at the last keyframe is gone still has the hash it had then. */
+  #hasHash(page: number, is: Uint32Array): boolean {
+    const [a, b] = hashPage(is, this.#space, this.#firstNumber + page);
+    return a === this.#hashes[2 * page] && b === this.#hashes[2 * page + 1];
   }
 
   flush(): void {
