@@ -230,6 +230,16 @@ export const GUESTS: readonly Guest[] = [
   program("lisp"),
   program("lisp-mmu", { file: "lisp", mmu: [16, 42] }),
   program("pmu"),
+  ...["strings", "crc", "printf", "heap", "sorting", "switches", "recursion", "wide", "digests"]
+    .map((file) =>
+      program(`${file}-simd`, {
+        file,
+        simd: true,
+        flags: file === "crc" ? ["-march=armv8-a+crc"] : [],
+        levels: ["-O2", "-O3"],
+        slow: file === "strings" || file === "heap",
+      })
+    ),
   program("hello-low", { file: "hello", base: 0x4000_0000 }),
   program("hello-512k", { file: "hello", base: 0x4008_0000 }),
   program("hello-high", { file: "hello", base: 0x47f0_0000 }),

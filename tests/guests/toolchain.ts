@@ -50,6 +50,8 @@ export interface BuildOptions {
   readonly flags: readonly string[];
   /** A position-independent executable that relocates itself. */
   readonly relocates: boolean;
+  /** The compiler may use vector registers, which are on from the start. */
+  readonly simd?: boolean;
   /** The source is all there is: no start code, no library. */
   readonly bare: boolean;
 }
@@ -91,14 +93,15 @@ export async function buildGuest(options: BuildOptions): Promise<Uint8Array> {
 }
 
 function compilerArguments(options: BuildOptions): string[] {
-  const { source, level, base, defines, flags, relocates, bare, kind } = options;
+  const { source, level, base, defines, flags, relocates, bare, kind, simd } = options;
   const implied = kind.startsWith("image") ? ["IMAGE_HEADER"] : [];
   if (relocates) implied.push("RELOCATE");
   const files = bare ? [source] : [...LIBRARY.map((file) => `lib/${file}`), source];
   return [
     ...[level, "-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"],
     ...["-Wno-infinite-recursion"],
-    ...["-ffreestanding", "-nostdlib", "-mgeneral-regs-only", "-mno-outline-atomics"],
+    ...["-ffreestanding", "-nostdlib", "-mno-outline-atomics"],
+    ...(simd ? ["-DSIMD"] : ["-mgeneral-regs-only"]),
     ...["-ffunction-sections", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"],
     ...(relocates ? ["-fpie", "-pie", "-Wl,--no-dynamic-linker"] : ["-fno-pie", "-static"]),
     ...[...implied, ...defines].map((name) => `-D${name}`),

@@ -16,6 +16,11 @@ _start:
 entry:
 #endif
     mov     x19, x0
+#ifdef SIMD
+    mov     x1, #(3 << 20)
+    msr     cpacr_el1, x1
+    isb
+#endif
 #ifdef LOW_STACK
     adrp    x1, image_start
     add     x1, x1, :lo12:image_start
