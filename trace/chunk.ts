@@ -11,11 +11,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { readHead, writeHead } from "./cbor.ts";
 import type { RandomAccess } from "./random_access.ts";
 import { ITEM, ITEM_NAMES, MAX_CONTENT } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
+import { packFrame, unpackFrame } from "./zstd.ts";
 
 /** The self-describe tag that every trace starts with. */
 export const SELF_DESCRIBE = new Uint8Array([0xd9, 0xd9, 0xf7]);
@@ -68,10 +68,8 @@ export function encodeItem(
   let body = content;
   let encoding = 0;
   if (level > 0 && content.length >= MIN_COMPRESSED) {
-    const packed = zstdCompressSync(content, {
-      params: { [constants.ZSTD_c_compressionLevel]: level },
-    });
-    if (packed.length < content.length) {
+    const packed = packFrame(content, level);
+    if (packed && packed.length < content.length) {
       body = packed;
       encoding = 1;
     }
@@ -113,14 +111,22 @@ export function itemHash(
   return new Uint8Array(digest).slice(0, HASH_SIZE);
 }
 
-/** The hash in a commit: over the window's number and steps, and its items' hashes in file order. */
+/** What stands for the commit before window 0. */
+export const NO_COMMIT: Uint8Array = new Uint8Array(HASH_SIZE);
+
+/**
+ * The hash in a commit: over the hash in the commit before ({@linkcode NO_COMMIT} in window 0), so
+ * that windows of two recordings cannot be put together, the window's number and steps, and its
+ * items' hashes in file order.
+ */
 export function commitHash(
+  before: Uint8Array,
   window: number,
   start: number,
   end: number,
   hashes: readonly Uint8Array[],
 ): Uint8Array {
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(before);
   hash.update(
     new Uint8Array([
       ...writeHead(4, 3),
@@ -190,7 +196,7 @@ export function readFrame(file: RandomAccess, offset: number): Frame | null {
  * Reads and checks an item's content.
  *
  * @param what names the item in errors
- * @throws TraceError if the body does not match its hash or does not unpack to `size` bytes
+ * @throws TraceError if the body does not match its hash or is not one frame of `size` bytes
  */
 export function readContent(file: RandomAccess, frame: Frame, what: string): Uint8Array {
   const body = file.read(frame.bodyOffset, frame.bodyLength);
@@ -201,30 +207,12 @@ export function readContent(file: RandomAccess, frame: Frame, what: string): Uin
     );
   }
   if (frame.encoding === 0) return body;
-  return unpack(body, frame.size, `${what} at byte ${frame.offset}`);
+  return unpackFrame(body, frame.size, `${what} at byte ${frame.offset}`);
 }
 
 /** Name of an item kind for messages. */
 export function itemName(kind: number): string {
   return ITEM_NAMES[kind] ?? `kind ${kind}`;
-}
-
-function unpack(body: Uint8Array, size: number, what: string): Uint8Array {
-  let content: Uint8Array;
-  try {
-    const unpacked = zstdDecompressSync(body, { maxOutputLength: Math.max(1, size) });
-    content = new Uint8Array(unpacked.buffer, unpacked.byteOffset, unpacked.byteLength);
-  } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    const reason = code === "ERR_BUFFER_TOO_LARGE" ? "found more" : message;
-    throw new TraceError(`Cannot unpack ${what}: expected ${size} bytes of zstd, ${reason}`);
-  }
-  if (content.length !== size) {
-    throw new TraceError(
-      `Cannot unpack ${what}: expected ${size} bytes of zstd, found ${content.length}`,
-    );
-  }
-  return content;
 }
 
 function textString(text: string): number[] {

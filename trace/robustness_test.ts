@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { constants, zstdCompressSync } from "node:zlib";
 import { encodeContent } from "./cbor.ts";
-import { commitHash, encodeItem, itemHash } from "./chunk.ts";
+import { commitHash, encodeItem, itemHash, NO_COMMIT } from "./chunk.ts";
 import { openTrace } from "./reader.ts";
 import { ITEM } from "./schema.ts";
 import { Random } from "./synthetic_flow.ts";
@@ -140,6 +140,21 @@ Deno.test("openTrace() skips items of unknown kinds", () => {
   assertEquals(windowAnswers(openTrace(joinTrace(items, steps))), whole);
 });
 
+Deno.test("openTrace() refuses a window of another recording", () => {
+  const [ours, theirs] = [11, 12].map((seed) => {
+    const { bytes } = recordSynthetic({ ...SMALL, seed }, 400);
+    return { bytes, windows: openTrace(bytes).windows };
+  });
+  // The first windows of one, then the last windows of the other: sound items, sound commits.
+  const spliced = joinBytes([
+    ours.bytes.subarray(0, ours.windows[2].offset),
+    theirs.bytes.subarray(theirs.windows[2].offset),
+  ]);
+  const { truncated, end } = openTrace(spliced);
+  assertEquals(end, ours.windows[1].end);
+  assert(truncated?.why.includes("its commit does not match its items"), truncated?.why);
+});
+
 Deno.test("openTrace() is not harmed by a zstd bomb", () => {
   const { bytes } = recordSynthetic(SMALL, 400);
   const items = splitTrace(bytes);
@@ -161,7 +176,13 @@ Deno.test("openTrace() is not harmed by a zstd bomb", () => {
   const length = start.bytes.length + frame.length;
   const commit = encodeItem(
     ITEM.commit,
-    encodeContent({ window: 0, start: 0, end: 0, length, hash: commitHash(0, 0, 0, hashes) }),
+    encodeContent({
+      window: 0,
+      start: 0,
+      end: 0,
+      length,
+      hash: commitHash(NO_COMMIT, 0, 0, 0, hashes),
+    }),
     0,
   );
   const bomb = joinBytes([start.bytes, frame, commit.bytes]);

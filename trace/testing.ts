@@ -1,6 +1,6 @@
 /** Helpers shared by the tests of traces. */
 
-import { commitHash, encodeItem, type Frame, readContent, readFrame } from "./chunk.ts";
+import { commitHash, encodeItem, type Frame, NO_COMMIT, readContent, readFrame } from "./chunk.ts";
 import { encodeContent } from "./cbor.ts";
 import { bytesAccess } from "./random_access.ts";
 import { openTrace, type Trace } from "./reader.ts";
@@ -111,11 +111,13 @@ export function joinTrace(
   let hashes: Uint8Array[] = [];
   let length = 0;
   let window = 0;
+  let before = NO_COMMIT;
   for (const { frame, content } of items) {
     if (frame.kind === ITEM.footer) continue;
     if (frame.kind === ITEM.commit) {
       const [start, end] = starts[window];
-      const hash = commitHash(window, start, end, hashes);
+      const hash = commitHash(before, window, start, end, hashes);
+      before = hash;
       const commit = encodeContent({ window: window++, start, end, length, hash });
       parts.push(encodeItem(ITEM.commit, commit, 0).bytes);
       hashes = [];

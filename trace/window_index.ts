@@ -3,7 +3,15 @@
  * from item to item up to the last valid commit.
  */
 
-import { commitHash, type Frame, itemName, readContent, readFrame } from "./chunk.ts";
+import {
+  commitHash,
+  type Frame,
+  HASH_SIZE,
+  itemName,
+  NO_COMMIT,
+  readContent,
+  readFrame,
+} from "./chunk.ts";
 import { decodeContent } from "./cbor.ts";
 import { ColumnReader } from "./columns.ts";
 import { Fields } from "./fields.ts";
@@ -23,6 +31,8 @@ export interface WindowInfo {
   offset: number;
   /** Offset of its commit. */
   commitOffset: number;
+  /** Offset of the commit before; absent in window 0. */
+  commitBefore?: number;
 }
 
 /** Where a file's windows are. */
@@ -57,7 +67,8 @@ export function windowFrames(file: RandomAccess, window: WindowInfo): Frame[] {
   if (commit?.kind !== ITEM.commit) {
     throw new TraceError(`Cannot read ${what} at byte ${window.commitOffset}: expected a commit`);
   }
-  checkCommit(readFields(file, commit, `the commit of ${what}`), window, frames);
+  const before = commitBefore(file, window);
+  checkCommit(readFields(file, commit, `the commit of ${what}`), before, window, frames);
   return frames;
 }
 
@@ -66,8 +77,25 @@ export function findWindows(file: RandomAccess, steps: number): WindowIndex {
   return indexFromFooter(file, steps) ?? scan(file, steps);
 }
 
-function checkCommit(fields: Fields, window: WindowInfo, frames: readonly Frame[]): void {
-  const hash = commitHash(window.number, window.start, window.end, frames.map((f) => f.hash));
+/** The hash in the commit before a window. */
+function commitBefore(file: RandomAccess, { number, commitBefore }: WindowInfo): Uint8Array {
+  if (commitBefore === undefined) return NO_COMMIT;
+  const what = `the commit of window ${number - 1}`;
+  const frame = readFrame(file, commitBefore);
+  if (frame?.kind !== ITEM.commit) {
+    throw new TraceError(`Cannot read ${what} at byte ${commitBefore}: expected a commit`);
+  }
+  return readFields(file, frame, what).bytes("hash", HASH_SIZE);
+}
+
+function checkCommit(
+  fields: Fields,
+  before: Uint8Array,
+  window: WindowInfo,
+  frames: readonly Frame[],
+): void {
+  const { number, start, end } = window;
+  const hash = commitHash(before, number, start, end, frames.map((f) => f.hash));
   const matches = fields.uint("window") === window.number &&
     fields.uint("start") === window.start && fields.uint("end") === window.end &&
     fields.uint("length") === window.commitOffset - window.offset &&
@@ -107,12 +135,23 @@ function windowsOf(footer: Fields, footerOffset: number, steps: number): WindowI
   for (let number = 0; number < count; number++) {
     const commitOffset = offset + lengths.uint(footerOffset - offset);
     const end = commitOffset + commits.uint(footerOffset - commitOffset);
-    windows.push({ number, ...windowSteps(number, steps, position), offset, commitOffset });
+    const before = windows.at(-1);
+    windows.push({
+      number,
+      ...windowSteps(number, steps, position),
+      ...placeOf(offset, commitOffset, before),
+    });
     offset = end;
   }
   lengths.finish();
   commits.finish();
   return windows;
+}
+
+function placeOf(offset: number, commitOffset: number, before: WindowInfo | undefined) {
+  return before
+    ? { offset, commitOffset, commitBefore: before.commitOffset }
+    : { offset, commitOffset };
 }
 
 function windowSteps(number: number, steps: number, position: number) {
@@ -173,8 +212,8 @@ function committedWindow(
   const fields = readFields(file, frame, `the commit of window ${number}`);
   const start = before?.end ?? 0;
   const end = fields.uint("end");
-  const window = { number, start, end, offset, commitOffset: frame.offset };
-  checkCommit(fields, window, frames);
+  const window = { number, start, end, ...placeOf(offset, frame.offset, before) };
+  checkCommit(fields, commitBefore(file, window), window, frames);
   const length = end - start;
   if (number === 0 ? length !== 0 : length <= 0 || length > steps || length > MAX_WINDOW_STEPS) {
     throw new TraceError(`Cannot read window ${number}: expected 1 to ${steps} steps`);

@@ -7,7 +7,7 @@
  */
 
 import { encodeContent } from "./cbor.ts";
-import { commitHash, encodeItem } from "./chunk.ts";
+import { commitHash, encodeItem, NO_COMMIT } from "./chunk.ts";
 import { ByteColumn } from "./columns.ts";
 import { uint } from "./fields.ts";
 import { ITEM } from "./schema.ts";
@@ -27,6 +27,7 @@ export class TraceWriter {
   #offset = 0;
   #windowOffset = 0;
   #hashes: Uint8Array[] = [];
+  #lastCommit = NO_COMMIT;
   readonly #lengths = new ByteColumn();
   readonly #commits = new ByteColumn();
   readonly #sizes = new Map<number, { items: number; content: number; bytes: number }>();
@@ -57,7 +58,7 @@ export class TraceWriter {
 
   /** Closes the current window: what was written so far will be trusted. */
   commit(window: number, start: number, end: number): void {
-    const hash = commitHash(window, start, end, this.#hashes);
+    const hash = commitHash(this.#lastCommit, window, start, end, this.#hashes);
     const offset = this.#offset;
     const length = offset - this.#windowOffset;
     this.#write(
@@ -69,6 +70,7 @@ export class TraceWriter {
     this.#commits.pushUint(this.#offset - offset);
     this.#windowOffset = this.#offset;
     this.#hashes = [];
+    this.#lastCommit = hash;
   }
 
   /** Ends the file. */

@@ -197,6 +197,7 @@ class Window:
     items: list
     length: int
     commit: int
+    hash: bytes
 
     def contents(self, kind):
         return [item.content() for item in self.items if item.kind == kind]
@@ -232,7 +233,8 @@ def commit_window(item, pending, windows):
         require(min(number, start, end) >= 0, "a negative number")
     except (Broken, KeyError, TypeError, ValueError) as error:
         raise Torn(f"no commit: {error}") from None
-    digest = hashlib.sha256(head(4, 3) + head(0, number) + head(0, start) + head(0, end))
+    before = windows[-1].hash if windows else bytes(16)
+    digest = hashlib.sha256(before + head(4, 3) + head(0, number) + head(0, start) + head(0, end))
     for one in pending:
         digest.update(one.hash)
     first = pending[0].start if pending else item.start
@@ -241,7 +243,7 @@ def commit_window(item, pending, windows):
     last_end = windows[-1].end if windows else 0
     if number != len(windows) or start != last_end or (end != 0 if number == 0 else end <= start):
         raise Torn("a commit of another window")
-    return Window(number, start, end, pending, length, item.end - item.start)
+    return Window(number, start, end, pending, length, item.end - item.start, stored)
 
 
 def scan(data):
@@ -709,6 +711,7 @@ class Memory:
         require(all(a < b for a, b in zip(numbers, numbers[1:])), "pages that do not ascend")
         require(len(numbers) <= 4096, "more than 4096 pages in an item")
         bases = exactly(uints(bases), len(numbers), "bases")
+        require(all(b < i + 2 for i, b in enumerate(bases)), "a base that is no earlier page")
         bitmaps = exactly(content["lines"], 8 * len(numbers), "lines")
         masks, words = iter(content["masks"]), memoryview(content["words"])
         replaced, offset = [], 0

@@ -292,6 +292,7 @@ async function withUnknownItems(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Ar
   const sizes: { lengths: number[]; commits: number[] } = { lengths: [], commits: [] };
   let window: Uint8Array<ArrayBuffer>[] = [];
   let hashes: Uint8Array<ArrayBuffer>[] = [];
+  let before = new Uint8Array(16);
   const add = (part: Uint8Array<ArrayBuffer>, hash: Uint8Array<ArrayBuffer>) => {
     window.push(part);
     hashes.push(hash);
@@ -306,7 +307,8 @@ async function withUnknownItems(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Ar
         }
       }
       const place = [commit.window, commit.start, commit.end].map((value) => shortest(value, 0));
-      commit.hash = (await sha256([new Uint8Array([0x83]), ...place, ...hashes])).slice(0, 16);
+      const start = [before, new Uint8Array([0x83]), ...place];
+      commit.hash = before = (await sha256([...start, ...hashes])).slice(0, 16);
       commit.length = join(window).length;
       const made = await makeItem(COMMIT, encoder.encode({ later: ["a", 1], ...commit }).slice());
       sizes.lengths.push(commit.length);
