@@ -44,14 +44,17 @@ export interface HandlerTable {
   readonly first: ReadonlyMap<Row, Int32Array>;
   /** One more than the largest id. */
   readonly count: number;
+  /** The first id of the rows that stand apart; theirs are the last. */
+  readonly apart: number;
 }
 
 /** Enumerates the handlers of `rows`. */
 export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
   const handlers: Handler[] = [];
   const first = new Map<Row, Int32Array>();
-  let id = FIRST_ROW_HANDLER;
-  for (const row of rows) {
+  let id = FIRST_ROW_HANDLER, apart: number | undefined;
+  for (const row of [...rows.filter((row) => !row.apart), ...rows.filter((row) => row.apart)]) {
+    if (row.apart) apart ??= id;
     const choices = staticChoices(row);
     const table = new Int32Array(choices.length).fill(-1);
     first.set(row, table);
@@ -65,7 +68,7 @@ export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
       }
     });
   }
-  return { handlers, first, count: id };
+  return { handlers, first, count: id, apart: apart ?? id };
 }
 
 /** Whether the program uses a base register or a relative branch, and so needs two handlers. */

@@ -1,6 +1,7 @@
 import { SLOT } from "../state.ts";
 import { type CallOut, type ExceptionCause, Ops } from "../isa/ops.ts";
 import type { Row } from "../isa/row.ts";
+import { defineApart } from "./apart.ts";
 import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
@@ -30,12 +31,13 @@ import { ModuleBuilder } from "./wasm/module_builder.ts";
  *   loop outer
  *     block enter                      a branch to an address: look its page up, then go on
  *       block branch                   a branch inside the page: go on at `next`
- *         loop dispatch
- *           block dataFault … block callOutException
- *             block handler n … block handler 0
- *               br_table op(record)
- *             end  code of handler 0; record += 16; br dispatch
- *             …
+ *         block apart                  a handler apart: call its function, record += 16
+ *           loop dispatch
+ *             block dataFault … block callOutException
+ *               block handler n … block handler 0
+ *                 br_table op(record)
+ *               end  code of handler 0; record += 16; br dispatch
+ *               …
  * ```
  *
  * A **run** is the instructions from one transfer of control to the next. Nothing is counted per
@@ -90,11 +92,13 @@ export function generateInterpreter(
   const helpers = defineHelpers(m);
   const slowLoad = defineSlowAccess(m, imports.access, false);
   const slowStore = defineSlowAccess(m, imports.access, true);
+  const shared = { ...imports, helpers, slowLoad, slowStore };
+  const apart = defineApart(m, table, shared);
   const { reference, body } = m.function([], "i32");
-  const generator = new Generator(body, { ...imports, helpers, slowLoad, slowStore }, options.flow);
+  const generator = new Generator(body, { ...shared, apart: apart.reference }, options.flow);
   const records = generator.generate(table);
   m.export("run", reference);
-  return { module: m.build(), records };
+  return { module: m.build(), records: records.concat(apart.records) };
 }
 
 interface Callees {
@@ -104,6 +108,8 @@ interface Callees {
   readonly helpers: ReadonlyMap<string, FunctionReference>;
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
+  /** See `apart.ts`. */
+  readonly apart: FunctionReference;
 }
 
 class Generator {
@@ -142,9 +148,16 @@ class Generator {
     f.block((exit) =>
       f.loop((outer) => {
         f.block((enter) => {
-          f.block((branch) =>
-            f.loop((dispatch) => this.#dispatch(table, records, { exit, enter, branch, dispatch }))
-          );
+          f.block((branch) => {
+            f.block((apart) =>
+              f.loop((dispatch) =>
+                this.#dispatch(table, records, { exit, enter, branch, dispatch, apart })
+              )
+            );
+            // Outside the dispatch loop, which is measurably slower with it inside.
+            this.#callApart(exit);
+            f.branch(outer);
+          });
           this.#completeRun(op("i32.add", this.#record, i32(16)), false);
           f.set(this.#record, this.#next);
           f.set(this.#runStart, this.#next);
@@ -189,14 +202,15 @@ class Generator {
       temporaries: this.#temporaries,
     };
     const labels: Label[] = [];
-    for (let id = table.count - 1; id >= 0; id--) labels[id] = f.open();
-    f.branchTable(load("i32.load16_u", this.#record), labels, labels[BUILT_IN.undefined]);
+    for (let id = table.apart - 1; id >= 0; id--) labels[id] = f.open();
+    f.branchTable(load("i32.load16_u", this.#record), labels, to.apart);
     const builtIn = this.#builtIn(to, labels);
     for (const emit of builtIn) {
       f.close();
       emit();
     }
     for (const handler of table.handlers) {
+      if (handler.row.apart) break;
       f.close();
       records[handler.id] = this.#handler(handler, frame, to);
     }
@@ -232,6 +246,15 @@ class Generator {
     ];
   }
 
+  /** Has the function for handlers apart execute the instruction. */
+  #callApart(exit: Label): void {
+    const { f } = this;
+    this.#spill();
+    f.set(this.#leaving, call(this.callees.apart, this.#record));
+    f.branchIf(exit, this.#leaving);
+    f.set(this.#record, op("i32.add", this.#record, i32(16)));
+  }
+
   /** Passes by the probe to the handler under it while one slot of the state differs from its value. */
   #probe(to: Labels, handlers: readonly Label[]): void {
     const { f } = this;
@@ -240,7 +263,7 @@ class Generator {
     const met = f.open();
     f.branchIf(met, op("i32.eqz", differs));
     const rows = handlers.map((label, id) => id <= BUILT_IN.probe ? met : label);
-    f.branchTable(load("i32.load", i32(0), LAYOUT.probe), rows, met);
+    f.branchTable(load("i32.load", i32(0), LAYOUT.probe), rows, to.apart);
     f.close();
     this.#leave(EXIT.probe, to.exit);
   }
@@ -412,4 +435,5 @@ interface Labels {
   readonly enter: Label;
   readonly branch: Label;
   readonly dispatch: Label;
+  readonly apart: Label;
 }

@@ -70,6 +70,11 @@ export interface RowSpecification {
   readonly ends?: BlockEnd;
   /** It uses the FP/SIMD registers: trapped where CPACR_EL1.FPEN says so. */
   readonly fp?: true;
+  /**
+   * Its handlers stand in a function of their own, which costs them a call and keeps the
+   * interpreter's function small: for rows with `fp` that neither branch nor touch the flags.
+   */
+  readonly apart?: true;
   execute(o: Ops, s: Fields): void;
 }
 
@@ -96,6 +101,7 @@ export function row(name: string, pattern: string, specification: RowSpecificati
       throw new Error(`row ${name}: static field ${field} is not in its pattern`);
     }
   }
+  if (specification.apart && !specification.fp) throw new Error(`row ${name}: apart without fp`);
   return { ...specification, name, pattern: parsed };
 }
 

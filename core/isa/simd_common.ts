@@ -106,11 +106,33 @@ export function halfSyntaxes(mnemonic: string, operands: readonly Operand[]): re
   }));
 }
 
+/**
+ * What string functions of libraries and vectorised loops are made of: their handlers stand in the
+ * interpreter's function, those of all other rows apart.
+ */
+const COMMON: ReadonlySet<string> = new Set([
+  ..."CNT NOT EXT TBL ZIP1 ZIP2 UZP1 UZP2 UMOV REV64 ADDV UADDLV UMAXP UMAXV SSHR USHR SHL".split(
+    " ",
+  ),
+  ...["DUP (element)", "DUP (general)", "INS (element)", "INS (general)"],
+  ...["MOVI (8-bit)", "MOVI (32-bit shifted)", "MVNI (32-bit shifted)", "MOVI (64-bit)"],
+  ...["AND (vector)", "BIC (vector, register)", "ORR (vector, register)", "ORN (vector)"],
+  ...["EOR (vector)", "BSL", "BIT", "BIF"],
+  ...["ADD (vector)", "SUB (vector)", "ADDP (vector)", "ADDP (scalar)", "MUL (vector)"],
+  ...["CMEQ (register)", "CMGT (register)", "CMHI (register)", "CMHS (register)", "CMEQ (zero)"],
+  ...["XTN, XTN2", "SHRN, SHRN2", "SSHLL, SSHLL2", "USHLL, USHLL2"],
+  ...["LD1 (multiple structures)", "ST1 (multiple structures)", "LD1R"],
+]);
+
 /** A row of Advanced SIMD. */
 export function simdRow(
   name: string,
   pattern: string,
-  specification: Omit<RowSpecification, "fp">,
+  specification: Omit<RowSpecification, "fp" | "apart">,
 ): Row {
-  return row(name, pattern, { ...specification, fp: true });
+  return row(name, pattern, {
+    ...specification,
+    fp: true,
+    ...(COMMON.has(name) ? {} : { apart: true }),
+  });
 }
