@@ -1,5 +1,6 @@
 /** Runs one image on the reference and on our machine and says where they differ. */
 import { loadImage } from "../../core/loader/mod.ts";
+import type { FlowObserver } from "../../core/engine/engine.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { type QemuOptions, runQemu } from "../drivers/qemu.ts";
@@ -68,7 +69,27 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
   }
 }
 
-/** Boots an image on our machine. */
+/** Counts what the flow says was executed. */
+class StepCounter implements FlowObserver {
+  retired = 0;
+  entries = 0;
+
+  flow(pairs: Uint32Array): void {
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [first, second] = [pairs[i], pairs[i + 1]];
+      if (first >= 16) this.retired += (second - first) / 16;
+      else if (first === 1) this.entries += second;
+    }
+  }
+
+  codeChanged(): void {}
+}
+
+/**
+ * Boots an image on our machine.
+ *
+ * @throws {Error} if the machine's flow is not what it counted
+ */
 export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun & {
   machine: Machine;
 } {
@@ -76,7 +97,9 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   const { append, initrd } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
-  const machine = new Machine({ memoryBytes });
+  const machine = new Machine({ memoryBytes, flow: true });
+  const steps = new StepCounter();
+  machine.flowObserver = steps;
   machine.observer = { event: (event) => note(event) };
   function note(event: MachineEvent): void {
     if (event.kind === "console") {
@@ -88,6 +111,13 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   }
   machine.boot(loadImage(image, { memory: memoryBytes, append, initrd }));
   const end = machine.run(options.steps);
+  machine.cutFlow();
+  if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
+    throw new Error(
+      `The flow has ${steps.retired} instructions and ${steps.entries} entries, ` +
+        `the machine ${machine.retired} and ${machine.entries}`,
+    );
+  }
   return { console: new Uint8Array(console), exceptions, end, machine };
 }
 
