@@ -33,6 +33,7 @@ export interface Element {
   readonly saturated: Local;
 }
 
+/** One operation: how its operands are read, and the code for one element. */
 export interface Definition {
   readonly operands: readonly Reading[];
   /** `wide`: the result's elements have twice the size. */
@@ -40,8 +41,11 @@ export interface Definition {
   readonly body: (element: Element) => void;
 }
 
-export const ZERO = i64(0n), ONE = i64(1n);
-export const MAXIMUM = i64((1n << 63n) - 1n);
+/** The i64 zero. */
+export const ZERO = i64(0n);
+/** The i64 one. */
+export const ONE = i64(1n);
+const MAXIMUM = i64((1n << 63n) - 1n);
 
 /** 2^bits - 1. */
 export function unsignedMaximum(bits: Expression): Expression {
