@@ -19,6 +19,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly memory?: number | undefined;
   readonly append?: string | undefined;
   readonly initrd?: Uint8Array | undefined;
+  /** What is typed on the console. */
+  readonly input?: string | undefined;
   /** Takes more than a second: only in the long form. */
   readonly slow?: boolean;
 }
@@ -219,6 +221,11 @@ export const GUESTS: readonly Guest[] = [
   program("timers"),
   program("gic"),
   program("uart_irq"),
+  program("uart_input", {
+    input: "1 2 +\n6 7 * 2 -\n100 7 /\n3 4 5 * +\n12345678901 1 -\nquit\n",
+    // When a byte comes is up to the host.
+    exceptions: "synchronous",
+  }),
   program("probe_memory"),
   program("fp_lazy"),
   program("devices"),

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly memory?: number | undefined;
   readonly append?: string | undefined;
   readonly initrd?: Uint8Array | undefined;
+  /** What is typed on the console, as soon as the guest takes it. */
+  readonly input?: string | undefined;
   /** Steps that our machine is given. */
   readonly steps: number;
   /** Whether the reference never ends: it is stopped once its console is quiet. */
@@ -39,6 +41,8 @@ const QUIET_MS = 400;
 const TIMEOUT_MS = 20_000;
 /** A guest that prints for ever is stopped after this time. */
 const HANG_MS = 3_000;
+/** Steps between two attempts to type. */
+const STEPS_PER_BYTE = 1_000;
 /** Bytes of an endless console that are compared. */
 const MOST_CONSOLE = 64 << 10;
 
@@ -52,6 +56,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
     const { console, end, code, errors } = await runQemu(image, {
       ...bootOptions(options),
       extra,
+      ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
       ...(hangs ? { quietMs: QUIET_MS } : {}),
     });
@@ -67,6 +72,19 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
   } finally {
     Deno.removeSync(log);
   }
+}
+
+/** Runs a machine to its end or bound, typing what it takes of the input. */
+function runWithInput(machine: Machine, { steps, input = "" }: RunOptions): EndReason | null {
+  const bytes = new TextEncoder().encode(input);
+  let typed = 0;
+  machine.inputOpen = bytes.length > 0;
+  while (typed < bytes.length && machine.position < steps) {
+    while (typed < bytes.length && machine.receive(bytes[typed])) typed++;
+    if (machine.run(machine.position + STEPS_PER_BYTE) !== null) break;
+  }
+  machine.inputOpen = false;
+  return machine.run(steps);
 }
 
 /** Counts what the flow says was executed. */
@@ -110,7 +128,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
   }
   machine.boot(loadImage(image, { memory: memoryBytes, append, initrd }));
-  const end = machine.run(options.steps);
+  const end = runWithInput(machine, options);
   machine.cutFlow();
   if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
     throw new Error(
