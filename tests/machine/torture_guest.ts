@@ -40,7 +40,51 @@ export class Random {
   }
 }
 
-const KERNEL = `
+/** Prints a hash of everything that EL0 can see at an exception, ESR, ELR and FAR; counts down. */
+const REPORT = `
+        msr tpidr_el1, x0 ; ldr x0, =saved
+        ${
+  Array.from({ length: 15 }, (_, n) => `stp x${2 * n + 1}, x${2 * n + 2}, [x0, #${16 * n + 8}]`)
+    .join(" ; ")
+}
+        mrs x1, tpidr_el1 ; str x1, [x0]
+        mrs x1, sp_el0 ; mrs x2, spsr_el1 ; stp x1, x2, [x0, #248]
+        mrs x1, tpidr_el0 ; mrs x2, elr_el1 ; stp x1, x2, [x0, #264]
+        mrs x9, esr_el1 ; lsr x1, x9, #26 ; cmp x1, #7 ; csel x9, xzr, x9, eq
+        cmp x1, #0 ; csel x9, xzr, x9, eq              // FP is trapped, or not known here at all
+        mrs x10, far_el1 ; stp x9, x10, [x0, #280]
+        mov x1, #37 ; mov x8, #0
+hash:   ldr x3, [x0], #8 ; eor x8, x3, x8, ror #13 ; add x8, x8, x8, lsl #3
+        subs x1, x1, #1 ; b.ne hash
+        mov x0, x8 ; bl print ; mov x0, x9 ; bl print ; mrs x0, elr_el1 ; bl print
+        mov x0, x10 ; bl print
+        ldr x2, =UART ; mov w1, #10 ; str w1, [x2]
+        ldr x1, =left ; ldr x2, [x1] ; subs x2, x2, #1 ; str x2, [x1] ; b.eq off
+        ldr x0, =saved
+        ${
+  Array.from({ length: 15 }, (_, n) => `ldp x${2 * n + 1}, x${2 * n + 2}, [x0, #${16 * n + 8}]`)
+    .join(" ; ")
+}
+        ldr x0, [x0]
+`;
+const REPORT_DATA = `
+print:  mov x1, #60 ; ldr x2, =UART
+digit:  lsr x3, x0, x1 ; and x3, x3, #15 ; cmp x3, #10 ; add x4, x3, #48 ; add x3, x3, #87
+        csel x3, x4, x3, lo ; str w3, [x2] ; subs x1, x1, #4 ; b.pl digit
+        mov w3, #32 ; str w3, [x2] ; ret
+        // hashes the memory of EL0, too
+off:    ldr x0, =POOL ; mov x1, #0x4000 ; mov x8, #0
+byte:   ldr x3, [x0], #8 ; eor x8, x3, x8, ror #13 ; add x8, x8, x8, lsl #3
+        subs x1, x1, #1 ; b.ne byte
+        mov x0, x8 ; bl print
+        ldr x0, =0x84000008 ; hvc #0
+        .balign 8
+left:   .quad COUNT
+saved:  .space 512
+`;
+
+const kernel = (reports: number) => `
+        .equ COUNT, ${reports}
         .equ UART, 0x09000000
         .equ GICD, 0x08000000
         .equ GICC, 0x08010000
@@ -54,15 +98,18 @@ start:  ldr x0, =vectors ; msr vbar_el1, x0
         ldr x0, =TABLE_1 ; msr ttbr0_el1, x0
         ldr x0, =0x0000001000803519 ; msr tcr_el1, x0     // T0SZ 25, EPD1, ASID 16 bits
         ldr x0, =0x44ff ; msr mair_el1, x0
-        ldr x0, =0x04c5d9bd ; msr sctlr_el1, x0           // M, SA, UCI, DZE, UCT, ...
+        ldr x0, =${
+  reports ? "0x04c499bd" : "0x04c5d9bd"
+} ; msr sctlr_el1, x0  // M, SA, UCI, DZE, UCT, nTWI...
         isb
         ldr x0, =GICD ; mov w1, #1 ; str w1, [x0]
         ldr w1, =0x08000000 ; str w1, [x0, #0x100]        // interrupt 27
         ldr x0, =GICC ; mov w1, #0xff ; str w1, [x0, #4] ; mov w1, #1 ; str w1, [x0]
+        ${reports ? "b enter" : ""}
         mov x0, #300 ; msr cntv_tval_el0, x0 ; mov x0, #1 ; msr cntv_ctl_el0, x0
         ldr x0, =0x303 ; msr cntkctl_el1, x0
         mov x0, #0x300000 ; msr cpacr_el1, x0
-        ldr x20, =WINDOW
+enter:  ldr x20, =WINDOW
         msr elr_el1, x20 ; msr spsr_el1, xzr ; eret
 
         // x0 = the next random number; x1 to x4 are lost
@@ -70,7 +117,8 @@ next:   ldr x1, =seed ; ldr x0, [x1]
         eor x0, x0, x0, lsl #13 ; eor x0, x0, x0, lsr #7 ; eor x0, x0, x0, lsl #17
         str x0, [x1] ; ret
 
-sync:   stp x0, x1, [sp, #-64]! ; stp x2, x3, [sp, #16] ; stp x4, x5, [sp, #32] ; str x30, [sp, #48]
+sync:   ${reports ? REPORT : ""}
+        stp x0, x1, [sp, #-64]! ; stp x2, x3, [sp, #16] ; stp x4, x5, [sp, #32] ; str x30, [sp, #48]
         bl next
         mrs x1, esr_el1 ; lsr x2, x1, #26
         cmp x2, #0x15 ; b.eq call
@@ -80,6 +128,7 @@ sync:   stp x0, x1, [sp, #-64]! ; stp x2, x3, [sp, #16] ; stp x4, x5, [sp, #32] 
         tst x0, #0x1f ; b.ne done
 jump:   and x3, x0, #0xfffffc ; ldr x4, =WINDOW ; add x3, x3, x4
         msr elr_el1, x3
+        ${reports ? "b renew" : ""}
 done:   ldr x20, =WINDOW
         ldr x30, [sp, #48] ; ldp x4, x5, [sp, #32] ; ldp x2, x3, [sp, #16] ; ldp x0, x1, [sp], #64
         eret
@@ -99,7 +148,7 @@ remap:  ldr x4, =LEAVES
         lsr x1, x0, #36 ; tst x1, #3 ; b.eq unmapped ; mov x1, #0x703 ; orr x5, x5, x1
 unmapped: lsr x1, x0, #40 ; and x1, x1, #0x0060000000000000 ; orr x5, x5, x1
         str x5, [x4, x3, lsl #3]
-        cmp x2, #2 ; b.eq done
+        ${reports ? "" : "cmp x2, #2 ; b.eq done"}
 page:   ldr x4, =WINDOW ; lsr x4, x4, #12 ; add x4, x4, x3
         dsb ish ; tlbi vaae1is, x4 ; dsb ish ; isb ; b done
 all:    tlbi vmalle1 ; dsb ish ; isb ; b done
@@ -113,7 +162,7 @@ irq:    stp x0, x1, [sp, #-64]! ; stp x2, x3, [sp, #16] ; stp x4, x5, [sp, #32] 
         ldr x1, =GICC ; str w5, [x1, #0x10]
         mov w1, #46 ; ldr x2, =UART ; str w1, [x2]
         tst x0, #0x800 ; b.ne jump
-        tst x0, #0x700 ; b.ne done
+renew:  tst x0, #0x700 ; b.ne done
         lsr x1, x0, #20 ; and x1, x1, #0x1f ; lsl x1, x1, #12     // renew a page
         ldr x2, =POOL ; add x2, x2, x1 ; ldr x3, =PRISTINE ; add x3, x3, x1
         mov x1, #256
@@ -122,6 +171,7 @@ copy:   ldp x4, x5, [x3], #16 ; stp x4, x5, [x2], #16 ; subs x1, x1, #1 ; b.ne c
         .ltorg
         .balign 8
 seed:   .quad SEED
+        ${reports ? REPORT_DATA : ""}
 
         .balign 0x800
 vectors: b .
@@ -136,21 +186,24 @@ vectors: b .
 stack:
 `;
 
-/** The guest of a seed. The same seed gives the same guest. */
-export function tortureGuest(seed: number): BootPlan {
+/**
+ * The guest of a seed. The same seed gives the same guest.
+ *
+ * @param reports if given, there are no interrupts, every change of a translation is made known by
+ * TLBI, and the kernel prints what it sees at every exception and powers off after so many
+ */
+export function tortureGuest(seed: number, reports = 0): BootPlan {
   const random = new Random(seed);
-  const kernel = program(
-    `.equ SEED, 0x${(random.below(2 ** 31) + 1).toString(16)}deadbeef\n` +
-      KERNEL,
-  ).plan();
+  const start = `.equ SEED, 0x${(random.below(2 ** 31) + 1).toString(16)}deadbeef\n`;
+  const plan = program(start + kernel(reports)).plan();
   const code = poolCode(random);
   const segment = (address: number, bytes: Uint8Array) => (
     { name: "guest", address, bytes, zeroTo: address + bytes.length }
   );
   return {
-    ...kernel,
+    ...plan,
     segments: [
-      ...kernel.segments,
+      ...plan.segments,
       segment(TABLES, tables(random)),
       segment(POOL, code),
       segment(PRISTINE, code),
