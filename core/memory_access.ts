@@ -163,7 +163,7 @@ export class MemoryAccess {
     let offset = where;
     if (!write) this.#scratch.setBigUint64(where, 0n, true);
     for (const part of parts) {
-      if (memory.isWatched(part.pa) && !(kind & ACCESS.asWrite)) {
+      if (memory.isWatched(part.pa) && !(kind & ACCESS.comparison)) {
         const va = wide(hi, lo) + BigInt(offset - where);
         this.#watched({ by: "instruction", write, address: part.pa, va }, offset, part.bytes);
       }

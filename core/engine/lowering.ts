@@ -315,6 +315,7 @@ export class Lowering {
     let kind = bits | Math.log2(size);
     if (access.unprivileged) kind |= ACCESS.unprivileged;
     if (access.asWrite) kind |= ACCESS.asWrite;
+    if (access.comparison) kind |= ACCESS.comparison;
     if (access.alignment === "natural") kind |= ACCESS.natural;
     if (access.alignment === "ordered") kind |= ACCESS.ordered;
     const { alignedTo } = access;

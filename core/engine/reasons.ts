@@ -54,8 +54,10 @@ export const ACCESS = {
   natural: 32,
   /** The same, of a load-acquire or store-release. */
   ordered: 64,
-  /** A load that is checked and reported as a write. */
+  /** A load that needs permission to write, too. */
   asWrite: 128,
+  /** A load that is part of a store-exclusive. */
+  comparison: 1 << 20,
   /** Byte offset into the scratch area, bits 15:8. */
   scratchShift: 8,
   /** log2 of the alignment of the whole access (for `natural` and `ordered`) or of its element, bits 19:16. */

@@ -78,7 +78,9 @@ function storeExclusive(
       ...access,
       count: values.length,
       type: "i64",
-      asWrite: true,
+      // The reference writes a single element back where it differs, but not a pair.
+      asWrite: values.length === 1,
+      comparison: true,
     });
     const same = found.map((value, i) => o.eq(value, expected[i])).reduce((a, b) => o.and(a, b));
     o.when(same, () => {

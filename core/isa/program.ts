@@ -88,8 +88,10 @@ export interface Access {
    * elements must be aligned. `natural`: exclusives; `ordered`: load-acquire, store-release.
    */
   readonly alignment?: "natural" | "ordered";
-  /** For loads: a fault is reported as that of a write (the load inside STXR). */
+  /** For loads: permission to write is needed, too (the load inside STXR). */
   readonly asWrite?: boolean;
+  /** For loads: the comparison that a store-exclusive makes, which no watch takes for a read. */
+  readonly comparison?: boolean;
   /** i32: log2 of the bytes that SCTLR.A checks the address for, where it is not that of `size`. */
   readonly alignedTo?: Value;
 }

@@ -12,7 +12,7 @@ import { tortureGuest } from "./torture_guest.ts";
 const REPORTS = 3000;
 /** Steps by which our machine has powered off, or loops without an exception. */
 const MOST_STEPS = 6_000_000;
-const SEEDS = [3, 4, 21, 31];
+const SEEDS = [3, 21, 31, 129];
 
 for (const seed of SEEDS) {
   Deno.test({
