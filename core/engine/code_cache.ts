@@ -14,8 +14,8 @@ const MOST_MODIFIED = 4096;
  * trailer, in an arena of slots.
  *
  * A page gets a slot when it is first fetched from, a 64-byte line is decoded when one of its
- * instructions is first executed. A write to a decoded line, by whatever agent, makes the line's
- * records "decode me" again, so the very next fetch sees the new bytes. When the arena is full all
+ * instructions is first executed. A write to decoded words, by whatever agent, makes their records
+ * "decode me" again, so the very next fetch sees the new bytes. When the arena is full all
  * of it is dropped: record addresses are never kept across that by anyone ({@linkcode onDrop}).
  * Guest pages may lie above 2 GiB in the engine's memory: their addresses need unsigned operators.
  */
@@ -129,14 +129,25 @@ export class CodeCache {
       const line = (at & 0xfff) >>> 6;
       const bit = 1 << (line & 31);
       if (!(this.#u32[entry + 2 + (line >>> 5)] & bit)) continue;
+      const records = this.#u32[entry] + line * 256;
+      const first = Math.max(0, host - at) >>> 2;
+      const last = (Math.min(64, host + length - at) - 1) >>> 2;
+      if (!this.#isDecoded(records + first * 16, records + last * 16)) continue;
       hit = true;
-      const start = this.#u32[entry] + line * 256;
-      this.onChange(start, start + 256);
+      this.onChange(records + first * 16, records + last * 16 + 16);
       this.#remember(at);
-      this.#u32[entry + 2 + (line >>> 5)] &= ~bit;
-      for (let i = 0; i < 16; i++) this.#forget(start + i * 16);
+      for (let i = first; i <= last; i++) this.#forget(records + i * 16);
+      if (!this.#isDecoded(records, records + 240)) this.#u32[entry + 2 + (line >>> 5)] &= ~bit;
     }
     return hit;
+  }
+
+  /** Whether some record from `first` to `last` is. */
+  #isDecoded(first: number, last: number): boolean {
+    for (let record = first; record <= last; record += 16) {
+      if (this.operation(record) !== BUILT_IN.decode) return true;
+    }
+    return false;
   }
 
   /**

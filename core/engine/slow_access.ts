@@ -68,7 +68,7 @@ export function defineSlowAccess(
   return reference;
 }
 
-/** A store to a page that holds code, if the lines it hits are not decoded. */
+/** A store to a page that holds code, if what it hits is not decoded. */
 function besideCode(
   f: FunctionBuilder,
   at: { va: Expression; last: Expression; size: Local; entry: Local; host: Local; where: Local },
@@ -89,10 +89,19 @@ function besideCode(
     const line = (address: Expression) => op("i64.shr_u", address, i64(6n));
     const bit = (address: Expression) => op("i64.shr_u", load("i64.load", code, 8), line(address));
     const decoded = op("i64.and", op("i64.or", bit(va), bit(last)), i64(1n));
-    f.if(op("i64.eqz", decoded), () => {
+    const store = () => {
       copyBySize(f, size, host, where, true);
       f.return(i32(0));
-    });
+    };
+    f.if(op("i64.eqz", decoded), store);
+    // Part of a line may be undecoded, too: a variable that stands there.
+    const middle = op("i64.add", va, op("i64.extend_i32_u", op("i32.shr_u", size, i32(1))));
+    const operations = [va, middle, last].map((address) => {
+      const offset = op("i32.and", op("i32.wrap_i64", address), i32(0xffc));
+      const record = op("i32.add", load("i32.load", code), op("i32.shl", offset, i32(2)));
+      return load("i32.load16_u", record);
+    }).reduce((a, b) => op("i32.or", a, b));
+    f.if(op("i32.eqz", operations), store);
   });
 }
 

@@ -192,6 +192,8 @@ function slowAccesses(source: string, steps: number): number {
 
 for (
   const [name, place, store] of [
+    ["the same line", ".balign 8", "str x1, [x2]"],
+    ["the same line, unaligned", ".balign 8 ; nop ; .space 3", "str x1, [x2]"],
     ["another line of the page", ".balign 64", "str x1, [x2]"],
     ["another line of the page, unaligned", ".balign 64 ; .space 3", "str x1, [x2]"],
     ["another page", ".balign 4096", "str x1, [x2]"],
@@ -202,7 +204,6 @@ for (
 start:  ${MMU_ON}
         adr x2, variable
 loop:   add x1, x1, #1 ; ${store} ; ldr x3, [x2] ; b loop
-        .balign 64
         ${place}
 variable: .space 64
         ${TABLES}`;
