@@ -37,8 +37,8 @@ interface Statement {
   readonly line: number;
   readonly address: number;
   readonly text: string;
-  /** Values of the symbols that the statement names; its bytes. */
-  emit(): Uint8Array | undefined;
+  /** Its bytes, once all symbols are known. */
+  emit(): Uint8Array;
 }
 
 /** Assembles a program. Errors name the line. */
@@ -96,8 +96,7 @@ class Assembly {
     const bytes = new Uint8Array(this.#at - this.base);
     for (const { line, address, text, emit } of this.#statements) {
       try {
-        const content = emit();
-        if (content) bytes.set(content, address - this.base);
+        bytes.set(emit(), address - this.base);
       } catch (error) {
         throw new Error(`line ${line}: ${text}: ${(error as Error).message}`);
       }

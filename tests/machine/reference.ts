@@ -21,6 +21,11 @@ export interface Experiment {
   readonly code: string;
 }
 
+/** Experiments named by their code, which `wrap` may put into a context. */
+export function named(codes: readonly string[], wrap = (code: string) => code): Experiment[] {
+  return codes.map((code) => ({ name: code, code: wrap(code) }));
+}
+
 /** How much higher RAM's bytes stand once more, for EL0 to use and EL1 to write. */
 export const USER = 0x4000_0000;
 /** Address of the small pages. */
