@@ -11,8 +11,9 @@ import { SLOT } from "./state.ts";
  * further from the last, and a *probe* at its PC compares the processor state every time execution
  * comes by. The engine itself passes on as long as the one register differs that differed last, so
  * a delay loop around the probe costs next to nothing. Only where the processor is equal is the
- * rest compared, and all of it: a proof, never a guess. Memory costs nothing until then, because only pages written since the checkpoint can
- * differ, and their old contents were kept at their first write.
+ * rest compared, and all of it: a proof, never a guess. Memory costs nothing until then, because
+ * only pages written since the checkpoint can differ, and their old contents were kept at their
+ * first write.
  *
  * An exception loop may retire nothing at all, so every exception entry is compared with the one
  * before it too ({@linkcode LoopDetector.entry}).
@@ -45,7 +46,7 @@ const FIRST_INTERVAL = 1 << 20;
 const INTERVAL_FRACTION = 8;
 /** A probe may be visited once per so many steps of its interval, which bounds its cost. */
 const STEPS_PER_VISIT = 4096;
-/** Slots that generated code keeps in memory at all times, and that {@linkcode NO_DIFFERENCE} is not among. */
+/** Slots that generated code keeps in memory at all times: X0 to X30, and SP. */
 const WATCHED = [{ from: SLOT.x, to: SLOT.zero }, { from: SLOT.sp, to: SLOT.pc }];
 
 /** A slot of the processor state and the value it has at the checkpoint. */
