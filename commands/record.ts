@@ -1,6 +1,6 @@
 import { Machine } from "../core/machine.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
-import { isFault } from "../replay/mod.ts";
+import { isFaultEvent } from "../replay/mod.ts";
 import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
@@ -172,10 +172,6 @@ async function recordAll(
 function nextSteps(steps: number, milliseconds: number): number {
   if (milliseconds < BREATHE_MS / 4) return Math.min(steps * 2, MOST_STEPS);
   return milliseconds > BREATHE_MS ? Math.max(LEAST_STEPS, steps / 2) : steps;
-}
-
-function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
-  return type === "serror" || (type === "sync" && isFault(esr));
 }
 
 /** What the footer says beside the reason. */

@@ -27,7 +27,13 @@ export {
 export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session, type SessionOptions } from "./session.ts";
-export { describeSyndrome, exceptionClass, hasFaultAddress, isFault } from "./syndrome.ts";
+export {
+  describeSyndrome,
+  exceptionClass,
+  hasFaultAddress,
+  isFault,
+  isFaultEvent,
+} from "./syndrome.ts";
 export { type Verification, verify } from "./queries/verify.ts";
 export { type WalkAt, walkAt } from "./queries/walk_at.ts";
 export { firstExecution } from "./queries/first_execution.ts";

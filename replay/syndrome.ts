@@ -1,3 +1,5 @@
+import type { ExceptionEvent } from "../core/observer.ts";
+
 /**
  * ESR_ELx in words (Arm ARM D17.2.37).
  */
@@ -62,6 +64,11 @@ export function exceptionClass(esr: bigint): number {
 export function isFault(esr: bigint): boolean {
   const ec = exceptionClass(esr);
   return !(Object.values(EC) as number[]).includes(ec) || ec === EC.sysreg;
+}
+
+/** Whether an exception is a fault: an SError, or a synchronous one whose class {@linkcode isFault}. */
+export function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
+  return type === "serror" || (type === "sync" && isFault(esr));
 }
 
 /** Whether FAR_ELx holds the faulting address for this syndrome: aborts, PC alignment, watchpoints. */

@@ -1,6 +1,6 @@
 import type { ExceptionEvent } from "../../core/observer.ts";
 import type { Trace } from "../../trace/mod.ts";
-import { isFault } from "../syndrome.ts";
+import { isFaultEvent } from "../syndrome.ts";
 import { firstFault } from "./milestones.ts";
 
 /** The fault to explain. */
@@ -82,10 +82,6 @@ function openExceptions(trace: Trace, to = Infinity): Open[] {
     }
   }
   return stack;
-}
-
-function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
-  return type === "serror" || (type === "sync" && isFault(esr));
 }
 
 /** Whether the same instruction failed in the same way. */

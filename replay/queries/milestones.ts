@@ -3,7 +3,7 @@
  */
 import type { ExceptionEvent, MachineEvent, SystemRegisterEvent } from "../../core/observer.ts";
 import type { EventKind, Trace } from "../../trace/mod.ts";
-import { isFault } from "../syndrome.ts";
+import { isFaultEvent } from "../syndrome.ts";
 
 /** Names of milestones. */
 export type MilestoneName =
@@ -89,10 +89,6 @@ function addRegisterWrites(
 function turnsOn(event: Partial<SystemRegisterEvent>, bit: bigint): boolean {
   const { register, old = 0n, new: now = 0n } = event;
   return (register?.startsWith("SCTLR_EL") ?? false) && (old & bit) === 0n && (now & bit) !== 0n;
-}
-
-function isFaultEvent({ type, esr }: ExceptionEvent): boolean {
-  return type === "serror" || (type === "sync" && isFault(esr));
 }
 
 function firstOf<K extends EventKind>(
