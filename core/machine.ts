@@ -63,6 +63,8 @@ export interface MachineOptions {
   readonly reboots?: number;
   /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
   readonly endless?: boolean;
+  /** Extensions of the instruction set beyond Armv8.0-A, for example `FEAT_FP16`; none if left out. */
+  readonly features?: ReadonlySet<string>;
 }
 
 const DEFAULT_STORM = 1000;
@@ -471,8 +473,9 @@ export class Machine {
   }
 
   #makeEngine(options: MachineOptions): Engine {
-    const rows = ROWS.filter(isSupported);
-    const { memoryBytes, flow = false } = options;
+    const { memoryBytes, flow = false, features } = options;
+    const rows = ROWS.filter(isSupported)
+      .filter(({ feature }) => feature === undefined || features?.has(feature));
     const guestBytes = memoryBytes + RomWindow.bytes;
     return new Engine({ rows, guestBytes, levels: 2, flow }, {
       fetch: () => this.access.fetch(),

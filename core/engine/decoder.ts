@@ -28,16 +28,18 @@ export class Decoder {
   /** Writes the record at `record` for `word`, which stands at byte `offset` of its page. */
   decode(record: number, word: number, offset: number): void {
     const row = findRow(word);
-    if (row === undefined || !("execute" in row)) {
+    // Rows of features that the machine does not have are not in the table of handlers.
+    const decoder = row && "execute" in row ? this.#rows.get(row) : undefined;
+    if (!row || !decoder) {
       this.#u16[record >> 1] = BUILT_IN.undefined;
       return;
     }
     const fields = fieldsOf(row, word);
-    if (row.when && !row.when(fields)) {
+    if (decoder.row.when && !decoder.row.when(fields)) {
       this.#u16[record >> 1] = BUILT_IN.undefined;
       return;
     }
-    this.#rows.get(row)!.decode(record, fields, offset);
+    decoder.decode(record, fields, offset);
   }
 }
 

@@ -75,6 +75,11 @@ export interface RowSpecification {
    * interpreter's function small: for rows with `fp` that neither branch nor touch the flags.
    */
   readonly apart?: true;
+  /**
+   * The extension it came with, for example `FEAT_FP16`, if that is not in Armv8.0-A: UNDEFINED on
+   * a machine without it.
+   */
+  readonly feature?: string;
   execute(o: Ops, s: Fields): void;
 }
 
