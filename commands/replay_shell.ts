@@ -12,7 +12,9 @@ import {
   type Stop,
   type Symbolizer,
   walkAt,
+  walkWriters,
 } from "../replay/mod.ts";
+import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { type Output, plural } from "./output.ts";
 import { evaluate, type Names } from "./replay_expression.ts";
 import {
@@ -192,9 +194,8 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   walk: {
     usage: "ADDRESS",
-    help: "how an address translates here, descriptor by descriptor",
-    run: (shell, rest) =>
-      printWalk(walkAt(shell.debugger.session, evaluate(rest, shell.names)), shell.out),
+    help: "how an address translates here, descriptor by descriptor, and who wrote each",
+    run: (shell, rest) => shell.walk(evaluate(rest, shell.names)),
   },
   help: {
     usage: "",
@@ -314,6 +315,16 @@ export class ReplayShell {
     const { lines, next } = memoryLines(this.shown, from, this.#format);
     this.#next = next;
     this.print(...lines);
+  }
+
+  /** `walk`. */
+  walk(address: bigint): void {
+    const { session, position } = this.debugger;
+    const walk = walkAt(session, address);
+    const writers = walkWriters(session, walk);
+    session.seek(position);
+    const { trace } = session;
+    printWalk(walk, this.out, { trace, symbols: namesOf(trace, this.names.symbols), writers });
   }
 
   /** `help`. */

@@ -1,13 +1,20 @@
 import { formatWalk } from "../mmu/format_walk.ts";
+import type { WalkStep } from "../mmu/walk.ts";
 import {
+  type ByteWriters,
   halves,
   POSITION_FORMS,
   Session,
   type Symbolizer,
+  type TlbDifference,
   type WalkAt,
   walkAt,
+  type WalkWriters,
+  walkWriters,
 } from "../replay/mod.ts";
+import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { defineCommand } from "./command.ts";
+import { type WriterContext, writersJson, writerTexts } from "./descriptor_writers.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { hex, type Output } from "./output.ts";
@@ -18,8 +25,8 @@ import { text } from "./values.ts";
 /** `walk`: a translation at a moment. */
 export default defineCommand({
   description: [
-    "Walks the translation tables for VA as they were at a position, descriptor by descriptor.",
-    "Where the TLB holds another translation, which the processor would use, both are shown.",
+    "Walks the translation tables for VA as they were at a position, descriptor by descriptor, and",
+    "says who had written each. Where the TLB holds another translation, both are shown.",
     "VA: 0xADDRESS or a symbol.",
     `POS: ${POSITION_FORMS}.`,
   ],
@@ -29,6 +36,7 @@ export default defineCommand({
   ],
   options: {
     at: option("POS", text, "the moment (default: end)"),
+    "no-writers": flag("do not look for who wrote the descriptors, which re-executes"),
     json: flag("print one JSON object"),
   },
   examples: [
@@ -42,8 +50,10 @@ export default defineCommand({
     const session = new Session(trace);
     session.seek(position);
     const walk = walkAt(session, va);
-    if (values.json) out.json(walkJson(walk));
-    else printWalk(walk, out);
+    const writers = values["no-writers"] ? undefined : walkWriters(session, walk);
+    const shown = { trace, symbols: namesOf(trace, symbols), writers };
+    if (values.json) out.json(walkJson(walk, shown));
+    else printWalk(walk, out, shown);
     return STATUS.ok;
   },
 });
@@ -56,9 +66,25 @@ function addressOf(text: string, symbols: Symbolizer): bigint {
   throw new UsageError(`Unknown address "${text}": expected 0xADDRESS or a symbol`);
 }
 
-/** Shows a walk as the built-in kernel's `debug_walk` does, and what the TLB has. */
-export function printWalk(result: WalkAt, out: Output): void {
-  const { va, walk, tlb, fill, stale, pa, regime } = result;
+/** How a walk is shown. */
+interface Shown extends WriterContext {
+  /** Who wrote its descriptors; undefined if that was not asked for. */
+  readonly writers: WalkWriters | undefined;
+}
+
+/** In what the TLB differs from the tables, for people. */
+const DIFFERENCES: Readonly<Record<TlbDifference, string>> = {
+  mapping: "having the address mapped",
+  address: "the address",
+  size: "the size",
+  permissions: "permissions",
+  type: "the memory type",
+  scope: "the ASID",
+};
+
+/** Shows a walk as the built-in kernel's `debug_walk` does, who wrote it, and what the TLB has. */
+export function printWalk(result: WalkAt, out: Output, shown: Shown): void {
+  const { va, walk, tlb, fill, differences, pa, regime } = result;
   const { hi, lo } = halves(va);
   if (walk === null) {
     out.line(`[walk] Translating ${hex(va)}:`);
@@ -67,7 +93,9 @@ export function printWalk(result: WalkAt, out: Output): void {
       : `Translates to ${hex(pa)}: stage 1 translation is off`;
     return out.line(`    -> ${outcome}`);
   }
-  out.line(formatWalk(walk, regime, hi, lo));
+  const notes = (step: WalkStep) =>
+    writerTexts(shown.writers?.walk[walk.steps.indexOf(step)] ?? [], shown);
+  out.line(formatWalk(walk, regime, hi, lo, notes));
   if (tlb === null) return out.line("  TLB: no entry");
   const owner = tlb.global ? "global" : `ASID ${tlb.asid}`;
   const since = fill === null ? "" : `, filled at #${fill.position}`;
@@ -75,27 +103,54 @@ export function printWalk(result: WalkAt, out: Output): void {
     `  TLB: translates to ${hex(tlb.pa)} (level ${tlb.level}, ` +
       `${hex(2 ** tlb.sizeLog2)} bytes, ${owner}${since})`,
   );
-  if (!stale) return;
-  out.line("    -> STALE: the tables have changed since, and the processor uses the TLB. It read:");
-  for (const { level, address, descriptor } of fill?.descriptors ?? []) {
+  if (differences.length === 0) return;
+  const what = differences.map((name) => DIFFERENCES[name]).join(", ");
+  out.line(`    -> STALE: the TLB, which the processor uses, differs in ${what}. It read:`);
+  fill?.descriptors.forEach(({ level, address, descriptor }, i) => {
     out.line(`  L${level} at ${hex(address)}: ${hex(descriptor, 16)}`);
-  }
+    const writers = shown.writers?.fill[i] ?? [];
+    for (const note of writerTexts(writers, shown)) out.line(`    -> ${note}`);
+  });
 }
 
-function walkJson({ position, va, pa, walk, tlb, fill, stale }: WalkAt): Record<string, unknown> {
+function walkJson(result: WalkAt, shown: Shown): Record<string, unknown> {
+  const { position, va, pa, walk, tlb, fill, differences } = result;
+  const { writers } = shown;
+  const steps = walk?.steps ?? [];
   return {
     position,
     va,
     pa: pa === null ? null : hex(pa),
     mmu: walk !== null,
-    walk: walk?.steps.map(({ level, index, address, hi, lo }) => ({
+    walk: steps.map(({ level, index, address, hi, lo }, i) => ({
       level,
       index,
       address: hex(address),
       descriptor: BigInt(hi) << 32n | BigInt(lo),
-    })) ?? [],
+      ...(writers && writersOf(writers.walk[i], shown)),
+    })),
     fault: walk?.fault ?? null,
-    tlb: tlb === null ? null : { ...tlb, pa: hex(tlb.pa), filled: fill?.position ?? null },
-    stale,
+    tlb: tlb === null ? null : {
+      pa: hex(tlb.pa),
+      size_log2: tlb.sizeLog2,
+      level: tlb.level,
+      global: tlb.global,
+      asid: tlb.asid,
+      filled: fill?.position ?? null,
+      walk: fill?.descriptors.map(({ level, address, descriptor }, i) => ({
+        level,
+        address: hex(address),
+        descriptor,
+        ...(writers?.fill[i] && writersOf(writers.fill[i], shown)),
+      })) ?? null,
+    },
+    stale: differences.length > 0,
+    differences,
   };
+}
+
+/** The latest writer, and where bytes are left of others, all of them. */
+function writersOf(writers: readonly ByteWriters[], shown: Shown): Record<string, unknown> {
+  const [writer = null, ...others] = writersJson(writers, shown);
+  return { writer, ...(others.length === 0 ? {} : { writers: [writer, ...others] }) };
 }

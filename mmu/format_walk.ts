@@ -8,7 +8,7 @@ import type { Regime } from "./regime.ts";
 import type { Walk, WalkStep } from "./walk.ts";
 
 /**
- * The lines of a walk, without a newline at the end.
+ * The lines of a walk, without a newline at the end; behind each level those that `notes` gives.
  *
  * @example
  * ```text
@@ -18,7 +18,13 @@ import type { Walk, WalkStep } from "./walk.ts";
  *     -> Next table at 0x40517000
  * ```
  */
-export function formatWalk(walk: Walk, regime: Regime, vaHi: number, vaLo: number): string {
+export function formatWalk(
+  walk: Walk,
+  regime: Regime,
+  vaHi: number,
+  vaLo: number,
+  notes: (step: WalkStep) => readonly string[] = () => [],
+): string {
   const { granuleLog2 } = regime.ranges[walk.range];
   const va = BigInt(vaHi) << 32n | BigInt(vaLo);
   const lines = [`[walk] Translating ${hex(va)}:`];
@@ -29,6 +35,7 @@ export function formatWalk(walk: Walk, regime: Regime, vaHi: number, vaLo: numbe
     if (descriptor.isValid(lo) && descriptor.isTableOrPage(lo) && step.level < 3) {
       lines.push(`    -> Next table at ${hex(descriptor.outputAddress(lo, hi, granuleLog2))}`);
     }
+    lines.push(...notes(step).map((note) => `    -> ${note}`));
   }
   if (walk.leaf !== null) {
     const { base, sizeLog2, level } = walk.leaf;

@@ -21,6 +21,10 @@ export interface TlbEntryView {
   readonly global: boolean;
   /** The ASID that it belongs to otherwise. */
   readonly asid: number;
+  /** As `packPermissions` in `mmu/` makes them. */
+  readonly packedPermissions: number;
+  /** Index into MAIR. */
+  readonly attrIndex: number;
 }
 
 /** How an address translates. */
@@ -39,25 +43,39 @@ export interface TranslationView {
  * @internal
  */
 export function translationOf(machine: Machine, va: bigint): TranslationView {
-  const { translation, tlb } = machine.processor;
-  const { regime } = translation;
+  const { regime } = machine.processor.translation;
   const { hi, lo } = halves(va);
   if (!regime.enabled) {
     const tops = regime.ranges[0].topByteIgnored ? 56 : 64;
     const flat = Number(BigInt.asUintN(tops, va));
     return { pa: flat < 2 ** regime.physicalAddressBits ? flat : null, tlb: null, walk: null };
   }
-  const walked = walk(quietBus(machine), regime, hi, lo);
+  const walked = walk(tableMemory(machine), regime, hi, lo);
+  const hit = tlbEntryOf(machine, va);
+  const pa = hit?.pa ?? (walked.leaf === null ? null : leafAddress(walked.leaf, hi, lo));
+  return { pa, tlb: hit, walk: walked };
+}
+
+/**
+ * The modelled TLB's entry for a virtual address; null if it has none, or stage 1 is off.
+ *
+ * @internal
+ */
+export function tlbEntryOf(machine: Machine, va: bigint): TlbEntryView | null {
+  const { translation: { regime }, tlb } = machine.processor;
+  if (!regime.enabled) return null;
+  const { hi, lo } = halves(va);
   const entry = tlb.lookup(regime.tag, regime.asid, canonical(hi), lo);
-  const hit = entry < 0 ? null : {
+  if (entry < 0) return null;
+  return {
     pa: tlb.physicalOf(entry, canonical(hi), lo),
     sizeLog2: tlb.sizeLog2Of(entry),
     level: tlb.levelOf(entry),
     global: tlb.globalOf(entry),
     asid: tlb.asidOf(entry),
+    packedPermissions: tlb.packedPermissionsOf(entry),
+    attrIndex: tlb.attrIndexOf(entry),
   };
-  const pa = hit?.pa ?? (walked.leaf === null ? null : leafAddress(walked.leaf, hi, lo));
-  return { pa, tlb: hit, walk: walked };
 }
 
 /** Bits 63:32 and 31:0. */
@@ -103,16 +121,21 @@ export function readVirtual(machine: Machine, va: bigint, length: number): Uint8
   return bytes;
 }
 
-/** Reads descriptors from RAM and flash. */
-function quietBus(machine: Machine): DescriptorBus {
+/**
+ * Memory as the table walker sees it; devices other than flash do not answer.
+ *
+ * @internal
+ */
+export function tableMemory({ memory, board: { bus } }: Machine): DescriptorBus {
   return {
     readDescriptor(address, into) {
-      const bytes = readPhysical(machine, address, 8);
-      if (!bytes) return false;
-      const words = new DataView(bytes.buffer);
-      into[0] = words.getUint32(0, true);
-      into[1] = words.getUint32(4, true);
-      return true;
+      if (memory.contains(address, 8)) {
+        into[0] = memory.word(address);
+        into[1] = memory.word(address + 4);
+        return true;
+      }
+      // Reading flash changes nothing; reading another device might.
+      return bus.find(address)?.executable ? bus.readLong(address, into) : false;
     },
   };
 }

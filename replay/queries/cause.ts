@@ -8,13 +8,14 @@
 import type { ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
 import type { Access } from "../../mmu/permissions.ts";
 import type { Walk, WalkStep } from "../../mmu/walk.ts";
+import { tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import { exceptionClass } from "../syndrome.ts";
 import { bitsOf, DENIALS, guiltyTable, type PermissionCause } from "./cause_permission.ts";
 import { type FailedAccess, type WrongStart, wrongStart } from "./cause_start.ts";
 import { type EncodingMistake, mistakenStep } from "./cause_tables.ts";
 import { stalePointer, staleTranslation } from "./cause_stale.ts";
-import { regimeAt, tableMemory, walkFor, type WalkOutcome } from "./provenance_walk.ts";
+import { regimeAt, walkFor, type WalkOutcome } from "./provenance_walk.ts";
 import { effectsOf } from "./writers_effects.ts";
 
 /** Causes that are named. */
@@ -138,7 +139,7 @@ function abort(session: Session, event: ExceptionEvent, fetch: boolean): Diagnos
   const usesTranslation = status === STATUS.external || status === STATUS.alignment;
   const stale = staleTranslation(session, failed, usesTranslation);
   if (stale) return { ...base, ...stale };
-  const outcome = walkFor(tableMemory(session), regimeAt(session), failed.va, failed);
+  const outcome = walkFor(tableMemory(session.machine), regimeAt(session), failed.va, failed);
   const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
   if (usesTranslation) return behindTranslation(session, walked, outcome, status);
   return staleOrigin(session, event, fetch) ?? walkFault(session, walked, outcome, status);
@@ -164,7 +165,7 @@ function wordAt(session: Session, pc: bigint): number | undefined {
 function translated(session: Session, pc: bigint): number | undefined {
   const regime = regimeAt(session);
   if (!regime.enabled) return pc < 1n << 48n ? Number(pc) : undefined;
-  const { pa } = walkFor(tableMemory(session), regime, pc, { access: 2, el: 1 });
+  const { pa } = walkFor(tableMemory(session.machine), regime, pc, { access: 2, el: 1 });
   return pa ?? undefined;
 }
 
@@ -345,7 +346,7 @@ function undefinedInstruction(
   if (!regimeAt(session).enabled) return withExecuted(session, base, Number(pc));
   const stale = staleTranslation(session, failed, true);
   if (stale) return { ...base, ...stale };
-  const outcome = walkFor(tableMemory(session), regimeAt(session), pc, failed);
+  const outcome = walkFor(tableMemory(session.machine), regimeAt(session), pc, failed);
   const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
   const mistaken = encodingFault(session, walked, outcome);
   if (mistaken) return mistaken;

@@ -3,10 +3,11 @@
  */
 import type { ExceptionEvent } from "../../core/observer.ts";
 import { denialReason } from "../../mmu/permissions.ts";
+import { tableMemory, tlbEntryOf, translationOf } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import type { Diagnosis } from "./cause.ts";
 import type { FailedAccess } from "./cause_start.ts";
-import { fillOf, regimeAt, tableMemory, tlbHit, walkFor } from "./provenance_walk.ts";
+import { fillOf, regimeAt, walkFor } from "./provenance_walk.ts";
 import { copiedLoad, loadOf, type RegisterLoad } from "./who_wrote_copy.ts";
 import { effectsOf } from "./writers_effects.ts";
 import { writesBefore } from "./writers.ts";
@@ -32,12 +33,12 @@ export function staleTranslation(
   used: boolean,
 ): StaleDiagnosis | undefined {
   const regime = regimeAt(session);
-  const hit = tlbHit(session, failed.va);
+  const hit = tlbEntryOf(session.machine, failed.va);
   if (!hit) return undefined;
-  const now = walkFor(tableMemory(session), regime, failed.va, failed);
+  const now = walkFor(tableMemory(session.machine), regime, failed.va, failed);
   const passes = now.pa !== null && now.denied === null;
   if (used) {
-    if (now.pa === hit.pa && now.attributes === hit.attributes) return undefined;
+    if (now.pa === hit.pa && now.attributes === regime.attributes[hit.attrIndex]) return undefined;
   } else {
     const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, failed.el);
     if (denied === null || !passes) return undefined;
@@ -95,7 +96,7 @@ export function stalePointer(
     before = branch.position;
   } else {
     const { memory } = session.machine;
-    const { pa } = pcOf(session, event.pc);
+    const { pa } = translationOf(session.machine, event.pc);
     if (pa === null || !memory.contains(pa, 4)) return undefined;
     register = effectsOf(memory.word(pa)).base;
   }
@@ -132,10 +133,4 @@ function loadBefore(session: Session, load: RegisterLoad): RegisterLoad | undefi
   if (write?.by !== "store") return undefined;
   const { position, address, bytes } = write;
   return copiedLoad(session, { position, address, size: bytes.length }, range);
-}
-
-function pcOf(session: Session, pc: bigint): { pa: number | null } {
-  const regime = regimeAt(session);
-  if (!regime.enabled) return { pa: pc < 1n << 48n ? Number(pc) : null };
-  return walkFor(tableMemory(session), regime, pc, { access: 2, el: 1 });
 }

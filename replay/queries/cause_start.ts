@@ -7,10 +7,13 @@
 import type { Regime } from "../../mmu/regime.ts";
 import { makeRegime, type RegimeRegisters } from "../../mmu/regime.ts";
 import { selectRange, type Walk } from "../../mmu/walk.ts";
+import { halves, tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import { isEmptyTable, lookAt, looksLikeTable, mistakenStep } from "./cause_tables.ts";
 import { isMmuEnable } from "./milestones.ts";
-import { tableMemory, walkFor, wordsOf } from "./provenance_walk.ts";
+import { walkFor } from "./provenance_walk.ts";
+import { littleEndian } from "./who_wrote.ts";
+import { writesBefore } from "./writers.ts";
 
 /** What should have been in the register. */
 export interface WrongStart {
@@ -33,6 +36,8 @@ export interface FailedAccess {
 }
 
 const EXECUTE = 2;
+/** Writes of a descriptor that are undone to see what it was; tables are cleared byte by byte. */
+const MOST_WRITES = 64;
 const ADDRESS_BITS = 0xffff_ffff_fffen;
 const GRANULES_0 = [12, 16, 14, 0], GRANULES_1 = [0, 14, 12, 16];
 
@@ -43,8 +48,33 @@ export function wrongStart(
   walk: Walk,
   failed: FailedAccess,
 ): WrongStart | undefined {
-  return wrongShape(session, regime, walk, failed) ?? wrongBase(session, regime, walk, failed) ??
-    meantOtherwise(session, regime, walk, failed);
+  const shape = wrongShape(session, regime, walk, failed);
+  if (shape || wasTable(session, walk, failed)) return shape;
+  return wrongBase(session, regime, walk, failed) ?? meantOtherwise(session, regime, walk, failed);
+}
+
+/**
+ * Whether the walk ended at its first descriptor and this one had named a table until something
+ * wrote over it: then TTBR is right, and who spoiled the table is to blame.
+ */
+function wasTable(session: Session, { steps, fault }: Walk, { position }: FailedAccess): boolean {
+  const [first] = steps;
+  if (steps.length !== 1 || fault?.kind !== "translation") return false;
+  const { memory } = session.machine;
+  const { address } = first;
+  const value = memory.read(address, 8).slice();
+  let found = false;
+  for (const write of writesBefore(session, { address, length: 8 }, position, MOST_WRITES)) {
+    for (let i = 0; i < write.old.length; i++) {
+      const at = write.address + i - address;
+      if (at >= 0 && at < 8) value[at] = write.old[i];
+    }
+    const before = littleEndian(value);
+    found = (before & 3n) === 3n && memory.contains(Number(before & 0xffff_ffff_f000n));
+    if (found) break;
+  }
+  session.seek(position);
+  return found;
 }
 
 /** Faults that TCR itself makes. */
@@ -180,7 +210,7 @@ function findRoot(
 ): bigint | undefined {
   if (failed.access !== EXECUTE || !mmuJustOn(session, failed)) return undefined;
   const { memory } = session.machine;
-  const bus = tableMemory(session);
+  const bus = tableMemory(session.machine);
   const bytes = 2 ** regime.ranges[range].granuleLog2;
   for (let base = memory.base; base + bytes <= memory.base + memory.size; base += bytes) {
     if (base === regime.ranges[range].tableBase) continue;
@@ -211,7 +241,7 @@ function findShape(
       let tcr = registers.tcr & ~(0x3fn << shift) & ~(3n << at);
       tcr |= txsz << shift | code << at;
       const changed = makeRegime({ ...registers, tcr });
-      const outcome = walkFor(tableMemory(session), changed, failed.va, failed);
+      const outcome = walkFor(tableMemory(session.machine), changed, failed.va, failed);
       if (outcome.pa === null || outcome.denied || BigInt(outcome.pa) !== failed.va) continue;
       if (!mistakenStep(session, changed, outcome.walk)) return tcr;
     }
@@ -235,7 +265,12 @@ function widerRange(
 }
 
 function passesWith(session: Session, registers: RegimeRegisters, failed: FailedAccess): boolean {
-  const { pa, denied } = walkFor(tableMemory(session), makeRegime(registers), failed.va, failed);
+  const { pa, denied } = walkFor(
+    tableMemory(session.machine),
+    makeRegime(registers),
+    failed.va,
+    failed,
+  );
   return pa !== null && denied === null;
 }
 
@@ -257,5 +292,5 @@ export function registersAt(session: Session): RegimeRegisters {
 
 /** Which TTBR an address belongs to. */
 export function rangeOf(regime: Regime, va: bigint): 0 | 1 {
-  return selectRange(regime, wordsOf(va).hi);
+  return selectRange(regime, halves(va).hi);
 }

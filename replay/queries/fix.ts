@@ -8,11 +8,12 @@
 import * as descriptor from "../../mmu/descriptor.ts";
 import type { DescriptorBus } from "../../mmu/bus.ts";
 import { levelShift, makeRegime, type Regime } from "../../mmu/regime.ts";
+import { tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import type { Diagnosis, ReadDescriptor } from "./cause.ts";
 import { type FailedAccess, rangeOf, registersAt } from "./cause_start.ts";
 import { mistakenStep } from "./cause_tables.ts";
-import { regimeAt, tableMemory, walkFor } from "./provenance_walk.ts";
+import { regimeAt, walkFor } from "./provenance_walk.ts";
 
 /** A change that would have helped. */
 export interface Fix {
@@ -98,7 +99,7 @@ function passes(
   failed: FailedAccess,
   changes: ReadonlyMap<number, bigint>,
 ): boolean {
-  const bus = patched(tableMemory(session), changes);
+  const bus = patched(tableMemory(session.machine), changes);
   const { walk, pa, denied } = walkFor(bus, regime, failed.va, failed);
   if (pa === null || denied !== null) return false;
   return [...changes.keys()].every((address) => walk.steps.some((s) => s.address === address)) &&
@@ -207,7 +208,7 @@ function neighbourFix(
   const bytes = 2 ** granuleLog2;
   const first = step.address - step.address % bytes;
   const size = 2 ** levelShift(granuleLog2, step.level);
-  const bus = tableMemory(session);
+  const bus = tableMemory(session.machine);
   const words = new Uint32Array(2);
   for (let distance = 8; distance <= MOST_DISTANCE; distance += 8) {
     for (const address of [step.address - distance, step.address + distance]) {

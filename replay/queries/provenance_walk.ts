@@ -1,43 +1,14 @@
 /**
- * How an address translates at the cursor of a session: by the modelled TLB, and by the tables.
+ * Walks as accesses meet them, at the cursor of a session, and the TLB fills that came of them.
  */
 import type { TlbFillEvent } from "../../core/observer.ts";
 import type { DescriptorBus } from "../../mmu/bus.ts";
 import { denialReason, packPermissions } from "../../mmu/permissions.ts";
 import type { Access, PermissionReason } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
-import { canonical } from "../../mmu/translate.ts";
 import { leafAddress, type Walk, walk } from "../../mmu/walk.ts";
+import { halves } from "../guest_view.ts";
 import type { Session } from "../session.ts";
-
-/** A 64-bit address as the walk takes it. */
-export interface AddressWords {
-  readonly hi: number;
-  readonly lo: number;
-}
-
-/** Splits a 64-bit number. */
-export function wordsOf(address: bigint): AddressWords {
-  return { hi: Number(address >> 32n & 0xffff_ffffn), lo: Number(address & 0xffff_ffffn) };
-}
-
-/** Memory as the walker sees it at the cursor; devices other than flash do not answer. */
-export function tableMemory({ machine }: Session): DescriptorBus {
-  const { memory } = machine;
-  const { bus } = machine.board;
-  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
-  return {
-    readDescriptor(address, into) {
-      if (memory.contains(address, 8)) {
-        into[0] = view.getUint32(address - memory.base, true);
-        into[1] = view.getUint32(address - memory.base + 4, true);
-        return true;
-      }
-      // Reading flash changes nothing; reading a device might.
-      return bus.find(address)?.executable ? bus.readLong(address, into) : false;
-    },
-  };
-}
 
 /** The regime at the cursor. */
 export function regimeAt({ machine }: Session): Regime {
@@ -62,7 +33,7 @@ export function walkFor(
   va: bigint,
   { access, el }: { readonly access: Access; readonly el: number },
 ): WalkOutcome {
-  const { hi, lo } = wordsOf(va);
+  const { hi, lo } = halves(va);
   const outcome = walk(bus, regime, hi, lo);
   const { leaf } = outcome;
   if (!leaf) return { walk: outcome, pa: null, attributes: null, denied: null };
@@ -71,29 +42,6 @@ export function walkFor(
     pa: leafAddress(leaf, hi, lo),
     attributes: regime.attributes[leaf.attrIndex],
     denied: denialReason(packPermissions(leaf), regime.wxn, access, el),
-  };
-}
-
-/** The TLB's entry for an address at the cursor. */
-export interface TlbHit {
-  readonly pa: number;
-  readonly packedPermissions: number;
-  /** MAIR attribute byte. */
-  readonly attributes: number;
-}
-
-/** The TLB's entry for an address at the cursor, or undefined. */
-export function tlbHit(session: Session, va: bigint): TlbHit | undefined {
-  const regime = regimeAt(session);
-  if (!regime.enabled) return undefined;
-  const { tlb } = session.machine.processor;
-  const { hi, lo } = wordsOf(va);
-  const entry = tlb.lookup(regime.tag, regime.asid, canonical(hi), lo);
-  if (entry < 0) return undefined;
-  return {
-    pa: tlb.physicalOf(entry, canonical(hi), lo),
-    packedPermissions: tlb.packedPermissionsOf(entry),
-    attributes: regime.attributes[tlb.attrIndexOf(entry)],
   };
 }
 
@@ -126,18 +74,4 @@ function covers({ va, sizeLog2 }: TlbFillEvent, address: bigint): boolean {
   const top = 56 - sizeLog2;
   return BigInt.asUintN(top, va >> BigInt(sizeLog2)) ===
     BigInt.asUintN(top, address >> BigInt(sizeLog2));
-}
-
-/**
- * The physical address of a virtual one at the cursor: by the TLB, else by the tables.
- *
- * @returns undefined where nothing is mapped
- */
-export function physicalAddress(session: Session, va: bigint): number | undefined {
-  const regime = regimeAt(session);
-  if (!regime.enabled) return va < 1n << 48n ? Number(va) : undefined;
-  const hit = tlbHit(session, va);
-  if (hit) return hit.pa;
-  const { pa } = walkFor(tableMemory(session), regime, va, { access: 0, el: 1 });
-  return pa ?? undefined;
 }

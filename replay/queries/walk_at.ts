@@ -1,10 +1,14 @@
 /** How an address translated at a moment, and whether the TLB agreed with the tables. */
 import type { TlbFillEvent } from "../../core/observer.ts";
+import { packPermissions } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
-import { leafAddress } from "../../mmu/walk.ts";
-import type { Trace } from "../../trace/mod.ts";
-import { halves, translationOf, type TranslationView } from "../guest_view.ts";
+import { type Leaf, leafAddress } from "../../mmu/walk.ts";
+import { halves, type TlbEntryView, translationOf, type TranslationView } from "../guest_view.ts";
 import type { Session } from "../session.ts";
+import { fillOf } from "./provenance_walk.ts";
+
+/** In what an entry of the TLB is not what the tables say; `mapping`: they say nothing. */
+export type TlbDifference = "mapping" | "address" | "size" | "permissions" | "type" | "scope";
 
 /** A translation at a position. */
 export interface WalkAt extends TranslationView {
@@ -16,44 +20,32 @@ export interface WalkAt extends TranslationView {
   readonly regime: Regime;
   /** The fill that made the TLB's entry; null if there is no entry. */
   readonly fill: TlbFillEvent | null;
-  /** The TLB translates the address otherwise than the tables do. */
-  readonly stale: boolean;
+  /** In what the TLB, which the processor uses, differs from the tables as they are. */
+  readonly differences: readonly TlbDifference[];
 }
 
 /** Translates an address at the session's cursor. */
 export function walkAt(session: Session, va: bigint): WalkAt {
-  const { machine, position, trace } = session;
+  const { machine, position } = session;
   const view = translationOf(machine, va);
-  const { hi, lo } = halves(va);
-  const leaf = view.walk?.leaf ?? null;
   const { regime } = machine.processor.translation;
-  const fill = view.tlb === null ? null : fillBefore(trace, va, view.tlb, position) ?? null;
-  const stale = view.tlb !== null && (leaf === null || leafAddress(leaf, hi, lo) !== view.tlb.pa);
-  return { ...view, position, va, regime, fill, stale };
+  const { tlb } = view;
+  if (tlb === null) return { ...view, position, va, regime, fill: null, differences: [] };
+  const { asid } = regime;
+  const fill = fillOf(session, { va, pa: tlb.pa, asid }, position) ?? null;
+  const differences = differencesOf(tlb, view.walk?.leaf ?? null, va);
+  return { ...view, position, va, regime, fill, differences };
 }
 
-/** The last fill before a position that made the given entry for an address. */
-function fillBefore(
-  trace: Trace,
-  va: bigint,
-  entry: { pa: number; sizeLog2: number; global: boolean; asid: number },
-  position: number,
-): TlbFillEvent | undefined {
-  const kinds = new Set(["tlb-fill"] as const);
-  for (let number = trace.windowAt(position).number; number > 0; number--) {
-    const { start, end } = trace.windows[number];
-    let last: TlbFillEvent | undefined;
-    for (const event of trace.events({ kinds, from: start, to: Math.min(end, position) })) {
-      if (event.kind !== "tlb-fill" || event.sizeLog2 !== entry.sizeLog2) continue;
-      const owned = event.global === entry.global && (event.global || event.asid === entry.asid);
-      if (owned && pageOf(event.va, entry) === pageOf(va, entry)) last = event;
-    }
-    if (last) return last;
-  }
-  return undefined;
-}
-
-/** The page of an address without a tag in its top byte. */
-function pageOf(va: bigint, { sizeLog2 }: { sizeLog2: number }): bigint {
-  return BigInt.asUintN(56, va) >> BigInt(sizeLog2);
+function differencesOf(tlb: TlbEntryView, leaf: Leaf | null, va: bigint): TlbDifference[] {
+  if (leaf === null) return ["mapping"];
+  const { hi, lo } = halves(va);
+  const differing: [TlbDifference, boolean][] = [
+    ["address", leafAddress(leaf, hi, lo) !== tlb.pa],
+    ["size", leaf.sizeLog2 !== tlb.sizeLog2],
+    ["permissions", packPermissions(leaf) !== tlb.packedPermissions],
+    ["type", leaf.attrIndex !== tlb.attrIndex],
+    ["scope", leaf.notGlobal === tlb.global],
+  ];
+  return differing.filter(([, differs]) => differs).map(([name]) => name);
 }

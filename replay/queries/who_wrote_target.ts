@@ -2,9 +2,9 @@
  * What a person means by the ADDRESS, REGISTER or SYSREG of `who-wrote`.
  */
 import { systemRegisterByName } from "../../core/sysregs.ts";
+import { translationOf } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import type { Symbolizer } from "../symbolizer.ts";
-import { physicalAddress } from "./provenance_walk.ts";
 import type { Written } from "./who_wrote.ts";
 
 /** What is asked about cannot be understood, or is nowhere. The message is one line. */
@@ -81,8 +81,8 @@ function placeOf(
 function physicalOf(session: Session, va: bigint, position: number): number {
   const { trace } = session;
   session.seek(position);
-  const mapped = physicalAddress(session, va);
-  if (mapped !== undefined) return mapped;
+  const { pa } = translationOf(session.machine, va);
+  if (pa !== null) return pa;
   // Not mapped there: what it was when it last was, or the address of the memory itself.
   if (va < 1n << 48n && session.machine.memory.contains(Number(va))) return Number(va);
   let last: number | undefined;
