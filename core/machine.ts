@@ -51,6 +51,8 @@ export interface MachineOptions {
   readonly memoryBytes: number;
   /** Whether executed runs are kept for the flow observer; without them it is a little faster. */
   readonly flow?: boolean;
+  /** Whether stores are marked, see `Engine.storeMarks`; without it is a little faster. */
+  readonly storeMarks?: boolean;
   /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */
@@ -129,7 +131,7 @@ export class Machine {
     this.memory = new GuestMemory(RAM_BASE, ram, {
       onRestart: () => engine.lookup.flushWrites(),
       onWatch: () => engine.lookup.flush(),
-      onWrite: (offset, length) => engine.records.willWrite(engine.layout.guest + offset, length),
+      onWrite: (offset, length) => engine.willWrite(offset, length),
     });
     this.time = new VirtualTime(options.nsPerInstruction ?? 1, () => this.retired);
     const { clock } = this.time;
@@ -473,11 +475,11 @@ export class Machine {
   }
 
   #makeEngine(options: MachineOptions): Engine {
-    const { memoryBytes, flow = false, features } = options;
+    const { memoryBytes, flow = false, storeMarks = false, features } = options;
     const rows = ROWS.filter(isSupported)
       .filter(({ feature }) => feature === undefined || features?.has(feature));
     const guestBytes = memoryBytes + RomWindow.bytes;
-    return new Engine({ rows, guestBytes, levels: 2, flow }, {
+    return new Engine({ rows, guestBytes, levels: 2, flow, storeMarks }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
       callOut: (what, argument) => this.processor.callOut(what, argument, this.access),

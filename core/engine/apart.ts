@@ -28,7 +28,7 @@ import type { ModuleBuilder } from "./wasm/module_builder.ts";
 export function defineApart(
   m: ModuleBuilder,
   table: HandlerTable,
-  callees: Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "callOut">,
+  callees: Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "storeMarks" | "callOut">,
 ): { reference: FunctionReference; records: (readonly RecordField[] | undefined)[] } {
   const { reference, body: f } = m.function(["i32"], "i32");
   const record = f.parameter(0), id = f.local("i32");

@@ -82,6 +82,11 @@ export class Engine implements FlowSource {
   readonly records: CodeCache;
   /** Guest memory. */
   readonly guest: Uint8Array;
+  /**
+   * A byte per 8 bytes of guest memory, set to 1 by every store to one of them, also of the value
+   * that was there; for its user to clear. Empty if nobody asked for it.
+   */
+  readonly storeMarks: Uint8Array;
   /** Where runs go; null where nobody wants them. */
   flowObserver: FlowObserver | null = null;
 
@@ -105,24 +110,34 @@ export class Engine implements FlowSource {
    * @param options.guestBytes bytes of guest memory, a multiple of 64 KiB
    * @param options.levels exception levels that exist, from EL0
    * @param options.flow whether runs are recorded
+   * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
    */
   constructor(
-    options: { rows: readonly Row[]; guestBytes: number; levels: number; flow: boolean },
+    options: {
+      rows: readonly Row[];
+      guestBytes: number;
+      levels: number;
+      flow: boolean;
+      storeMarks?: boolean;
+    },
     host: EngineHost,
   ) {
-    this.layout = layOut(options.guestBytes);
+    this.layout = layOut(options.guestBytes, options.storeMarks);
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
     this.memory = memory.buffer as ArrayBuffer;
     this.state = new CpuState(this.memory);
     this.lookup = new LookupCaches(this.memory, options.levels);
     this.guest = new Uint8Array(this.memory, this.layout.guest, options.guestBytes);
+    const { guest, guestBytes, storeMarks, wasmPages } = this.layout;
+    this.storeMarks = new Uint8Array(this.memory, storeMarks, storeMarks ? guestBytes / 8 : 0);
     this.#u32 = new Uint32Array(this.memory);
     this.#u64 = new BigUint64Array(this.memory, 0, LAYOUT.tlb / 8);
     this.#host = host;
     const table = enumerateHandlers(options.rows);
     const generated = generateInterpreter(table, {
       flow: options.flow,
-      memoryPages: this.layout.wasmPages,
+      memoryPages: wasmPages,
+      ...(storeMarks ? { storeMarks: storeMarks - guest / 8 } : {}),
     });
     this.#kinds = new Uint8Array(table.count);
     for (const { id, row } of table.handlers) {
@@ -149,6 +164,12 @@ export class Engine implements FlowSource {
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
+  }
+
+  /** Must be called before guest memory changes other than by an instruction's own store. */
+  willWrite(offset: number, length: number): void {
+    this.records.willWrite(this.layout.guest + offset, length);
+    if (this.layout.storeMarks) this.storeMarks.fill(1, offset >>> 3, (offset + length + 7) >>> 3);
   }
 
   get arenaBase(): number {

@@ -79,7 +79,7 @@ export interface Interpreter {
 /** Generates the interpreter for a set of handlers; with `flow` it writes the flow ring. */
 export function generateInterpreter(
   table: HandlerTable,
-  options: { flow: boolean; memoryPages: number },
+  options: { flow: boolean; memoryPages: number; storeMarks?: number },
 ): Interpreter {
   const m = new ModuleBuilder();
   m.importMemory("engine", "memory", options.memoryPages);
@@ -91,8 +91,9 @@ export function generateInterpreter(
   };
   const helpers = defineHelpers(m);
   const slowLoad = defineSlowAccess(m, imports.access, false);
-  const slowStore = defineSlowAccess(m, imports.access, true);
-  const shared = { ...imports, helpers, slowLoad, slowStore };
+  const slowStore = defineSlowAccess(m, imports.access, true, options.storeMarks);
+  const { storeMarks } = options;
+  const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks };
   const apart = defineApart(m, table, shared);
   const { reference, body } = m.function([], "i32");
   const generator = new Generator(body, { ...shared, apart: apart.reference }, options.flow);
@@ -108,6 +109,7 @@ interface Callees {
   readonly helpers: ReadonlyMap<string, FunctionReference>;
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
+  readonly storeMarks: number | undefined;
   /** See `apart.ts`. */
   readonly apart: FunctionReference;
 }
@@ -192,6 +194,7 @@ class Generator {
       helpers: this.callees.helpers,
       slowLoad: this.callees.slowLoad,
       slowStore: this.callees.slowStore,
+      storeMarks: this.callees.storeMarks,
       callOut: this.callees.callOut,
       callOuts: CALL_OUTS,
       spill: () => this.#spill(),

@@ -12,6 +12,7 @@
  * 0x140000  code table: for every page of guest memory its records and which lines are decoded
  *   …       record arena: decoded instructions, one slot per page that holds code
  *   …       guest memory
+ *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
  * ```
  *
  * **Lookup entry of data accesses** (32 bytes, direct-mapped by virtual page): the tags are the
@@ -66,18 +67,21 @@ export interface MemoryLayout {
   readonly guest: number;
   /** Bytes of guest memory. */
   readonly guestBytes: number;
+  /** Address of the store marks; 0 if there are none. */
+  readonly storeMarks: number;
   /** Size of the whole memory in 64 KiB pages. */
   readonly wasmPages: number;
 }
 
-/** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB). */
-export function layOut(guestBytes: number): MemoryLayout {
+/** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB), and marks of its stores. */
+export function layOut(guestBytes: number, storeMarks = false): MemoryLayout {
   const guestPages = guestBytes / 4096;
   const align = (n: number) => Math.ceil(n / 65536) * 65536;
   const arena = align(LAYOUT.codeTable + guestPages * 16);
   const arenaSlots = Math.min(guestPages, 4096);
   const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
-  const wasmPages = Math.ceil((guest + guestBytes) / 65536);
+  const end = guest + guestBytes;
+  const wasmPages = Math.ceil((end + (storeMarks ? guestBytes / 8 : 0)) / 65536);
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
-  return { arena, arenaSlots, guest, guestBytes, wasmPages };
+  return { arena, arenaSlots, guest, guestBytes, storeMarks: storeMarks ? end : 0, wasmPages };
 }

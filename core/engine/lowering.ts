@@ -34,6 +34,8 @@ export interface Frame {
   readonly helpers: ReadonlyMap<string, FunctionReference>;
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
+  /** Address of the mark of address 0 of this memory, where stores are marked (`layout.ts`). */
+  readonly storeMarks: number | undefined;
   readonly callOut: FunctionReference;
   /** Numbers of the call-outs by name. */
   readonly callOuts: Readonly<Record<string, number>>;
@@ -298,6 +300,8 @@ export class Lowering {
       sources.forEach((source, i) =>
         f.store(storeName(access, source.type), host, source, i * access.size)
       );
+      const { storeMarks } = this.#frame;
+      if (storeMarks !== undefined) markStore(f, host, access.size * values.length, storeMarks);
     }, () => {
       this.#frame.spill();
       sources.forEach((source, i) => {
@@ -460,6 +464,21 @@ function loadName(access: Access, type: ValueType): string {
   }
   const full = type === "i32" ? 32 : 64;
   return bits === full ? `${type}.load` : `${type}.load${bits}_${access.signed ? "s" : "u"}`;
+}
+
+/** Marks the 8-byte units that `bytes` bytes at `host` lie in. */
+export function markStore(
+  f: FunctionBuilder,
+  host: Expression,
+  bytes: number,
+  storeMarks: number,
+): void {
+  const mark = (offset: number) => {
+    const address = offset === 0 ? host : op("i32.add", host, i32(offset));
+    f.store("i32.store8", op("i32.shr_u", address, i32(3)), i32(1), storeMarks);
+  };
+  for (let offset = 0; offset < bytes; offset += 8) mark(offset);
+  if (bytes > 1) mark(bytes - 1);
 }
 
 function storeName(access: Access, type: ValueType): string {

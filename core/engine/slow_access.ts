@@ -1,5 +1,6 @@
 import { SLOT } from "../state.ts";
 import { LAYOUT } from "./layout.ts";
+import { markStore } from "./lowering.ts";
 import { ACCESS } from "./reasons.ts";
 import {
   call,
@@ -24,6 +25,7 @@ export function defineSlowAccess(
   m: ModuleBuilder,
   access: FunctionReference,
   write: boolean,
+  storeMarks?: number,
 ): FunctionReference {
   const { reference, body: f } = m.function(["i64", "i32"], "i32");
   const va = f.parameter(0), kind = f.parameter(1);
@@ -58,10 +60,10 @@ export function defineSlowAccess(
     const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
     const tag = op("i64.eq", page(va), load("i64.load", entry, write ? 8 : 0));
     f.if(op("i32.and", normal, tag), () => {
-      copyBySize(f, size, host, where, write);
+      copyBySize(f, size, host, where, write, storeMarks);
       f.return(i32(0));
     });
-    if (write) besideCode(f, { va, last, size, entry, host, where });
+    if (write) besideCode(f, { va, last, size, entry, host, where, storeMarks });
   });
   f.store("i64.store", i32(0), va, SLOT.accessAddress);
   f.return(call(access, kind));
@@ -71,9 +73,17 @@ export function defineSlowAccess(
 /** A store to a page that holds code, if what it hits is not decoded. */
 function besideCode(
   f: FunctionBuilder,
-  at: { va: Expression; last: Expression; size: Local; entry: Local; host: Local; where: Local },
+  at: {
+    va: Expression;
+    last: Expression;
+    size: Local;
+    entry: Local;
+    host: Local;
+    where: Local;
+    storeMarks: number | undefined;
+  },
 ): void {
-  const { va, last, size, entry, host, where } = at;
+  const { va, last, size, entry, host, where, storeMarks } = at;
   const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 24));
   const low = op("i32.and", op("i32.wrap_i64", va), op("i32.sub", size, i32(1)));
   const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
@@ -90,7 +100,7 @@ function besideCode(
     const bit = (address: Expression) => op("i64.shr_u", load("i64.load", code, 8), line(address));
     const decoded = op("i64.and", op("i64.or", bit(va), bit(last)), i64(1n));
     const store = () => {
-      copyBySize(f, size, host, where, true);
+      copyBySize(f, size, host, where, true, storeMarks);
       f.return(i32(0));
     };
     f.if(op("i64.eqz", decoded), store);
@@ -111,6 +121,7 @@ function copyBySize(
   host: Expression,
   where: Expression,
   write: boolean,
+  storeMarks: number | undefined,
 ): void {
   const kinds: [number, string][] = [[1, "8"], [2, "16"], [4, "32"], [8, ""]];
   for (const [bytes, suffix] of kinds) {
@@ -118,6 +129,7 @@ function copyBySize(
       const loadName = suffix ? `i64.load${suffix}_u` : "i64.load";
       if (write) f.store(`i64.store${suffix}`, host, load(loadName, where, SLOT.scratch));
       else f.store("i64.store", where, load(loadName, host), SLOT.scratch);
+      if (write && storeMarks !== undefined) markStore(f, host, bytes, storeMarks);
     });
   }
 }
