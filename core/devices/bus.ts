@@ -113,6 +113,10 @@ export class Board {
     if (address % 8) return this.#readLongUnaligned(address, into);
     const device = this.#accepting(address, 8, false);
     if (!device) return false;
+    if (device.readLong) {
+      device.readLong(address - device.base, into);
+      return true;
+    }
     into[0] = device.read(address - device.base, 4);
     into[1] = device.read(address - device.base + 4, 4);
     return true;
@@ -133,6 +137,10 @@ export class Board {
     }
     const device = this.#accepting(address, 8, true);
     if (!device) return false;
+    if (device.writeLong) {
+      device.writeLong(address - device.base, low >>> 0, high >>> 0);
+      return true;
+    }
     device.write(address - device.base, low >>> 0, 4);
     device.write(address - device.base + 4, high >>> 0, 4);
     return true;

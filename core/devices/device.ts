@@ -19,11 +19,17 @@ export interface Device {
   /**
    * Reads `size` bytes (1, 2, 4 or 8) at `offset` from the base.
    *
-   * @returns the value, of which the bus takes the low `size` bytes as an unsigned number; for 8-byte reads `[low, high]` are combined by the bus from two 4-byte reads
+   * @returns the value, of which the bus takes the low `size` bytes as an unsigned number; 8 bytes come as two reads of 4 unless there is `readLong`
    */
   read(offset: number, size: number): number;
-  /** Writes the low `size` bytes (1, 2 or 4) of `value`. An 8-byte write arrives as two of 4. */
+  /** Writes the low `size` bytes (1, 2 or 4) of `value`. An 8-byte write arrives as two of 4 unless there is `writeLong`. */
   write(offset: number, value: number, size: number): void;
+  /**
+   * Reads 8 bytes at once as `[low, high]`, where that is more than two reads of 4.
+   */
+  readLong?(offset: number, into: Uint32Array): void;
+  /** Writes 8 bytes at once. */
+  writeLong?(offset: number, low: number, high: number): void;
   /**
    * Whether an access is one that the device answers; one it does not is an external abort. If left
    * out: every naturally aligned access.
