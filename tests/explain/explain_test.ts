@@ -76,6 +76,7 @@ const CASES: Readonly<Record<string, Expected>> = {
   HOLE: { cause: "tcr-range", level: 0, by: "msr", symbol: /enable_mmu|main/ },
   EPD: { cause: "tcr-range", level: 0, by: "msr", fix: /TCR_EL1/ },
   NONE: { cause: "tcr-range", by: "msr", fix: /TCR_EL1/, defines: ["T0SZ=25UL"] },
+  TABLE_WIPED: { cause: "not-mapped", level: 0, by: STORE, symbol: /wipe/, levels: ALL },
   TTBR_LOWER: { cause: "ttbr", by: "msr", fix: /TTBR0_EL1 = 0x40800000/ },
   TTBR_UNALIGNED: { cause: "ttbr", by: "msr", fix: /TTBR0_EL1 = 0x40800000/ },
   TTBR_EMPTY: { cause: "ttbr", by: "msr", fix: /TTBR0_EL1 = 0x40800000/ },

@@ -143,6 +143,10 @@ NOINLINE void store_pair(u64 *at, u64 a, u64 b) { __asm__ volatile("stp %1, %2, 
 
 NOINLINE void protect(u64 *entry) { *(volatile u64 *)entry |= RO; }
 
+NOINLINE void wipe(volatile u8 *at, u64 bytes) {
+  while (bytes--) *at++ = 0;
+}
+
 NOINLINE void touch(u64 at) { *(volatile u64 *)at = 1; }
 
 NOINLINE u64 fetch(u64 at) { return *(volatile u64 *)at; }
@@ -286,6 +290,9 @@ int main(void) {
 #endif
   root = new_table();
   map_kernel();
+#ifdef BUG_TABLE_WIPED
+  wipe((volatile u8 *)root, PAGE);
+#endif
 #if defined(BUG_TTBR_LOWER)
   enable_mmu(root[0] & ADDRESS);
 #elif defined(BUG_TTBR_UNALIGNED)
