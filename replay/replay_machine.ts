@@ -60,6 +60,8 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
   const machine: MachineOptions = {
     memoryBytes: size,
     flow,
+    // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
+    storeMarks: true,
     strict: options.strict === true,
     storm: Infinity,
     endless: true,

@@ -8,6 +8,7 @@
 
 import type { DescriptorRead, MachineEvent, TlbFillEvent } from "../core/observer.ts";
 import { ByteColumn, ColumnReader, WordColumn } from "./columns.ts";
+import type { EventColumns } from "./event_filter.ts";
 import { type Fields, uint } from "./fields.ts";
 import {
   BOOLEANS,
@@ -158,6 +159,17 @@ function descriptorColumns(): WritableColumn[] {
     },
   ];
 }
+
+/** What an item says before its events are decoded. */
+export function eventColumns(fields: Fields): EventColumns {
+  return {
+    strings: fields.texts("strings"),
+    has: (kind) => fields.has(kind),
+    bytes: (kind, name) => fields.has(kind) ? fields.fields(kind).bytes(name) : NO_BYTES,
+  };
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 /** How a reader of a kind's columns makes the next event. */
 type NextEvent = (base: { position: number; cpu: number; pc: bigint }) => MachineEvent;

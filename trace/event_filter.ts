@@ -1,6 +1,16 @@
 import type { MachineEvent } from "../core/observer.ts";
 import type { EventKind } from "./schema.ts";
 
+/** What the columns of up to 65,536 events say before the events are decoded. */
+export interface EventColumns {
+  /** Distinct strings of the events, among them the registers that `sysreg` events name. */
+  readonly strings: readonly string[];
+  /** Whether there are events of a kind. */
+  has(kind: EventKind): boolean;
+  /** A column of one byte per event of a kind, in order; empty if the kind did not occur. */
+  bytes(kind: EventKind, name: string): Uint8Array;
+}
+
 /** Which events to give; what is absent does not restrict. */
 export interface EventFilter {
   /** Kinds wanted. */
@@ -13,6 +23,8 @@ export interface EventFilter {
   cpu?: number;
   /** Events that name an address (virtual or physical, or their PC) in `[first, last]`. */
   address?: { first: bigint; last: bigint };
+  /** Whether events with these columns can be wanted: the others are not decoded at all. */
+  mayMatter?: (columns: EventColumns) => boolean;
 }
 
 /** Whether an event passes a filter. */

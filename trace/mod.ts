@@ -4,7 +4,7 @@ export { openTrace, Trace } from "./reader.ts";
 export type { ExecutedInstruction, Keyframe } from "./reader.ts";
 export type { TraceFooter, TraceHeader } from "./trace_info.ts";
 export { eventAddresses, eventMatches } from "./event_filter.ts";
-export type { EventFilter } from "./event_filter.ts";
+export type { EventColumns, EventFilter } from "./event_filter.ts";
 export type { WindowInfo } from "./window_index.ts";
 export type { WindowSummary } from "./summary.ts";
 export type { ExceptionEntries, WindowFlow } from "./flow_decoder.ts";

@@ -11,7 +11,7 @@ import type { MachineEvent } from "../core/observer.ts";
 import { BlockReader } from "./block_reader.ts";
 import { type CborMap, decodeContent } from "./cbor.ts";
 import { type Frame, isHeader, itemName, readFrame } from "./chunk.ts";
-import { readEvents } from "./event_columns.ts";
+import { eventColumns, readEvents } from "./event_columns.ts";
 import { type EventFilter, eventMatches } from "./event_filter.ts";
 import type { Fields } from "./fields.ts";
 import type { WindowFlow } from "./flow_decoder.ts";
@@ -142,20 +142,23 @@ export class Trace {
 
   /** Events in order of position, a bounded part of them in memory at a time. */
   *events(filter: EventFilter = {}): Generator<MachineEvent> {
-    const { from = 0, to = Infinity, kinds } = filter;
-    const wanted = (kind: MachineEvent["kind"]) => kinds === undefined || kinds.has(kind);
     for (const window of this.windows) {
-      if (window.number === 0 || window.end <= from || window.start >= to) continue;
-      if (kinds && !this.#mayHold(window.number, kinds)) continue;
+      if (!this.#mayHold(window, filter)) continue;
       for (const fields of this.#items(window.number, ITEM.events)) {
-        for (const event of readEvents(fields, wanted)) {
-          if (event.position < window.start || event.position > window.end) {
-            throw new TraceError(
-              `Cannot read ${fields.what}: expected positions from ${window.start} to ${window.end}`,
-            );
-          }
-          if (eventMatches(event, filter)) yield event;
-        }
+        yield* this.#eventsOf(fields, window, filter);
+      }
+    }
+  }
+
+  /** Events, the last one first, a bounded part of them in memory at a time. */
+  *eventsBackwards(filter: EventFilter = {}): Generator<MachineEvent> {
+    for (let number = this.windows.length - 1; number > 0; number--) {
+      const window = this.windows[number];
+      if (!this.#mayHold(window, filter)) continue;
+      const frames = this.#framesOf(number).filter(({ kind }) => kind === ITEM.events);
+      for (const frame of frames.toReversed()) {
+        const fields = this.#fields(frame, number);
+        yield* [...this.#eventsOf(fields, window, filter)].reverse();
       }
     }
   }
@@ -250,8 +253,24 @@ export class Trace {
     return sizes;
   }
 
-  #mayHold(window: number, kinds: ReadonlySet<MachineEvent["kind"]>): boolean {
-    const { events } = this.summary(window);
+  *#eventsOf(fields: Fields, window: WindowInfo, filter: EventFilter): Generator<MachineEvent> {
+    const { kinds, mayMatter } = filter;
+    if (mayMatter && !mayMatter(eventColumns(fields))) return;
+    for (const event of readEvents(fields, (kind) => kinds === undefined || kinds.has(kind))) {
+      if (event.position < window.start || event.position > window.end) {
+        throw new TraceError(
+          `Cannot read ${fields.what}: expected positions from ${window.start} to ${window.end}`,
+        );
+      }
+      if (eventMatches(event, filter)) yield event;
+    }
+  }
+
+  /** Whether a window lies in the filter's range and has events of its kinds. */
+  #mayHold(window: WindowInfo, { from = 0, to = Infinity, kinds }: EventFilter): boolean {
+    if (window.number === 0 || window.end <= from || window.start >= to) return false;
+    if (!kinds) return true;
+    const { events } = this.summary(window.number);
     for (const kind of kinds) if (events[kind]) return true;
     return false;
   }

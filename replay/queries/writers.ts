@@ -1,16 +1,14 @@
 /**
  * Who wrote bytes of memory, by physical address.
  *
- * Summaries say which windows wrote to the pages in question; only those are executed again, latest
- * first, with a watch on these pages that sees every write exactly, through whatever address, and
- * until every byte has its writer. What no window wrote was there at `#0`: put there by the loader,
- * or zero since reset.
- *
- * Cost: one pass over each window executed, slower where the pages are written often.
+ * The stretches that can have written (`writers_stretches.ts`) are executed again, latest first, with a
+ * watch on the pages in question that sees every write exactly, through whatever address, and until
+ * every byte has its writer. What nothing wrote was there at `#0`: put there by the loader, or zero
+ * since reset.
  */
 import { type MemoryWatch, PAGE_BYTES } from "../../core/memory.ts";
-import type { WindowInfo } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
+import { type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
 import { isExclusiveStore } from "./writers_effects.ts";
 import { instructionAt } from "./writers_instruction.ts";
 
@@ -52,17 +50,18 @@ export function lastWriters(
 ): MemoryWrite[] {
   const found = new Array<MemoryWrite | undefined>(range.length);
   let missing = range.length;
-  for (const window of windowsThatWrote(session, range, before)) {
+  const isMissing = (unit: number) => {
+    const first = Math.max(0, unit * UNIT_BYTES - range.address);
+    const end = Math.min(range.length, (unit + 1) * UNIT_BYTES - range.address);
+    for (let i = first; i < end; i++) if (!found[i]) return true;
+    return false;
+  };
+  for (const stretch of writtenStretches(session, range, { before, wanted: isMissing })) {
     const here = new Array<MemoryWrite | undefined>(range.length);
-    watchWrites(
-      session,
-      range,
-      { from: window.start, to: Math.min(window.end, before) },
-      (write) => {
-        const { first, end } = overlap(range, write);
-        here.fill(write, first, end);
-      },
-    );
+    watchWrites(session, range, stretch, (write) => {
+      const { first, end } = overlap(range, write);
+      here.fill(write, first, end);
+    });
     for (let i = 0; i < range.length; i++) {
       if (found[i] || !here[i]) continue;
       found[i] = here[i];
@@ -91,17 +90,12 @@ export function* writesBefore(
   limit = Infinity,
 ): Generator<MemoryWrite> {
   let left = limit;
-  for (const window of windowsThatWrote(session, range, before)) {
+  for (const stretch of writtenStretches(session, range, { before, many: limit > FEW })) {
     let writes: MemoryWrite[] = [];
-    watchWrites(
-      session,
-      range,
-      { from: window.start, to: Math.min(window.end, before) },
-      (write) => {
-        writes.push(write);
-        if (writes.length > 2 * Math.max(left, 1000)) writes = writes.slice(-left);
-      },
-    );
+    watchWrites(session, range, stretch, (write) => {
+      writes.push(write);
+      if (writes.length > 2 * Math.max(left, 1000)) writes = writes.slice(-left);
+    });
     for (const write of writes.reverse()) {
       yield classified(session, write);
       if (--left <= 0) return;
@@ -110,27 +104,14 @@ export function* writesBefore(
   yield initialWrite(session, range);
 }
 
-/** Windows that wrote to a page of the range and start before a position, latest first. */
-function* windowsThatWrote(
-  { trace }: Session,
-  { address, length }: PhysicalRange,
-  before: number,
-): Generator<WindowInfo> {
-  const first = Math.floor(address / PAGE_BYTES);
-  const last = Math.floor((address + length - 1) / PAGE_BYTES);
-  for (let number = trace.windows.length - 1; number > 0; number--) {
-    const window = trace.windows[number];
-    if (window.start >= before) continue;
-    const { written } = trace.summary(number);
-    if (written.some((page) => page >= first && page <= last)) yield window;
-  }
-}
+/** So many writes are looked for one by one. */
+const FEW = 100;
 
 /** Calls `seen` for each write to the range from one position to another, in order. */
 function watchWrites(
   session: Session,
   range: PhysicalRange,
-  { from, to }: { from: number; to: number },
+  { from, to }: Stretch,
   seen: (write: MemoryWrite) => void,
 ): void {
   const { machine } = session;
