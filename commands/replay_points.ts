@@ -124,6 +124,7 @@ function accessText(report: AccessReport, shown: Shown): string {
     "dc-zva": " by DC ZVA",
     walker: " by the walker",
     dma: " by DMA",
+    loader: " by the loader",
   };
   const where = va === null || va === BigInt(address) ? "" : `, VA ${hex(va)}`;
   const values = write ? `${bytesText(old)} -> ${bytesText(report.new)}` : bytesText(old);

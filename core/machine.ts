@@ -1,4 +1,4 @@
-import { type Clock, psciCall } from "./devices/mod.ts";
+import { type Clock, type DeviceState, psciCall } from "./devices/mod.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
@@ -69,6 +69,11 @@ export interface MachineOptions {
   readonly features?: ReadonlySet<string>;
 }
 
+/** What of a plan a boot needs. */
+export type BootedImage = Pick<BootPlan, "segments" | "pc" | "x">;
+
+/** Devices whose models have no reset on the reference: they go on as they were. */
+const OUTLIVES_RESET: ReadonlySet<string> = new Set(["pl011", "pl031"]);
 const DEFAULT_STORM = 1000;
 /** 2000-01-01T00:00:00Z. */
 const DEFAULT_RTC = 946_684_800;
@@ -105,13 +110,14 @@ export class Machine {
    * WFI with nothing armed goes on instead of halting, as the architecture lets it.
    */
   inputOpen = false;
+  /** What a reset boots; {@linkcode boot} sets it. */
+  bootsAgain: (() => BootedImage) | null = null;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
   readonly #loop: LoopDetector;
   readonly #devicesAtReset: ReturnType<VirtBoard["bus"]["save"]>;
-  #plan: BootPlan | undefined;
-  #rebootsLeft: number;
+  #resets = 0;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
   #probe = 0;
   #probeFrom = 0;
@@ -123,7 +129,6 @@ export class Machine {
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#rebootsLeft = options.reboots ?? 0;
     this.engine = this.#makeEngine(options);
     const { engine } = this;
     const { memoryBytes } = options;
@@ -196,8 +201,8 @@ export class Machine {
   }
 
   /** Places an image in memory and sets the registers for its first instruction, which is `#0`. */
-  boot(plan: BootPlan): void {
-    this.#plan = plan;
+  boot(plan: BootPlan | BootedImage): void {
+    this.bootsAgain = () => plan;
     for (const { address, bytes, zeroTo } of plan.segments) {
       this.#place(address, bytes);
       this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
@@ -264,6 +269,7 @@ export class Machine {
       retired: this.retired,
       entries: this.entries,
       skippedNs: this.time.skipped,
+      resets: this.#resets,
     });
   }
 
@@ -276,6 +282,7 @@ export class Machine {
     engine.retired = saved.time.retired;
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
+    this.#resets = saved.resets ?? 0;
     processor.reloadRegime();
     this.#rom.drop();
     this.resume();
@@ -410,11 +417,12 @@ export class Machine {
   firmwareCall(): void {
     const { engine } = this;
     const { state } = engine;
-    engine.retire();
     const action = psciCall({
       powerState: (affinity) => (affinity === 0n ? "on" : undefined),
       turnOn: () => {},
     }, [0, 1, 2, 3].map((n) => state.x(n)));
+    if (action.kind === "system-reset") return this.#reset();
+    engine.retire();
     switch (action.kind) {
       case "return":
         state.setX(0, action.result);
@@ -426,16 +434,45 @@ export class Machine {
         return this.end("halted");
       case "system-off":
         return this.end("poweroff");
-      case "system-reset":
-        return this.#reset();
     }
   }
 
+  /** PSCI SYSTEM_RESET. As on the reference, memory that no boot loads keeps its content. */
   #reset(): void {
-    if (this.#rebootsLeft === 0 || !this.#plan) return this.end("reset");
-    this.#rebootsLeft--;
-    this.board.bus.restore(this.#devicesAtReset);
-    this.boot(this.#plan);
+    const { engine, memory, bootsAgain } = this;
+    this.#emit({ kind: "reset", ...this.processor.here(), reason: "SYSTEM_RESET" });
+    if (this.#resets >= (this.#options.reboots ?? 0) || !bootsAgain) {
+      engine.retire();
+      return this.end("reset");
+    }
+    const plan = bootsAgain();
+    // Whoever watches shall find the loader at the instruction that asked for it.
+    for (const { address, bytes, zeroTo } of memory.watch ? plan.segments : []) {
+      memory.announce({ by: "loader", write: true, address, bytes });
+      const zeros = new Uint8Array(zeroTo - address - bytes.length);
+      memory.announce({ by: "loader", write: true, address: address + bytes.length, bytes: zeros });
+    }
+    engine.retire();
+    this.#resets++;
+    this.board.bus.restore(this.#devicesAfterReset());
+    this.boot(plan);
+    this.bootsAgain = bootsAgain;
+    // What led here cannot come again: resets are counted.
+    this.#loop.reset();
+  }
+
+  /** Devices as at `#0`, but for what the reference (7.2) lets a reset leave alone. */
+  #devicesAfterReset(): ReturnType<VirtBoard["bus"]["save"]> {
+    const now = this.board.bus.save();
+    return Object.fromEntries(
+      Object.entries(this.#devicesAtReset).map(([name, first]) => {
+        if (OUTLIVES_RESET.has(name)) return [name, now[name]];
+        // The content of a flash chip is memory; only its mode is reset.
+        if (!name.startsWith("flash")) return [name, first];
+        const { sectors } = now[name] as { sectors: DeviceState };
+        return [name, { ...first as { [field: string]: DeviceState }, sectors }];
+      }),
+    );
   }
 
   /** The next instruction is at SLOT.pc, to be fetched when execution goes on. */

@@ -43,6 +43,8 @@ export type MachineState = {
     /** Nanoseconds skipped while waiting for an interrupt. */
     skippedNs: number;
   };
+  /** Resets after which it booted again; absent in early traces, which have none. */
+  resets?: number;
 };
 
 /** Copies a machine's state. */
@@ -55,8 +57,9 @@ export function saveMachine(machine: {
   retired: number;
   entries: number;
   skippedNs: number;
+  resets: number;
 }): MachineState {
-  const { state, tlb, board, pc, fetchedFrom, retired, entries, skippedNs } = machine;
+  const { state, tlb, board, pc, fetchedFrom, retired, entries, skippedNs, resets } = machine;
   bankStackPointer(state);
   const v = new Uint8Array(512);
   for (let n = 0; n < 32; n++) v.set(state.v(n), 16 * n);
@@ -83,6 +86,7 @@ export function saveMachine(machine: {
     tlb: new Uint8Array(tlb.save().buffer),
     devices: board.save(),
     time: { retired, entries, skippedNs },
+    resets,
   };
 }
 

@@ -24,8 +24,8 @@ export interface WriteEpoch {
 
 /** An access to guest memory as a {@linkcode MemoryWatch} sees it. */
 export interface WatchedAccess {
-  /** Who: an instruction, DC ZVA, the translation table walker, or a device by itself. */
-  readonly by: "instruction" | "dc-zva" | "walker" | "dma";
+  /** Who: an instruction, DC ZVA, the translation table walker, a device by itself, or a reset. */
+  readonly by: "instruction" | "dc-zva" | "walker" | "dma" | "loader";
   readonly write: boolean;
   /** Physical address of the first byte. */
   readonly address: number;

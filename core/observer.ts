@@ -160,6 +160,14 @@ export interface UnknownEvent extends EventBase {
   text: string;
 }
 
+/** A reset that the guest asked for, whether it boots again or ends there. */
+export interface ResetEvent extends EventBase {
+  /** Discriminant. */
+  kind: "reset";
+  /** What asked: the PSCI function. */
+  reason: "SYSTEM_RESET";
+}
+
 /** What QEMU lets pass although the architecture does not. */
 export type HazardName =
   | "unaligned-device"
@@ -180,7 +188,8 @@ export type MachineEvent =
   | MmioEvent
   | ConsoleEvent
   | HazardEvent
-  | UnknownEvent;
+  | UnknownEvent
+  | ResetEvent;
 
 /** Receives what a machine does. Must not change the machine. */
 export interface Observer {

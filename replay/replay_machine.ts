@@ -4,10 +4,17 @@
  * A trace is untrusted: what its header asks for is bounded before it is allocated, and a state
  * that does not fit the machine ends in one {@linkcode ReplayError}.
  */
-import { Machine, MACHINE_VERSION, type MachineOptions } from "../core/machine.ts";
+import type { BootSegment } from "../core/loader/boot_plan.ts";
+import {
+  type BootedImage,
+  Machine,
+  MACHINE_VERSION,
+  type MachineOptions,
+} from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
+import { PAGE_BYTES } from "../core/memory.ts";
 import { RAM_BASE } from "../core/virt_board.ts";
-import type { Keyframe, Trace } from "../trace/mod.ts";
+import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
 import { ReplayError } from "./replay_error.ts";
 
 const MEMORY_UNIT = 65536;
@@ -57,7 +64,8 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
   };
   const ns = number("ns-per-instruction");
   const rtc = number("rtc");
-  const machine: MachineOptions = {
+  const reboots = number("reboots");
+  const machineOptions: MachineOptions = {
     memoryBytes: size,
     flow,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
@@ -67,8 +75,41 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     endless: true,
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),
+    ...(reboots === null ? {} : { reboots }),
   };
-  return new Machine(machine);
+  const machine = new Machine(machineOptions);
+  machine.bootsAgain = bootedImage(trace, machine);
+  return machine;
+}
+
+/** What a reset boots again, from the state at `#0`; null if the trace does not tell. */
+function bootedImage(trace: Trace, { memory }: Machine): (() => BootedImage) | null {
+  const { loaded } = trace;
+  if (!loaded) return null;
+  for (const { address, length } of loaded) {
+    if (memory.contains(address, length)) continue;
+    throw new ReplayError(
+      `Cannot re-execute the trace: expected it to load to RAM, found ${length} bytes at ` +
+        `0x${address.toString(16)}`,
+    );
+  }
+  return () => {
+    const { cpus: [cpu] } = machineStateOf(trace.keyframe(0));
+    return { segments: loaded.map((range) => loadedSegment(trace, range)), pc: cpu.pc, x: cpu.x };
+  };
+}
+
+function loadedSegment(trace: Trace, { address, length }: LoadedRange): BootSegment {
+  const end = address + length;
+  const bytes = new Uint8Array(length);
+  const held = new Set(trace.pageAddresses(0));
+  for (let page = address - address % PAGE_BYTES; page < end; page += PAGE_BYTES) {
+    if (!held.has(page)) continue;
+    const first = Math.max(page, address);
+    const last = Math.min(page + PAGE_BYTES, end);
+    bytes.set(trace.page(page, 0).subarray(first - page, last - page), first - address);
+  }
+  return { name: "loaded memory", address, bytes, zeroTo: end };
 }
 
 /** A keyframe as the state of a machine. */

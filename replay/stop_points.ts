@@ -45,8 +45,8 @@ export interface AccessReport {
   readonly position: number;
   /** Address of that instruction. */
   readonly pc: bigint;
-  /** Who made it: the instruction as a load or store, DC ZVA, the walker, or a device. */
-  readonly by: "instruction" | "dc-zva" | "walker" | "dma";
+  /** Who made it: the instruction as a load or store, DC ZVA, the walker, a device, or a reset. */
+  readonly by: WatchedAccess["by"];
   /** Whether it wrote. */
   readonly write: boolean;
   /** Virtual address of the part below, where the access had one. */

@@ -39,6 +39,7 @@ export class Timeline {
   /** The trace that this is about. */
   readonly trace: Trace;
   readonly #decoded = new Map<number, DecodedWindow>();
+  #resets: number[] | undefined;
 
   /** Makes a view of a trace. */
   constructor(trace: Trace) {
@@ -123,7 +124,9 @@ export class Timeline {
   /** The call that entered the function that a position is in; undefined if none is known. */
   functionCall(position: number): number | undefined {
     let depth = 0;
+    const [, first] = this.#boot(position);
     for (const { kind, end } of this.#blocksBefore(position)) {
+      if (end <= first) return undefined;
       if (kind === BLOCK_KIND.return) depth++;
       else if (isCall(kind) && depth-- === 0) return end - 1;
     }
@@ -143,11 +146,23 @@ export class Timeline {
   /** The first position behind a return, from `from` on, that leaves more functions than were called. */
   #leave(from: number, accept: (after: number) => boolean): number | undefined {
     let depth = 0;
+    const [last] = this.#boot(from);
     for (const { kind, end } of this.#blocksFrom(from)) {
+      if (end > last) return undefined;
       if (isCall(kind)) depth++;
       else if (kind === BLOCK_KIND.return && --depth < 0 && accept(end)) return end;
     }
     return undefined;
+  }
+
+  /** Where the boot that a position is in ends and begins: nothing returns across a reset. */
+  #boot(position: number): [end: number, start: number] {
+    this.#resets ??= Array.from(
+      this.trace.events({ kinds: new Set(["reset"]) }),
+      (event) => event.position + 1,
+    );
+    const next = this.#resets.find((start) => start > position) ?? Infinity;
+    return [next, this.#resets.findLast((start) => start <= position) ?? 0];
   }
 
   /** Blocks that end behind a position, in order. */

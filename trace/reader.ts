@@ -27,9 +27,11 @@ import {
   parseFooter,
   parseHeader,
   parseImage,
+  parseLoaded,
   type TraceFooter,
   type TraceHeader,
 } from "./trace_info.ts";
+import type { LoadedRange } from "./keyframe_writer.ts";
 import type { ImageDescription } from "./recorder.ts";
 import { findWindows, readFields, windowFrames, type WindowInfo } from "./window_index.ts";
 
@@ -79,6 +81,8 @@ export class Trace {
   readonly header: TraceHeader;
   /** What was booted. */
   readonly image: ImageDescription;
+  /** Physical memory that a boot writes; null if the trace does not say. */
+  readonly loaded: readonly LoadedRange[] | null;
   /** Committed windows; `windows[0]` is the prologue and has no steps. */
   readonly windows: readonly WindowInfo[];
   /** What the recorder wrote last; null in a truncated trace. */
@@ -117,6 +121,7 @@ export class Trace {
     const [image] = this.#items(0, ITEM.image);
     if (!image) throw new TraceError("Cannot open the trace: expected an image item, found none");
     this.image = parseImage(image);
+    this.loaded = parseLoaded(image);
   }
 
   /** Position after the last step that the trace holds. */

@@ -77,7 +77,10 @@ export interface RecorderOptions {
   symbols: readonly GuestSymbol[];
   /** Its line table; empty to leave it out. */
   lines: readonly LineRow[];
-  /** Where memory is not zero at #0; all of it is searched if this is left out. */
+  /**
+   * What a boot writes: nothing else is not zero at #0. All of memory is searched if this is left
+   * out, and resets cannot be re-executed.
+   */
   loaded?: readonly LoadedRange[];
   /** Steps per window; the default unless a test wants small ones. */
   windowSteps?: number;
@@ -233,7 +236,7 @@ export class Recorder implements Observer, FlowObserver {
   }
 
   #prologue(): void {
-    const { options, machine, image, symbols, lines, recorder, recordedAt } = this.#options;
+    const { options, machine, image, symbols, lines, recorder, recordedAt, loaded } = this.#options;
     const { base, size } = this.#machine.memory;
     this.#writer.header({
       format: FORMAT_VERSION,
@@ -249,10 +252,16 @@ export class Recorder implements Observer, FlowObserver {
     this.#writer.item(ITEM.image, {
       ...image,
       files: image.files.map((file) => ({ ...file, size: uint(file.size) })),
+      ...(loaded && {
+        loaded: loaded.map(({ address, length }) => ({
+          address: uint(address),
+          length: uint(length),
+        })),
+      }),
     });
     for (const content of encodeSymbols(symbols)) this.#writer.item(ITEM.symbols, content);
     for (const content of encodeLines(lines)) this.#writer.item(ITEM.lines, content);
-    this.#keyframes.storeImage(this.#options.loaded);
+    this.#keyframes.storeImage(loaded);
     this.#writeKeyframe(0);
     this.#writer.commit(0, 0, 0);
     this.#startWindow(0);

@@ -165,6 +165,7 @@ export const EVENTS = {
   "console": { code: 8, columns: { byte: "byte" } },
   "hazard": { code: 9, columns: { hazard: "string", address: "delta" } },
   "unknown": { code: 10, columns: { word: "uint", text: "string" } },
+  "reset": { code: 11, columns: { reason: "string" } },
 } as const satisfies Record<string, EventSchema>;
 
 /** Name of an event kind. */

@@ -220,6 +220,7 @@ export class SyntheticMachine implements RecordableMachine {
       () => ({ ...base, kind: "console", byte: random.below(256) }),
       () => ({ ...base, kind: "hazard", hazard: "break-before-make", address: word() }),
       () => ({ ...base, kind: "unknown", word: random.below(0x7fffffff), text: "S3_0_C15_C2_0" }),
+      () => ({ ...base, kind: "reset", reason: "SYSTEM_RESET" }),
     ];
     return make[random.below(make.length)]();
   }

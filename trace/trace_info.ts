@@ -4,6 +4,7 @@
 
 import type { CborValue } from "./cbor.ts";
 import { Fields } from "./fields.ts";
+import type { LoadedRange } from "./keyframe_writer.ts";
 import type { ImageDescription, ImageFile } from "./recorder.ts";
 import { END_REASONS, type EndReason, FORMAT_VERSION, MAX_WINDOW_STEPS } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
@@ -93,6 +94,15 @@ export function parseImage(fields: Fields): ImageDescription {
     files,
     warnings: fields.texts("warnings"),
   };
+}
+
+/** Reads where an image item says that a boot writes; null if it does not. */
+export function parseLoaded(fields: Fields): LoadedRange[] | null {
+  if (!fields.has("loaded")) return null;
+  return fields.array("loaded").map((value, i) => {
+    const range = new Fields(value, `range ${i} of ${fields.what}`);
+    return { address: range.uint("address", 2 ** 48), length: range.uint("length", 2 ** 48) };
+  });
 }
 
 /** Reads a footer. */

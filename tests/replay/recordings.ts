@@ -30,7 +30,7 @@ export function recordBytes(image: Uint8Array, options: RecordingOptions = {}): 
   const machine = new Machine({ memoryBytes: MEMORY, ...noted, flow: true });
   machine.boot(plan);
   const sink = new MemorySink();
-  const { rtc, strict, nsPerInstruction } = noted;
+  const { rtc, strict, nsPerInstruction, reboots } = noted;
   const recorder = new Recorder(machine, sink, {
     recordedAt: "2000-01-01T00:00:00.000Z",
     recorder: "test",
@@ -38,6 +38,7 @@ export function recordBytes(image: Uint8Array, options: RecordingOptions = {}): 
     options: {
       ...(rtc === undefined ? {} : { rtc }),
       ...(strict === undefined ? {} : { strict }),
+      ...(reboots === undefined ? {} : { reboots }),
       ...(nsPerInstruction === undefined ? {} : { "ns-per-instruction": nsPerInstruction }),
     },
     image: {
@@ -50,6 +51,7 @@ export function recordBytes(image: Uint8Array, options: RecordingOptions = {}): 
     },
     symbols: plan.symbols,
     lines: plan.lines,
+    loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
     windowSteps,
   });
   recorder.run(limit);
