@@ -48,7 +48,7 @@ export const BOOT_OPTIONS = {
   "ns-per-instruction": optionOr("N", positive, "1", "virtual time that an instruction takes"),
   firmware: notYet("firmware", "FILE"),
   disk: notYet("disk", "FILE"),
-  input: notYet("input", "FILE"),
+  input: option("FILE", text, "what is typed at the guest: a script, or - for standard input"),
 } as const;
 
 /** Values of {@linkcode BOOT_OPTIONS}. */

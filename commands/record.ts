@@ -2,6 +2,9 @@ import { Machine } from "../core/machine.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
 import { isFaultEvent } from "../replay/mod.ts";
 import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
+import type { InputSource } from "../core/input_source.ts";
+import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
+import { TerminalInput } from "./input_terminal.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { statusOf } from "./exit_status.ts";
@@ -12,7 +15,7 @@ import { Expected, flag, option, optionOr, type Values } from "./options.ts";
 import { type ByteSink, grouped, Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { recordingJson, recordingText } from "./recording_report.ts";
-import { openOutput } from "./files.ts";
+import { openOutput, readFile } from "./files.ts";
 import { UsageError } from "./user_error.ts";
 import { positive, text } from "./values.ts";
 import { VERSION } from "./version.ts";
@@ -42,6 +45,7 @@ export default defineCommand({
     "IMAGE is an ELF file, a Linux Image (also gzip'd) or a flat binary; without it the built-in",
     "kernel boots. The guest runs on QEMU's virt board with a Cortex-A57. Sizes: 64K, 128M, 1G;",
     "numbers: 1000, 200M. Ctrl-C ends the recording in good order.",
+    ...INPUT_HELP,
     "Exit status: 0 the guest powered off, 3 it ended in another way, 130 interrupted.",
   ],
   operands: [{ name: "IMAGE", help: "what to boot", optional: true }],
@@ -68,6 +72,7 @@ async function run(
   if (values.console === path) {
     throw new UsageError(`Option --console: ${path} is the trace, expected another file`);
   }
+  const script = scriptOf(values.input);
   const machine = new Machine(guest.machine);
   machine.boot(guest.plan);
   // Last, because it empties an older trace.
@@ -82,12 +87,15 @@ async function run(
       else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
     },
   };
+  machine.inputObserver = (source, bytes) => recorder.input(source, bytes);
   const started = performance.now();
+  const terminal = values.input === "-" ? openTerminal(machine, console) : null;
+  machine.input = terminal ?? script;
   const outcome = await recordAll(recorder, machine, {
     limit: values["max-instructions"] ?? Infinity,
     console,
     progress: new Progress(io.err, started),
-  });
+  }).finally(() => terminal?.close());
   const result = recorder.finish(outcome.reason, detailOf(machine, outcome));
   sink.close();
   if (!console.atLineStart && !values.json) io.err.line();
@@ -100,6 +108,20 @@ async function run(
     throw console.error;
   }
   return statusOf(result.reason);
+}
+
+/** The script that `--input` names, if it names one. */
+function scriptOf(input: string | undefined): InputSource | null {
+  if (input === undefined || input === "-") return null;
+  const text = new TextDecoder().decode(readFile(input));
+  return new ScriptInput(parseInputScript(text, input));
+}
+
+function openTerminal(machine: Machine, console: GuestConsole): TerminalInput {
+  return new TerminalInput({
+    flush: () => console.flush(),
+    quit: () => machine.end("interrupted"),
+  });
 }
 
 function recorderOptions(guest: Guest, values: Values<typeof OPTIONS>): RecorderOptions {

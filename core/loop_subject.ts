@@ -22,7 +22,7 @@ export function loopSubject(machine: Machine): LoopSubject {
       return machine.time.reads;
     },
     get canBeInterrupted() {
-      return machine.inputOpen ||
+      return machine.inputOpen || machine.input?.open ||
         machine.time.quietly(() => machine.board.nextEvent()) !== Infinity;
     },
     processorState: () => captureProcessor(machine.engine.state, machine.pc),

@@ -4,6 +4,7 @@ import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
 import { isSupported, ROWS } from "./isa/table.ts";
+import { INPUT, type InputSource } from "./input_source.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import { LoopDetector } from "./loop_detector.ts";
 import { loopSubject } from "./loop_subject.ts";
@@ -112,6 +113,10 @@ export class Machine {
   inputOpen = false;
   /** What a reset boots; {@linkcode boot} sets it. */
   bootsAgain: (() => BootedImage) | null = null;
+  /** What is typed at the first UART; see {@linkcode InputSource}. */
+  input: InputSource | null = null;
+  /** Told of everything that reached the guest from outside, at the present position. */
+  inputObserver: ((source: string, bytes: Uint8Array) => void) | null = null;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
@@ -143,7 +148,7 @@ export class Machine {
     this.board = new VirtBoard({
       state: engine.state,
       clock,
-      console: (byte) => this.#emit({ kind: "console", ...this.processor.here(), byte }),
+      console: (byte) => this.#sent(byte),
       memory: {
         read: (address, length) => {
           if (!this.memory.contains(address, length)) return undefined;
@@ -229,10 +234,11 @@ export class Machine {
    */
   run(until: number): EndReason | null {
     while (!this.ended && this.position < until) {
+      if (this.input) this.#type(this.input);
       if (this.#interrupted()) continue;
       const { position } = this;
       const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
-      this.#step(Math.max(1, Math.min(until, next, this.#timerPosition()) - position));
+      this.#step(Math.max(1, Math.min(until, next, this.#nextOutside()) - position));
     }
     return this.ended;
   }
@@ -250,6 +256,24 @@ export class Machine {
     this.time.reads++;
     uart.receive(byte);
     return true;
+  }
+
+  /** Hands over input that is due, as far as the UART has room. */
+  #type(input: InputSource): void {
+    while (
+      this.board.uart.canReceive &&
+      (input.nextPosition() <= this.position || input.nextTime() <= this.time.nanoseconds)
+    ) {
+      const byte = input.take();
+      this.receive(byte);
+      this.inputObserver?.(INPUT.console, Uint8Array.of(byte));
+    }
+  }
+
+  /** The guest sent a byte, which input may have waited for. */
+  #sent(byte: number): void {
+    this.#emit({ kind: "console", ...this.processor.here(), byte });
+    if (this.input?.sent(byte)) this.time.reads++;
   }
 
   /** Ends the machine from outside. */
@@ -293,6 +317,7 @@ export class Machine {
     }
     this.ended = null;
     this.#loop.reset();
+    this.input?.seek(this.position);
   }
 
   /** Physical address of the page that the next instruction was fetched from. */
@@ -376,10 +401,24 @@ export class Machine {
     const { board } = this;
     while (board.pendingInterrupts === 0) {
       const next = this.time.quietly(() => board.nextEvent());
+      if (this.#inputEndsWait(next)) return;
       if (next === Infinity) return this.inputOpen ? undefined : this.end("halted");
       this.time.skipTo(next);
       this.time.quietly(() => board.update());
     }
+  }
+
+  /** Whether input comes before virtual time `next`, to which it then skips. */
+  #inputEndsWait(next: number): boolean {
+    const { input, time, position } = this;
+    if (!input || !this.board.uart.canReceive) return false;
+    const from = time.nanoseconds;
+    const end = input.waitUntil({ position, from, to: next });
+    if (!(end < next)) return false;
+    time.skipTo(end);
+    time.quietly(() => this.board.update());
+    this.inputObserver?.(INPUT.time, new Uint8Array(BigUint64Array.of(BigInt(end)).buffer));
+    return true;
   }
 
   /** Takes an interrupt that waits and is not masked. Gives true if it did. */
@@ -391,6 +430,19 @@ export class Machine {
     const type = pending & 0x40 ? "fiq" : "irq";
     this.#exceptions.take({ type, esr: 0n, elr: this.pc });
     return true;
+  }
+
+  /** Position at which a timer fires or input comes, if only instructions retire until then. */
+  #nextOutside(): number {
+    const { input, position, time } = this;
+    const timer = this.#timerPosition();
+    if (!input) return timer;
+    const at = input.nextTime();
+    const typed = at > time.nanoseconds && at < Infinity
+      ? position + time.instructionsUntil(at)
+      : Infinity;
+    const noted = input.nextPosition();
+    return Math.min(timer, typed, noted > position ? noted : Infinity);
   }
 
   /** Position at which the next timer fires if only instructions retire until then. */
@@ -411,6 +463,8 @@ export class Machine {
   #deviceAccessed(access: { write: boolean; address: number; size: number; value: bigint }): void {
     this.#emit({ kind: "mmio", ...this.processor.here(), ...access });
     if (access.write && this.board.bus.nextEvent() !== Infinity) this.engine.stopAfterAccess();
+    // It may have made room for input, or printed what input waits for.
+    else if (this.input && this.board.isUart(access.address)) this.engine.stopAfterAccess();
   }
 
   /** HVC: PSCI, whatever the immediate, as on the reference. */

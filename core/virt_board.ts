@@ -114,6 +114,11 @@ export class VirtBoard {
     for (const device of devices) this.bus.add(device);
   }
 
+  /** Whether a physical address is one of the first UART's registers. */
+  isUart(address: number): boolean {
+    return address >= this.uart.base && address < this.uart.base + this.uart.size;
+  }
+
   /** Whether nothing on the board will happen by itself. */
   get idle(): boolean {
     return this.timer.idle && this.bus.nextEvent() === Infinity;

@@ -16,6 +16,7 @@ import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory.ts
 import type { Observer } from "../core/observer.ts";
 import type { Trace } from "../trace/mod.ts";
 import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
+import { RecordedInput } from "./recorded_input.ts";
 import { ReplayError } from "./replay_error.ts";
 import {
   isSameMachineVersion,
@@ -84,6 +85,8 @@ export class Session {
     if (!anyVersion && !isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
     this.trace = trace;
     this.machine = makeReplayMachine(trace, { flow });
+    const input = new RecordedInput(trace.inputs());
+    if (!input.isEmpty) this.machine.input = input;
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));
     this.loadKeyframe(0);
   }

@@ -30,6 +30,8 @@ import { hashBytes } from "./state_hash.ts";
 import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
 import { type TraceSink, TraceWriter } from "./writer.ts";
 
+/** Inputs, and bytes of them, at which a part of a window's inputs is written. */
+const INPUT_PART = { count: 1 << 14, bytes: 1 << 20 } as const;
 /** Flow bytes at which a part of a window's flow is written. */
 const FLOW_PART_BYTES = 4 << 20;
 
@@ -118,6 +120,7 @@ export class Recorder implements Observer, FlowObserver {
   readonly #totals: Partial<Record<EventKind, number>> = {};
   #windowEvents: Partial<Record<EventKind, number>> = {};
   #inputs: InputEvent[] = [];
+  #inputBytes = 0;
   #window = 0;
   #windowStart = 0;
   #committed = { position: 0, retired: 0 };
@@ -171,6 +174,10 @@ export class Recorder implements Observer, FlowObserver {
   /** Notes something that reached the guest from outside, at the machine's current position. */
   input(source: string, bytes: Uint8Array): void {
     this.#inputs.push({ position: this.#machine.position, source, bytes: bytes.slice() });
+    this.#inputBytes += bytes.length;
+    if (this.#inputs.length >= INPUT_PART.count || this.#inputBytes >= INPUT_PART.bytes) {
+      this.#writeInputs();
+    }
   }
 
   /**
@@ -285,8 +292,7 @@ export class Recorder implements Observer, FlowObserver {
         `window ${this.#window}: the machine made ${steps} steps, its flow has ${this.#flow.steps}`,
       );
     }
-    if (this.#inputs.length > 0) this.#writer.item(ITEM.input, encodeInput(this.#inputs));
-    this.#inputs = [];
+    this.#writeInputs();
     this.#writeFlow(true);
     if (this.#events.count > 0) this.#writer.item(ITEM.events, this.#events.take());
     const written = this.#keyframes.writtenPages();
@@ -307,6 +313,12 @@ export class Recorder implements Observer, FlowObserver {
     for (const [kind, count] of Object.entries(this.#windowEvents)) {
       this.#totals[kind as EventKind] = (this.#totals[kind as EventKind] ?? 0) + count;
     }
+  }
+
+  #writeInputs(): void {
+    if (this.#inputs.length > 0) this.#writer.item(ITEM.input, encodeInput(this.#inputs));
+    this.#inputs = [];
+    this.#inputBytes = 0;
   }
 
   #writeFlow(last: boolean): void {

@@ -1,0 +1,45 @@
+/**
+ * Where the bytes come from that are typed at the guest's first UART.
+ *
+ * The machine asks before every step and puts a byte into the UART as soon as it is due and the
+ * UART has room. What it took, and where a byte ended the wait of a WFI, is noted by
+ * `Machine.inputObserver`, so that a trace has all that a re-execution needs.
+ */
+export interface InputSource {
+  /** Whether bytes may still come whatever the guest does: then nothing is proved to go on for ever. */
+  readonly open: boolean;
+  /** Position from which the next byte is due, or Infinity if positions do not decide. */
+  nextPosition(): number;
+  /** Virtual time in ns from which the next byte is due; Infinity if it waits for something else. */
+  nextTime(): number;
+  /** Takes the byte that is due. */
+  take(): number;
+  /** Sees a byte that the guest sends. Gives whether that can make a byte due. */
+  sent(byte: number): boolean;
+  /**
+   * The CPU waits for an interrupt, with room in the UART: when does input end the wait?
+   *
+   * @returns virtual time in ns, or `to` if no input comes before
+   */
+  waitUntil(wait: Wait): number;
+  /** The machine was put into the state at a position: the inputs behind it are the next. */
+  seek(position: number): void;
+}
+
+/** The wait of a WFI. */
+export interface Wait {
+  /** Steps so far, the WFI included. */
+  readonly position: number;
+  /** Virtual time in ns. */
+  readonly from: number;
+  /** Virtual time in ns of the next event that may end it, or Infinity. */
+  readonly to: number;
+}
+
+/** Names of inputs in traces. */
+export const INPUT = {
+  /** Bytes typed at the UART just before the step that follows the position. */
+  console: "console",
+  /** Input ended the wait of the WFI that is the last step before the position: u64, ns. */
+  time: "time",
+} as const;
