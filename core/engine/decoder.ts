@@ -121,8 +121,9 @@ class RowDecoder {
     const destination = name.endsWith(">");
     const field = destination ? name.slice(0, -1) : name;
     const slots = slotsOf(as as "x" | "xsp" | "v", destination);
+    const register = this.#value(field) as (fields: Fields) => number;
     return (record, fields) => {
-      u16[(record + offset) >> 1] = slots[fields[field]];
+      u16[(record + offset) >> 1] = slots[register(fields)];
     };
   }
 }

@@ -36,7 +36,6 @@ const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
 
 /** Loads and stores of later extensions (C4.1.94). */
 const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
-  unsupported("CASP", "0 sz 0010000 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
   unsupported("STL1", "0 Q 0011010 0 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
   unsupported("LDAP1", "0 Q 0011010 1 0 00001 10000 1 Rn Rt", absent("FEAT_LRCPC3")),
   unsupported("RCW compare and swap", "0 S 011001 A R 1 Rs 00001 P Rn Rt", absent("FEAT_THE")),
@@ -46,13 +45,6 @@ const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
     absent("FEAT_LSE128, FEAT_THE"),
   ),
   unsupported("Tags of memory", "11011001 opc:2 1 imm9:9 op2:2 Rn Rt", absent("FEAT_MTE")),
-  unsupported("LDLAR, STLLR", "size:2 0010001 L 0 Rs 0 Rt2 Rn Rt", absent("FEAT_LOR")),
-  unsupported("CAS", "size:2 0010001 L 1 Rs o0 11111 Rn Rt", absent("FEAT_LSE")),
-  unsupported(
-    "LDAPR, STLR (unscaled immediate)",
-    "size:2 011001 opc:2 0 imm9:9 00 Rn Rt",
-    absent("FEAT_LRCPC2"),
-  ),
   unsupported("LDIAPP, STILP", "1 size 011001 0 L 0 Rt2 opc2:4 10 Rn Rt", absent("FEAT_LRCPC3")),
   unsupported(
     "LDAPR, STLR (SIMD&FP)",
@@ -70,7 +62,7 @@ const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
   unsupported(
     "Atomic memory operations",
     "size:2 111000 A R 1 Rs o3 opc:3 00 Rn Rt",
-    absent("FEAT_LSE, FEAT_LRCPC, FEAT_LS64"),
+    absent("FEAT_LS64"),
   ),
   unsupported("LDRAA, LDRAB", "11111000 M S 1 imm9:9 W 1 Rn Rt", absent("FEAT_PAuth")),
 ];

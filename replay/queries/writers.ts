@@ -9,7 +9,7 @@
 import { type MemoryWatch, PAGE_BYTES } from "../../core/memory.ts";
 import type { Session } from "../session.ts";
 import { type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
-import { isExclusiveStore } from "./writers_effects.ts";
+import { isAtomicStore } from "./writers_effects.ts";
 import { instructionAt } from "./writers_instruction.ts";
 
 /** Who can write. `walker`: the translation table walker; `reset`: nobody since reset. */
@@ -149,7 +149,7 @@ function overlap(range: PhysicalRange, write: MemoryWrite): { first: number; end
 function classified(session: Session, write: MemoryWrite): MemoryWrite {
   if (write.by !== "store") return write;
   const instruction = instructionAt(session.trace, write.position);
-  return instruction && isExclusiveStore(instruction.word) ? { ...write, by: "atomic" } : write;
+  return instruction && isAtomicStore(instruction.word) ? { ...write, by: "atomic" } : write;
 }
 
 /** What was there at `#0`. */

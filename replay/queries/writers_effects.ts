@@ -29,8 +29,8 @@ export interface Effects {
   readonly base: string | undefined;
   /** Register that holds the address branched to. */
   readonly target: string | undefined;
-  /** A store that succeeds only if the exclusive monitor says so. */
-  readonly exclusive: boolean;
+  /** A store-exclusive, or a store together with a load of the same place. */
+  readonly atomic: boolean;
 }
 
 const NONE: Effects = {
@@ -40,7 +40,7 @@ const NONE: Effects = {
   unprivileged: false,
   base: undefined,
   target: undefined,
-  exclusive: false,
+  atomic: false,
 };
 const HVC_MASK = 0xffe0_001f, HVC = 0xd400_0002;
 /** Plain operations that keep the bits that matter: a store of a narrower part, a zero extension. */
@@ -62,23 +62,27 @@ export function effectsOf(word: number): Effects {
   return effects;
 }
 
-/** Whether the word is a store-exclusive: STXR, STLXR, STXP, STLXP. */
-export function isExclusiveStore(word: number): boolean {
-  return effectsOf(word).exclusive;
+/** Whether the word is a store-exclusive (STXR, STXP) or an atomic operation (LDADD, SWP, CAS…). */
+export function isAtomicStore(word: number): boolean {
+  return effectsOf(word).atomic;
 }
 
 function findEffects(word: number): Effects {
   const row = findRow(word);
   if (!row || !isSupported(row) || !isAllocated(row, word)) return NONE;
-  const fields = { ...fieldsOf(row, word) };
+  const fields = withDerived(row, fieldsOf(row, word));
   const program = programOf(row, fields);
   const writes = new Map<string, Source>();
   const loads: Value[] = [];
   const stores: Source[] = [];
   let size = 0;
   let unprivileged = false;
+  let update = false;
   visit(program.statements, (statement) => {
-    if (statement.k === "load") loads.push(...statement.results);
+    if (statement.k === "load") {
+      loads.push(...statement.results);
+      update ||= statement.access.asWrite ?? false;
+    }
     if (statement.k === "load" || statement.k === "store") {
       size = statement.access.size;
       unprivileged ||= statement.access.unprivileged ?? false;
@@ -100,15 +104,24 @@ function findEffects(word: number): Effects {
   if (program.transfer?.k === "exception" && ((word & HVC_MASK) >>> 0) === HVC) {
     writes.set("x0", { kind: "computed", registers: [] });
   }
-  const exclusive = stores.length > 0 &&
-    program.commits.some((commit) => commit.k === "state" && commit.name === "exclusive-size");
+  const atomic = stores.length > 0 && (update ||
+    program.commits.some((commit) => commit.k === "state" && commit.name === "exclusive-size"));
   const field = program.baseField ?? program.anyBaseField;
   const base = field === undefined ? undefined : registerName("base", fields[field], 0);
   const { transfer } = program;
   const target = transfer?.k === "absolute"
     ? registersOf(sourceOf(transfer.address))[0]
     : undefined;
-  return { writes, stores, size, unprivileged, base, target, exclusive };
+  return { writes, stores, size, unprivileged, base, target, atomic };
+}
+
+/** The fields and the derived values that are small numbers: registers can be either. */
+function withDerived(row: Row, fields: Fields): Fields {
+  const derived = Object.entries(row.derive ?? {}).map(([name, value]) => [name, value(fields)]);
+  return {
+    ...Object.fromEntries(derived.filter(([, value]) => typeof value === "number")),
+    ...fields,
+  };
 }
 
 function programOf(row: Row, fields: Fields): Ops {

@@ -106,7 +106,7 @@ Deno.test("effectsOf() knows pairs, moves, write-back and exclusives", () => {
   assertEquals(written(0xa8c17bfd), ["sp", "x29", "x30"]); // ldp x29, x30, [sp], #16
   assertEquals(written(0x94000001), ["x30"]); // bl
   assertEquals(effectsOf(0xaa0103e0).writes.get("x0"), { kind: "register", register: "x1" });
-  assertEquals(effectsOf(0xc8037c41).exclusive, true); // stxr w3, x1, [x2]
+  assertEquals(effectsOf(0xc8037c41).atomic, true); // stxr w3, x1, [x2]
   assertEquals(effectsOf(0xf8400820).unprivileged, true); // ldtr x0, [x1]
   assertEquals(effectsOf(0).writes.size, 0);
 });

@@ -1,3 +1,4 @@
+import { isSupported, ROWS } from "../../core/isa/table.ts";
 import { Machine } from "../../core/machine.ts";
 import { RAM_BASE } from "../../core/virt_board.ts";
 import { SLOT } from "../../core/state.ts";
@@ -49,10 +50,17 @@ const FP_ENABLED = 3n << 20n;
 const SP_EL0 = slotOf("SP_EL0"), ELR = slotOf("ELR_EL1"), SPSR = slotOf("SPSR_EL1");
 const ESR = slotOf("ESR_EL1");
 const NEVER = Number.MAX_SAFE_INTEGER;
+const ALL_FEATURES = new Set(
+  ROWS.filter(isSupported).flatMap(({ feature }) => feature === undefined ? [] : [feature]),
+);
 
 /** See the top of this file. */
 export class MachineCpu implements BareCpu {
-  readonly #machine = new Machine({ memoryBytes: MEMORY_BYTES, storm: NEVER });
+  readonly #machine = new Machine({
+    memoryBytes: MEMORY_BYTES,
+    storm: NEVER,
+    features: ALL_FEATURES,
+  });
 
   constructor() {
     const machine = this.#machine;

@@ -45,7 +45,7 @@ function randomState(random: Random): CpuSnapshot {
 function aim(row: Row, word: number, state: CpuSnapshot, random: Random): void {
   const n = (word >>> 5) & 31, m = (word >>> 16) & 31;
   if (/^(BR|BLR|RET)$/.test(row.name)) state.x[n] = BigInt(CODE + 4 * (random.u32() & 0xff));
-  if (!/^(Load|Store|LD\d|ST\d)/.test(row.name) || n === 31) return;
+  if (!/^(Load|Store|LD|ST|SWP|CAS)/.test(row.name) || n === 31) return;
   state.x[n] = BigInt(DATA + 0x200 + (random.u32() & 0x70));
   // A store beyond the window would be seen by later instructions of one engine only.
   if (/register offset/.test(row.name) && m !== 31) state.x[m] = BigInt(random.u32() & 15);

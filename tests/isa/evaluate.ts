@@ -167,7 +167,7 @@ class Evaluation {
       case "select":
         return this.value(operands[this.value(operands[2]) !== 0n ? 0 : 1]);
       case "register":
-        return this.#readRegister(kind.file, this.fields[kind.field], kind.next);
+        return this.#readRegister(kind.file, Number(this.field(kind.field)), kind.next);
       case "part": {
         const register = this.#readRegister("v", this.fields[kind.field], kind.next);
         return loadOperation(kind.name, register >> (8n * this.field(kind.offset)));
@@ -204,7 +204,7 @@ class Evaluation {
 
   #writeRegister(commit: Extract<Commit, { k: "register" }>, value: bigint): void {
     const { state } = this;
-    const n = this.fields[commit.field];
+    const n = Number(this.field(commit.field));
     if (commit.file === "v") state.v[(n + (commit.next ?? 0)) % 32] = value;
     else if (n < 31) state.x[n] = value;
     else if (commit.file !== "x") state.sp = value;
@@ -254,7 +254,7 @@ class Evaluation {
   #address(value: Value, access: Access): bigint {
     const address = this.value(value);
     const bytes = BigInt(access.size * (access.count ?? 1));
-    if (access.alignment === "natural" && address % bytes !== 0n) {
+    if (access.alignment !== undefined && address % bytes !== 0n) {
       throw new AlignmentFault(`0x${address.toString(16)} is not aligned to ${bytes} bytes`);
     }
     return address;
