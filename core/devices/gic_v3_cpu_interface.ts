@@ -55,7 +55,7 @@ const MONITOR = {
 } as const;
 /** Priorities from here on are Non-secure ones. */
 const NON_SECURE_PRIORITY = 0x80;
-const PRIORITY_MASK = 0xff & (~0 << (8 - PRIORITY_BITS));
+const PRIORITY_MASK = 0x1_0000_0000n - (1n << BigInt(8 - PRIORITY_BITS));
 const INTERRUPT_ID = 0xff_ffffn;
 /** System registers are the only interface there is. */
 const SYSTEM_REGISTERS_ENABLED = { el1: 7, el2: 0xf } as const;
@@ -98,12 +98,13 @@ export class GicV3CpuInterface {
 
   setPriorityMask(value: bigint, access: IccAccess): void {
     const { cpu, core } = this;
-    let mask = Number(value & 0xffn);
+    let mask = value;
     if (this.restricted(access)) {
       if (!(cpu.priorityMask & NON_SECURE_PRIORITY)) return;
-      mask = (mask >> 1) | NON_SECURE_PRIORITY;
+      mask = (value >> 1n) | BigInt(NON_SECURE_PRIORITY);
     }
-    cpu.priorityMask = mask & PRIORITY_MASK;
+    // The reference keeps what is above the eight bits.
+    cpu.priorityMask = Number(mask & PRIORITY_MASK);
     core.signal(cpu);
   }
 

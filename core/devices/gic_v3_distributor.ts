@@ -39,6 +39,8 @@ const ID_REGISTERS = 0xffd0; // RO
 const PART_NUMBER = 0x92;
 /** TYPER: No1N, A3V, IDbits, LPIS. */
 const TYPER_FIXED = (1 << 25) | (1 << 24) | (ID_BITS << 19);
+/** TYPER.ITLinesNumber as the reference has it: one less than there are. */
+const SHARED_LINES = INTERRUPT_COUNT / 32 - 2;
 const TYPER_LPIS = 1 << 17, TYPER_SECURITY = 1 << 10;
 
 /** The window of the distributor. */
@@ -130,7 +132,7 @@ export class GicV3DistributorWindow implements Device {
           : control;
       case TYPER:
         return TYPER_FIXED | (this.hasLpis ? TYPER_LPIS : 0) |
-          (securityDisabled ? 0 : TYPER_SECURITY) | (INTERRUPT_COUNT / 32 - 1);
+          (securityDisabled ? 0 : TYPER_SECURITY) | SHARED_LINES;
       case IIDR_OFFSET:
         return IIDR;
       default:

@@ -33,6 +33,8 @@ const NSACR = 0x1_0e00;
 
 const FRAME_BYTES = 0x2_0000;
 const PART_NUMBER = 0x93;
+/** GICR_CTLR.CES: LPIs can be switched off again. */
+const CLEAR_ENABLE_SUPPORTED = 2;
 /** TYPER: CommonLPIAff (bit 24), Last, PLPIS. */
 const TYPER_COMMON = 1 << 24, TYPER_LAST = 0x10, TYPER_LPIS = 1;
 
@@ -127,7 +129,7 @@ export class GicV3RedistributorWindow implements Device {
     }
     switch (register) {
       case CTLR:
-        return cpu.control;
+        return cpu.control | (this.hasLpis ? CLEAR_ENABLE_SUPPORTED : 0);
       case IIDR_OFFSET:
         return IIDR;
       case TYPER:

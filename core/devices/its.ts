@@ -29,10 +29,10 @@ const WORD = 0xffff_ffffn;
 /** Physical, entries of 12 bytes, 16 bits of event, of device and (CIL) of collection. */
 const TYPER_VALUE = 1n | (11n << 4n) | (BigInt(ID_BITS) << 8n) | (15n << 13n) | (15n << 32n) |
   (1n << 36n);
-/** BASER: Type and Entry_Size are read-only. */
+/** BASER: Type and Entry_Size are read-only; pages of 64 KB after reset. */
 const BASER_RO = (7n << 56n) | (0x1fn << 48n);
-const DEVICE_TABLE = (1n << 56n) | (7n << 48n);
-const COLLECTION_TABLE = (4n << 56n) | (7n << 48n);
+const DEVICE_TABLE = (1n << 56n) | (7n << 48n) | 0x200n;
+const COLLECTION_TABLE = (4n << 56n) | (7n << 48n) | 0x200n;
 const CBASER_ADDRESS = 0xf_ffff_ffff_f000n;
 const VALID = 1n << 63n;
 const COMMAND_BYTES = 32, QUEUE_PAGE = 4096;
