@@ -42,6 +42,10 @@ const COMMANDS: CommandList = {
     summary: "Says why a boot stopped: the fault, the walk, who wrote the bits to blame, the fix.",
     load: () => import("./commands/explain.ts"),
   },
+  diff: {
+    summary: "Compares two boots: milestones side by side, and where they begin to differ.",
+    load: () => import("./commands/diff.ts"),
+  },
   "who-wrote": {
     summary: "Finds who last wrote memory, a register or a system register, and when.",
     load: () => import("./commands/who_wrote.ts"),

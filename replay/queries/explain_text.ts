@@ -103,7 +103,7 @@ function stepLine(step: ReadDescriptor, blamed: number | undefined): string {
 }
 
 /** The fields that decide, for example `page 0x40401000 AP=00 AF PXN`. */
-function attributes(step: ReadDescriptor): string {
+export function attributes(step: ReadDescriptor): string {
   const { descriptor } = step;
   const kind = descriptorKind(step);
   if (kind === "invalid") return kind;

@@ -1,0 +1,51 @@
+import { ReplayError } from "../replay/mod.ts";
+import { diff } from "../replay/queries/diff.ts";
+import { TraceError } from "../trace/mod.ts";
+import { defineCommand } from "./command.ts";
+import { diffJson, diffLines, diffMarkdown } from "./diff_text.ts";
+import { STATUS } from "./exit_status.ts";
+import { flag } from "./options.ts";
+import { type OpenedTrace, openTraceFile } from "./trace_file.ts";
+import { UsageError, UserError } from "./user_error.ts";
+
+/** `diff`: where two boots begin to differ. */
+export default defineCommand({
+  description: [
+    "Executes two boots again and compares what they do: memory outside the stacks, system",
+    "registers, descriptors as translations, maintenance, devices, exceptions. Addresses count as",
+    "symbol and offset, or as the code and data that correspond: a boot is not different because",
+    "it was linked elsewhere or has more RAM.",
+    "Exit status: 0 whether or not they differ.",
+  ],
+  operands: [
+    { name: "A", help: "the trace to compare with, for example of a boot that worked" },
+    { name: "B", help: "the trace that is compared" },
+  ],
+  options: {
+    markdown: flag("print a report for a bug tracker"),
+    json: flag("print one JSON object"),
+  },
+  examples: [
+    ["diff good.unboot bad.unboot", "what went wrong first"],
+    ["diff good.unboot bad.unboot --markdown > report.md", "the same as a bug report"],
+  ],
+  run(values, [pathA, pathB], { out, err }) {
+    if (values.markdown && values.json) {
+      throw new UsageError("Options --markdown and --json cannot both be given");
+    }
+    const [a, b] = [openTraceFile(pathA, err), openTraceFile(pathB, err)];
+    const shown = { diff: compared(a, b), a, b };
+    if (values.json) out.json(diffJson(shown));
+    else for (const line of (values.markdown ? diffMarkdown : diffLines)(shown)) out.line(line);
+    return STATUS.ok;
+  },
+});
+
+function compared(a: OpenedTrace, b: OpenedTrace) {
+  try {
+    return diff(a.trace, b.trace);
+  } catch (error) {
+    if (!(error instanceof ReplayError || error instanceof TraceError)) throw error;
+    throw new UserError(`Cannot compare ${a.path} with ${b.path}: ${error.message}`);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * `diff`: where two boots begin to differ.
+ *
+ * Both are executed again and reduced to their effects (`diff_effects.ts`): what they do to memory
+ * outside their stacks, to system registers, TLB, caches and devices, and the exceptions they take.
+ * The two sequences are gone through side by side (`diff_align.ts`); addresses and values are equal
+ * modulo relocation (`diff_relation.ts`), descriptors are equal as translations (`diff_tables.ts`).
+ * What is left is judged (`diff_judge.ts`): the earliest that no size explains is the first
+ * difference. Flow is not compared instruction by instruction: code that was compiled differently
+ * has another one, and the effects say what it did.
+ */
+import type { Trace } from "../../trace/mod.ts";
+import { align, type Alignment } from "./diff_align.ts";
+import { type Finding, findingsOf, firstFinding, isExplained } from "./diff_judge.ts";
+import { Relation } from "./diff_relation.ts";
+import { Side } from "./diff_side.ts";
+import { milestones } from "./milestones.ts";
+
+/** Something that both boots, or one, got to. */
+export interface MilestonePair {
+  readonly name: string;
+  /** Position in A; null where it never happens. */
+  readonly a: number | null;
+  readonly b: number | null;
+}
+
+/** How two boots differ. */
+export interface Diff {
+  readonly milestones: readonly MilestonePair[];
+  readonly first: Finding | null;
+  /** All that were found, in order; the ones behind the first often follow from it. */
+  readonly findings: readonly Finding[];
+  /** Effects that both boots have. */
+  readonly common: number;
+  readonly relation: Relation;
+}
+
+/**
+ * Compares two boots.
+ *
+ * @throws ReplayError if one of them cannot be re-executed
+ */
+export function diff(a: Trace, b: Trace): Diff {
+  const named = a.symbols().length > 0 && b.symbols().length > 0;
+  const relation = new Relation(new Side(a, { named }), new Side(b, { named }));
+  const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
+  const findings = findingsOf(relation, alignment);
+  return {
+    milestones: milestonePairs(a, b),
+    first: firstFinding(findings) ?? null,
+    findings,
+    common: alignment.common,
+    relation,
+  };
+}
+
+/** Milestones of both, in A's order; those that only B has stand where B has them. */
+export function milestonePairs(a: Trace, b: Trace): MilestonePair[] {
+  const [x, y] = [positions(a), positions(b)];
+  const names = new Set([...x.keys(), ...y.keys()]);
+  return [...names]
+    .map((name) => ({ name, a: x.get(name) ?? null, b: y.get(name) ?? null }))
+    .sort((p, q) => (p.a ?? p.b!) - (q.a ?? q.b!));
+}
+
+function positions(trace: Trace): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { name, event } of milestones(trace)) found.set(name, event.position);
+  return found.set("end", trace.end);
+}

@@ -1,0 +1,186 @@
+/**
+ * What corresponds to what in two boots: equality of addresses and values modulo relocation.
+ *
+ * Two addresses are equal if they are the same number; or the same symbol and offset; or code that
+ * is the same instructions; or were paired before (64 bytes at a time, one to one); or lie on the
+ * stacks of the two. Distances at which pairs were found are kept: an address that nothing is known
+ * about may be moved by one of them. Where both sides have a symbol, symbols decide.
+ *
+ * A value is equal if it is the same number; or an address in the sense above, in either half of the
+ * address space, alone or with the attributes of a descriptor or an ASID around it; or made of two
+ * 32-bit values that are; or a size or page count that grew by what the image or RAM grew.
+ */
+import type { Effect } from "./diff_effects.ts";
+import type { Side } from "./diff_side.ts";
+import { type TableEntry, tableEntry } from "./diff_tables.ts";
+
+const GRANULE = 64;
+const PAGE_FIELD = 0x0000_ffff_ffff_f000n;
+const LOW_48 = 0xffff_ffff_ffffn;
+const LOW_32 = 0xffff_ffffn;
+/** Shifts by which sizes become counts: bytes up to gigabytes, and bits of a bitmap of pages. */
+const MOST_SHIFT = 31;
+
+/** See the top of this file. */
+export class Relation {
+  readonly a: Side;
+  readonly b: Side;
+  /** Whether the two ran the same image on the same machine: then nothing is moved. */
+  readonly identical: boolean;
+  /** Bytes of RAM that B has more than A. */
+  readonly moreMemory: number;
+  readonly #distances = new Set<number>();
+  readonly #there = new Map<number, number>();
+  readonly #back = new Map<number, number>();
+
+  constructor(a: Side, b: Side) {
+    this.a = a;
+    this.b = b;
+    this.moreMemory = b.memory.size - a.memory.size;
+    const isSameImage = a.hasImageOf(b);
+    this.identical = isSameImage && this.moreMemory === 0;
+    if (isSameImage) return;
+    this.#learnSymbols();
+    this.#learnCode();
+  }
+
+  /** Whether anything of the program is at another address in B. */
+  get moved(): boolean {
+    return this.#distances.size > 0;
+  }
+
+  /** Whether something of the program is moved by this many bytes. */
+  isDistance(bytes: number): boolean {
+    return this.#distances.has(bytes);
+  }
+
+  /** The most pages by which the program can have grown. */
+  get grownPages(): number {
+    let most = 0;
+    for (const distance of this.#distances) most = Math.max(most, Math.abs(distance));
+    return most === 0 ? 0 : Math.ceil(most / 4096) + 1;
+  }
+
+  /** Whether two physical addresses are the same thing. With `learn`, unknown ones become a pair. */
+  address(a: number, b: number, learn = false): boolean {
+    if (a === b) return true;
+    if (this.identical) return false;
+    const known = this.bySymbol(a, b);
+    if (known !== undefined) return known;
+    const distance = b - a;
+    if (this.#there.get(Math.floor(a / GRANULE)) === distance) return true;
+    if (this.a.isStack(a) && this.b.isStack(b)) return true;
+    if (!this.a.isMemory(a) || !this.b.isMemory(b)) return false;
+    if (this.#distances.has(distance)) return true;
+    if (!learn || !this.#free(a, b)) return false;
+    this.#pair(a, b);
+    return true;
+  }
+
+  /** Whether the entries that two stores wrote map the same: VA, level, output, attributes. */
+  descriptor(a: Effect, b: Effect): boolean | undefined {
+    const [x, y] = [this.entry(a, "a"), this.entry(b, "b")];
+    if (!x || !y) return undefined;
+    if (x.level !== y.level || (a.value & ~PAGE_FIELD) !== (b.value & ~PAGE_FIELD)) return false;
+    if (a.value === b.value) return true;
+    const [from, to] = [Number(a.value & PAGE_FIELD), Number(b.value & PAGE_FIELD)];
+    const moved = BigInt.asIntN(64, y.va - x.va);
+    if (BigInt(to - from) === moved) return true;
+    const isTable = x.level < 3 && (a.value & 3n) === 3n;
+    return this.address(from, to, isTable);
+  }
+
+  /** The table entry that an effect of one side writes, by that side's tables or the other's. */
+  entry(effect: Effect, side: "a" | "b"): TableEntry | undefined {
+    if (effect.kind !== "store" || effect.size !== 8) return undefined;
+    const own = tableEntry(this[side].tables, effect.address);
+    if (own || side === "a" || this.moved) return own;
+    return tableEntry(this.a.tables, effect.address);
+  }
+
+  /** Whether two values are the same modulo relocation. */
+  value(a: bigint, b: bigint, learn = false): boolean {
+    if (a === b) return true;
+    if (this.identical) return false;
+    if (this.#wide(a, b, learn)) return true;
+    const high = [a >> 32n, b >> 32n] as const;
+    const low = [a & LOW_32, b & LOW_32] as const;
+    if ((high[0] | high[1]) !== 0n && this.#half(...high) && this.#half(...low)) return true;
+    return this.#measure(a, b);
+  }
+
+  /** Whether symbols say that two addresses are the same; undefined if one of them has none. */
+  bySymbol(a: number, b: number): boolean | undefined {
+    const x = this.a.place(a);
+    const y = this.b.place(b);
+    if (!x || !y) return undefined;
+    const sized = x.size > 0 && y.size > 0;
+    // The end of one thing is the start of the next, which may be another in the other image.
+    if (x.name !== y.name) return sized && x.offset > 0 && y.offset > 0 ? false : undefined;
+    if (x.offset === y.offset) return true;
+    // Offsets into code that was compiled differently mean nothing.
+    if (x.isFunction && y.isFunction && x.size !== y.size) return true;
+    return sized ? false : undefined;
+  }
+
+  #wide(a: bigint, b: bigint, learn: boolean): boolean {
+    const [x, y] = [this.a.physical(a), this.b.physical(b)];
+    if (x !== undefined && y !== undefined && this.address(x, y, learn)) return true;
+    if ((a & ~PAGE_FIELD) !== (b & ~PAGE_FIELD)) return false;
+    const [from, to] = [Number(a & PAGE_FIELD), Number(b & PAGE_FIELD)];
+    return this.a.isMemory(from) && this.b.isMemory(to) && this.address(from, to, learn);
+  }
+
+  #half(a: bigint, b: bigint): boolean {
+    if (a === b) return true;
+    const [x, y] = [this.a.physical(a), this.b.physical(b)];
+    return x !== undefined && y !== undefined && this.address(x, y);
+  }
+
+  /** Sizes and counts that follow the image's size or RAM's. */
+  #measure(a: bigint, b: bigint): boolean {
+    const difference = Number(BigInt.asIntN(64, b - a));
+    const { moreMemory } = this;
+    for (let shift = 0; moreMemory !== 0 && shift <= MOST_SHIFT; shift++) {
+      if (difference === moreMemory / 2 ** shift) return true;
+    }
+    if ((a & ~LOW_48) !== (b & ~LOW_48)) return false;
+    for (const distance of this.#distances) {
+      if (Math.abs(difference) === Math.abs(distance)) return true;
+      const pages = Math.abs(distance) / 4096;
+      if (Math.abs(difference) === Math.floor(pages) || Math.abs(difference) === Math.ceil(pages)) {
+        return a > 1n && b > 1n;
+      }
+    }
+    return false;
+  }
+
+  #learnSymbols(): void {
+    for (const [name, address] of this.a.symbolAddresses()) {
+      const other = this.b.symbolAddresses().get(name);
+      if (other !== undefined && other !== address) this.#distances.add(Number(other - address));
+    }
+  }
+
+  /** Pairs code by what it is, for images without symbols. */
+  #learnCode(): void {
+    const there = this.a.code();
+    for (const [key, address] of this.b.code()) {
+      const from = there.get(key);
+      if (from === undefined || from < 0 || address < 0) continue;
+      const distance = address - from;
+      if (!this.#there.has(Math.floor(from / GRANULE))) this.#pair(from, address);
+      if (distance !== 0) this.#distances.add(distance);
+    }
+  }
+
+  #free(a: number, b: number): boolean {
+    return !this.#there.has(Math.floor(a / GRANULE)) && !this.#back.has(Math.floor(b / GRANULE));
+  }
+
+  #pair(a: number, b: number): void {
+    this.#there.set(Math.floor(a / GRANULE), b - a);
+    this.#back.set(Math.floor(b / GRANULE), a - b);
+    if (a !== b) this.#distances.add(b - a);
+  }
+}

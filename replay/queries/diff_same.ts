@@ -1,0 +1,103 @@
+/**
+ * When an effect of one boot is that of another: the same place, and the same content.
+ *
+ * The place is what would be named: a register, a device's register, the virtual address that a
+ * descriptor maps, a variable. Content is what was put there.
+ */
+import type { Effect } from "./diff_effects.ts";
+import type { Relation } from "./diff_relation.ts";
+
+/** Registers that hold times. */
+const TIMER = /^CNT.*_(CVAL|TVAL)_EL/;
+/** Bytes that numbers are printed with. */
+const DIGIT = /^[0-9a-fA-Fx ]$/;
+const TICK_NS = 16;
+const SMALLEST_TIME = 1000;
+
+/** Whether two effects are at the same place. With `learn`, unknown addresses may become a pair. */
+export function samePlace(relation: Relation, a: Effect, b: Effect, learn = false): boolean {
+  if (a.kind !== b.kind) return false;
+  switch (a.kind) {
+    case "store":
+      return sameStorePlace(relation, a, b, learn);
+    case "mmio":
+      return a.address === b.address && a.size === b.size;
+    case "console":
+      return withoutNumbers(a.name) === withoutNumbers(b.name);
+    case "exception":
+      return a.size === b.size;
+    default:
+      return a.name === b.name;
+  }
+}
+
+/** Whether two effects at the same place are the same. */
+export function sameContent(relation: Relation, a: Effect, b: Effect): boolean {
+  switch (a.kind) {
+    case "store":
+      return sameStore(relation, a, b);
+    case "sysreg":
+      return TIMER.test(a.name) || relation.value(a.value, b.value, true);
+    case "maintenance":
+      return relation.value(a.value, b.value) ||
+        relation.value(a.value << 12n & 0xffff_ffff_ffffn, b.value << 12n & 0xffff_ffff_ffffn);
+    case "exception":
+      return a.name === b.name && relation.value(a.value, b.value);
+    case "mmio":
+      return relation.value(a.value, b.value);
+    default:
+      return true;
+  }
+}
+
+/** Whether the instructions that caused two effects correspond. */
+export function sameCode(relation: Relation, a: Effect, b: Effect): boolean {
+  const [x, y] = [relation.a.physical(a.pc), relation.b.physical(b.pc)];
+  return x !== undefined && y !== undefined && relation.address(x, y);
+}
+
+/** A line of text with its numbers made alike. */
+export function withoutNumbers(text: string): string {
+  return text.replace(/0x[0-9a-f_]+|[0-9a-f]{8,}|\d[\d,.]*/gi, "0").replace(/\s+/g, " ").trim();
+}
+
+function sameStorePlace(relation: Relation, a: Effect, b: Effect, learn: boolean): boolean {
+  const [x, y] = [relation.entry(a, "a"), relation.entry(b, "b")];
+  if (x && y) {
+    if (x.level !== y.level) return false;
+    if (x.va === y.va) return true;
+    const moved = BigInt.asIntN(64, y.va - x.va);
+    return relation.isDistance(Number(moved));
+  }
+  if (a.size !== b.size && a.value !== 0n) return false;
+  return relation.address(a.address, b.address, learn && sameCode(relation, a, b));
+}
+
+function sameStore(relation: Relation, a: Effect, b: Effect): boolean {
+  if (a.length !== b.length) {
+    // A loop over memory whose size is not the same in both.
+    if (!relation.moved && relation.moreMemory === 0) return false;
+  }
+  const descriptors = relation.descriptor(a, b);
+  if (descriptors !== undefined) return descriptors;
+  if (relation.value(a.value, b.value, sameCode(relation, a, b))) return true;
+  if (relation.identical) return false;
+  return isDigit(a) && isDigit(b) || isTime(relation, a, b);
+}
+
+/** A byte of a number that is being printed, which may be an address. */
+export function isDigit({ kind, size, length, value }: Effect): boolean {
+  return kind === "store" && size === 1 && length < 32 &&
+    DIGIT.test(String.fromCharCode(Number(value)));
+}
+
+/** Whether two values are readings of the clock at their moments. */
+function isTime({ a: sideA }: Relation, a: Effect, b: Effect): boolean {
+  if (a.position === b.position || a.size < 4) return false;
+  const ns = Number(sideA.trace.header.options["ns-per-instruction"] ?? 1);
+  const ticks = [a.position * ns / TICK_NS, b.position * ns / TICK_NS];
+  const [x, y] = [Number(a.value), Number(b.value)];
+  if (x < SMALLEST_TIME || x < ticks[0] - 64 || y < ticks[1] - 64) return false;
+  if (sideA.isMemory(x)) return false;
+  return Math.abs((y - x) - (ticks[1] - ticks[0])) <= 2;
+}

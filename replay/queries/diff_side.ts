@@ -1,0 +1,207 @@
+/**
+ * One of the two boots that are compared: its memory, names, tables and code.
+ */
+import type { Trace } from "../../trace/mod.ts";
+import { Symbolizer } from "../symbolizer.ts";
+import { EffectReader } from "./diff_effects.ts";
+import { findTables, type Tables } from "./diff_tables.ts";
+
+const MOST_FILLS = 20_000;
+const MOST_DISTANCES = 8;
+/** Instructions that make a piece of code recognisable. */
+const LEAST_CODE = 6;
+/** The first word of a flattened device tree. */
+const TREE_MAGIC = 0xd00dfeed;
+const LOW_48 = 0xffff_ffff_ffffn;
+
+/** A symbol and how far into it an address is. */
+export interface Place {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly isFunction: boolean;
+}
+
+/** See the top of this file. */
+export class Side {
+  readonly trace: Trace;
+  readonly effects: EffectReader;
+  readonly tables: Tables;
+  /** RAM. */
+  readonly memory: { readonly base: number; readonly size: number };
+  readonly symbols: Symbolizer;
+  /** What to subtract from a virtual address of the program for its physical one. */
+  readonly #offsets: bigint[];
+  readonly #places = new Map<number, Place | null>();
+  readonly #info = new Map<string, { size: number; isFunction: boolean; address: bigint }>();
+  #addresses: Map<string, bigint> | undefined;
+
+  constructor(trace: Trace, { named = true }: { readonly named?: boolean } = {}) {
+    this.trace = trace;
+    this.memory = trace.header.memory;
+    const symbols = named ? trace.symbols() : [];
+    this.symbols = new Symbolizer(symbols, named ? trace.lines() : []);
+    for (const { name, size, type, address } of symbols) {
+      this.#info.set(name, { size, isFunction: type === "function", address });
+    }
+    this.#offsets = offsetsOf(trace, symbols.map(({ address }) => address));
+    this.effects = new EffectReader(trace);
+    this.tables = findTables(this.effects.session);
+    this.effects.session.loadKeyframe(0);
+  }
+
+  /** Whether both booted the same bytes, apart from what describes the machine. */
+  hasImageOf({ trace }: Side): boolean {
+    const [own, other] = [this.trace, trace].map((each) => pagesOfImage(each));
+    return own.size === other.size && [...own].every(([page, bytes]) => {
+      const there = other.get(page);
+      return there !== undefined && bytes.every((byte, i) => byte === there[i]);
+    });
+  }
+
+  /** Whether an address is in RAM. */
+  isMemory(address: number): boolean {
+    const { base, size } = this.memory;
+    return address >= base && address < base + size;
+  }
+
+  /** Whether an address is on a stack. */
+  isStack(address: number): boolean {
+    if (this.effects.isStack(address)) return true;
+    return this.#offsets.some((offset) =>
+      this.effects.isStack(Number((BigInt(address) + offset) & LOW_48))
+    );
+  }
+
+  /** The physical address that a value is a pointer to; undefined if it is none. */
+  physical(value: bigint): number | undefined {
+    if (value <= LOW_48 && this.isMemory(Number(value))) return Number(value);
+    for (const offset of this.#offsets) {
+      const address = BigInt.asUintN(64, value - offset);
+      if (address <= LOW_48 && this.isMemory(Number(address))) return Number(address);
+    }
+    return undefined;
+  }
+
+  /** The symbol at a physical address, wherever the program is linked. */
+  place(address: number): Place | undefined {
+    let place = this.#places.get(address);
+    if (place === undefined) this.#places.set(address, place = this.#find(address) ?? null);
+    return place ?? undefined;
+  }
+
+  /** The function or object at a physical or virtual address, for people: `name+0x10`. */
+  name(pc: bigint): string | undefined {
+    for (const offset of [0n, ...this.#offsets]) {
+      const address = BigInt.asUintN(64, pc + offset);
+      const found = this.symbols.symbol(address);
+      if (found) return this.symbols.name(address);
+    }
+    return undefined;
+  }
+
+  /** Where the source of an instruction is. */
+  source(pc: bigint): string | undefined {
+    for (const offset of [0n, ...this.#offsets]) {
+      const found = this.symbols.source(BigInt.asUintN(64, pc + offset));
+      if (found && this.symbols.symbol(BigInt.asUintN(64, pc + offset))) {
+        return `${found.file}:${found.line}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Addresses of the symbols whose name is there once. */
+  symbolAddresses(): Map<string, bigint> {
+    if (this.#addresses) return this.#addresses;
+    const found = new Map<string, bigint>();
+    const several = new Set<string>();
+    for (const { name, address } of this.trace.symbols()) {
+      if (name === "" || name[0] === "$") continue;
+      if (found.has(name) && found.get(name) !== address) several.add(name);
+      found.set(name, address);
+    }
+    for (const name of several) found.delete(name);
+    return this.#addresses = this.#info.size === 0 ? new Map() : found;
+  }
+
+  /** Physical addresses of executed pieces of code by what they do; -1 for what is there twice. */
+  code(): Map<string, number> {
+    const found = new Map<string, number>();
+    const last = this.trace.windows.length - 1;
+    for (let window = 1; window <= last; window++) this.trace.blocks(window);
+    if (last < 1) return found;
+    const { table } = this.trace.blocks(last);
+    for (let id = 0; id < table.count; id++) {
+      const steps = table.steps(id);
+      const address = this.physical(table.pc(id));
+      if (steps < LEAST_CODE || address === undefined) continue;
+      const words = Array.from({ length: steps }, (_, n) => withoutAddresses(table.word(id, n)));
+      const key = words.join();
+      const known = found.get(key);
+      found.set(key, known === undefined || known === address ? address : -1);
+    }
+    return found;
+  }
+
+  #find(address: number): Place | undefined {
+    for (const offset of [0n, ...this.#offsets]) {
+      const at = BigInt.asUintN(64, BigInt(address) + offset);
+      const found = this.symbols.symbol(at);
+      if (!found) continue;
+      const info = this.#info.get(found.name);
+      const known = info ?? { size: 0, isFunction: false };
+      return { ...found, size: known.size, isFunction: known.isFunction };
+    }
+    return undefined;
+  }
+}
+
+/** Pages that were loaded, without the device tree. */
+function pagesOfImage(trace: Trace): Map<number, Uint8Array> {
+  const pages = new Map<number, Uint8Array>();
+  let tree = { from: 0, to: 0 };
+  for (const address of trace.pageAddresses(0)) {
+    const bytes = trace.page(address, 0);
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (words.getUint32(0) === TREE_MAGIC) {
+      tree = { from: address, to: address + words.getUint32(4) };
+    }
+    if (address < tree.from || address >= tree.to) pages.set(address, bytes);
+  }
+  return pages;
+}
+
+/** The word without what linking decides: distances, immediates that are parts of addresses. */
+function withoutAddresses(word: number): number {
+  if ((word & 0x1f00_0000) === 0x1000_0000) return (word & 0x9f00_001f) >>> 0; // ADR, ADRP
+  if ((word & 0x7c00_0000) === 0x1400_0000) return (word & 0xfc00_0000) >>> 0; // B, BL
+  if ((word & 0x3b00_0000) === 0x1800_0000) return (word & 0xff00_001f) >>> 0; // LDR (literal)
+  if ((word & 0x7fc0_0000) === 0x1100_0000) return (word & 0xffc0_03ff) >>> 0; // ADD (immediate)
+  if ((word & 0x3b00_0000) === 0x3900_0000) return (word & 0xffc0_03ff) >>> 0; // LDR, STR, scaled
+  if ((word & 0x1f80_0000) === 0x1280_0000) return (word & 0xffe0_001f) >>> 0; // MOVN, MOVZ, MOVK
+  return word >>> 0;
+}
+
+/** Distances from physical to virtual addresses of the program. */
+function offsetsOf(trace: Trace, symbols: readonly bigint[]): bigint[] {
+  const counts = new Map<bigint, number>();
+  let looked = 0;
+  for (const event of trace.events({ kinds: new Set(["tlb-fill"]) })) {
+    if (event.kind !== "tlb-fill") continue;
+    if (looked++ === MOST_FILLS) break;
+    const offset = event.va - BigInt(event.pa);
+    if (offset !== 0n && event.va >> 48n !== 0n) {
+      counts.set(offset, (counts.get(offset) ?? 0) + 1);
+    }
+  }
+  const found = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_DISTANCES).map(([o]) => o);
+  const linked = symbols.filter((address) => address >> 48n === 0xffffn);
+  const lowest = linked.length > 0 ? linked.reduce((x, y) => y < x ? y : x) : undefined;
+  // Before the MMU is on, the only hint is where the lowest symbol and the entry point are.
+  if (lowest !== undefined && trace.image.pc >> 48n === 0n) {
+    const offset = lowest - trace.image.pc;
+    if (offset % 4096n === 0n && !found.includes(offset)) found.push(offset);
+  }
+  return found;
+}

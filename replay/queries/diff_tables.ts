@@ -1,0 +1,107 @@
+/**
+ * Which memory of a boot holds translation tables, and what each of their entries maps.
+ *
+ * Tables are written before the MMU is on, so they are looked for first: from the roots that TTBRs
+ * ever held, as memory was when translation was turned on, when a TTBR changed, and at the end. The
+ * first meaning found for a page counts: a boot that goes wrong reads code as tables later.
+ */
+import type { AddressRange } from "../../mmu/regime.ts";
+import { levelShift } from "../../mmu/regime.ts";
+import type { Session } from "../session.ts";
+import { isMmuEnable } from "./milestones.ts";
+import { regimeAt } from "./provenance_walk.ts";
+
+const UNIT = 4096;
+/** Moments looked at, and pages of tables that are kept. */
+const MOST_MOMENTS = 12;
+const MOST_PAGES = 1 << 16;
+const ADDRESS = 0x0000_ffff_ffff_f000n;
+
+/** What an entry of a translation table stands for. */
+export interface TableEntry {
+  /** Lookup level, 0 to 3. */
+  readonly level: number;
+  /** First virtual address that it maps. */
+  readonly va: bigint;
+  /** log2 of the bytes that it maps. */
+  readonly sizeLog2: number;
+}
+
+/** 4 KiB of a translation table: `va` and `sizeLog2` are its first entry's. */
+export interface TablePage extends TableEntry {
+  /** Physical address of the first entry. */
+  readonly address: number;
+  /** That of the 4 KiB. */
+  readonly unit: number;
+}
+
+/** Tables by 4 KiB unit of physical memory. */
+export type Tables = ReadonlyMap<number, TablePage>;
+
+/** Finds the tables of a boot. The session's cursor moves. */
+export function findTables(session: Session): Tables {
+  const tables = new Map<number, TablePage>();
+  for (const position of moments(session)) {
+    session.seek(position);
+    const isLast = position === session.trace.end && tables.size === 0;
+    // Before the MMU is on TCR may not have been written, which tables cannot be read without.
+    if (!regimeAt(session).enabled && !isLast) continue;
+    regimeAt(session).ranges.forEach((range, select) => {
+      if (range.tableBase !== 0 && !range.walksDisabled) addRoot(session, tables, range, select);
+    });
+  }
+  return tables;
+}
+
+/** What the 8 bytes at a physical address map, if they are an entry of a table. */
+export function tableEntry(tables: Tables, address: number): TableEntry | undefined {
+  const page = tables.get(address - address % UNIT);
+  if (!page || address % 8 !== 0) return undefined;
+  const { level, sizeLog2 } = page;
+  const index = BigInt((address - page.address) / 8);
+  return { level, sizeLog2, va: BigInt.asUintN(64, page.va + (index << BigInt(sizeLog2))) };
+}
+
+function moments({ trace }: Session): number[] {
+  const found: number[] = [];
+  for (const event of trace.events({ kinds: new Set(["sysreg"]) })) {
+    if (event.kind !== "sysreg" || found.length >= MOST_MOMENTS) continue;
+    const root = event.register.startsWith("TTBR") && event.old !== event.new;
+    if (root || isMmuEnable(event)) found.push(event.position + 1);
+  }
+  return [...found.filter((position) => position < trace.end), trace.end];
+}
+
+function addRoot(
+  session: Session,
+  tables: Map<number, TablePage>,
+  { granuleLog2, inputSize, startLevel, tableBase }: AddressRange,
+  select: number,
+): void {
+  const { memory } = session.machine;
+  const va = select === 0 ? 0n : BigInt.asUintN(64, -(1n << BigInt(inputSize)));
+  const entries = 2 ** (inputSize - levelShift(granuleLog2, startLevel));
+  const add = (address: number, level: number, first: bigint, count: number) => {
+    const unit = address - address % UNIT;
+    if (tables.size >= MOST_PAGES || !memory.contains(address, 8 * count)) return;
+    // A table that stands for something already; a recursive map is one, too.
+    if (tables.has(unit)) return;
+    const sizeLog2 = levelShift(granuleLog2, level);
+    for (let at = 0; at < 8 * count; at += UNIT) {
+      const own = first + (BigInt(at / 8) << BigInt(sizeLog2));
+      const start = at === 0 ? address : unit + at;
+      tables.set(unit + at, { address: start, unit: unit + at, level, sizeLog2, va: own });
+    }
+    if (level === 3) return;
+    const words = memory.read(address, 8 * count).slice();
+    const view = new DataView(words.buffer);
+    for (let i = 0; i < count; i++) {
+      const lo = view.getUint32(8 * i, true);
+      if ((lo & 3) !== 3) continue;
+      const next = view.getBigUint64(8 * i, true) & ADDRESS;
+      const below = Number(next - next % (1n << BigInt(granuleLog2)));
+      add(below, level + 1, first + (BigInt(i) << BigInt(sizeLog2)), 2 ** (granuleLog2 - 3));
+    }
+  };
+  add(tableBase, startLevel, va, entries);
+}

@@ -1,0 +1,140 @@
+/** One line of text for each difference. */
+import { attributes, descriptorKind } from "./explain_text.ts";
+import type { Effect } from "./diff_effects.ts";
+import type { Finding } from "./diff_judge.ts";
+import type { Relation } from "./diff_relation.ts";
+import type { TableEntry } from "./diff_tables.ts";
+
+/** Fields of a block or page descriptor: name, lowest bit, bits. */
+const FIELDS = [
+  ["AttrIndx", 2, 3],
+  ["NS", 5, 1],
+  ["AP", 6, 2],
+  ["SH", 8, 2],
+  ["AF", 10, 1],
+  ["nG", 11, 1],
+  ["Contiguous", 52, 1],
+  ["PXN", 53, 1],
+  ["UXN", 54, 1],
+] as const;
+const TABLE_FIELDS = [["PXNTable", 59, 1], ["UXNTable", 60, 1], ["APTable", 61, 2]] as const;
+const ADDRESS = 0xffff_ffff_f000n;
+
+/** What the difference is, in one line that names the thing. */
+export function findingWords(relation: Relation, finding: Finding): string {
+  const { kind, a, b, only } = finding;
+  if (kind === "content") return contentWords(relation, a!, b!);
+  const side = only!;
+  const effect = (side === "a" ? a : b)!;
+  const other = side === "a" ? "B" : "A";
+  const elsewhere = side === "a" ? b : a;
+  const what = effectWords(relation, effect, side);
+  if (effect.kind === "exception" && !elsewhere) {
+    return `exception only in ${side.toUpperCase()}: ${what}`;
+  }
+  if (elsewhere) {
+    const when = comesLater(finding) ? "later" : "earlier";
+    return `${what} missing in ${other} at this point: it comes ${when} there, at #${elsewhere.position}`;
+  }
+  return `${what} missing in ${other}`;
+}
+
+function comesLater({ only, a, b, divergence: { before } }: Finding): boolean {
+  const elsewhere = (only === "a" ? b : a)!;
+  const here = before === null ? 0 : before[only === "a" ? 1 : 0].position;
+  return elsewhere.position > here;
+}
+
+/** What an effect is: `VBAR_EL1 write`, `descriptor store: …`. */
+export function effectWords(relation: Relation, effect: Effect, side: "a" | "b"): string {
+  switch (effect.kind) {
+    case "sysreg":
+      return `${effect.name} write`;
+    case "maintenance":
+      return effect.name;
+    case "exception":
+      return effect.value === 0n ? effect.name : `${effect.name}, address ${hex(effect.value)}`;
+    case "return":
+      return effect.name;
+    case "console":
+      return `console line "${effect.name.slice(0, 80)}"`;
+    case "mmio":
+      return `write of ${hex(effect.value)} to the device at ${hex(effect.address)}`;
+    case "store": {
+      const entry = relation.entry(effect, side);
+      if (entry && effect.length === 8) {
+        return `descriptor store (${entryWords(entry)}: ${descriptorWords(entry, effect)})`;
+      }
+      const { length, size, value } = effect;
+      const where = placeWords(relation, effect, side);
+      return length > size
+        ? `filling of ${length} bytes with ${hex(value)} at ${where}`
+        : `store of ${hex(value)} to ${where}`;
+    }
+  }
+}
+
+/** What an entry maps: `level 3, VA 0x40080000`. */
+export function entryWords({ level, va }: TableEntry): string {
+  return `level ${level}, VA ${hex(va)}`;
+}
+
+/** What a descriptor says: `page 0x40401000 AP=00 AF PXN AttrIndx=0`. */
+export function descriptorWords({ level }: TableEntry, { address, value }: Effect): string {
+  return attributes({ level, address, descriptor: value });
+}
+
+function contentWords(relation: Relation, a: Effect, b: Effect): string {
+  switch (a.kind) {
+    case "sysreg":
+      return `${a.name}: ${hex(a.value)} in A, ${hex(b.value)} in B`;
+    case "exception":
+      return `exception: ${effectWords(relation, a, "a")} in A, ${
+        effectWords(relation, b, "b")
+      } in B`;
+    case "mmio":
+      return `device register ${hex(a.address)}: ${hex(a.value)} in A, ${hex(b.value)} in B`;
+    case "store":
+      return storeWords(relation, a, b);
+    default:
+      return `${a.name}: ${hex(a.value)} in A, ${hex(b.value)} in B`;
+  }
+}
+
+function storeWords(relation: Relation, a: Effect, b: Effect): string {
+  const [x, y] = [relation.entry(a, "a"), relation.entry(b, "b")];
+  if (!x || !y) {
+    const value = ({ length, size, value }: Effect) =>
+      length > size ? `${length} bytes of ${hex(value)}` : hex(value);
+    return `store to ${placeWords(relation, a, "a")}: ${value(a)} in A, ${value(b)} in B`;
+  }
+  const fields = differingFields(x, a.value, b.value).join(", ");
+  return `descriptor store: ${entryWords(x)}: ${descriptorWords(x, a)} in A, ` +
+    `${descriptorWords(y, b)} in B (${fields})`;
+}
+
+/** Names of the fields in which two descriptors differ, with their values. */
+export function differingFields({ level }: TableEntry, a: bigint, b: bigint): string[] {
+  const [x, y] = [a, b].map((descriptor) => descriptorKind({ level, address: 0, descriptor }));
+  const found: string[] = [];
+  if (x !== y) found.push(`bits 1:0: ${x} in A, ${y} in B`);
+  if ((a & ADDRESS) !== (b & ADDRESS)) found.push("the address");
+  const isTable = x === "table" && y === "table";
+  for (const [name, bit, bits] of [...isTable ? [] : FIELDS, ...TABLE_FIELDS]) {
+    const field = (value: bigint) => Number(value >> BigInt(bit) & (1n << BigInt(bits)) - 1n);
+    const [p, q] = [field(a), field(b)];
+    if (p !== q) found.push(`${name}: ${p.toString(2)} in A, ${q.toString(2)} in B`);
+  }
+  return found;
+}
+
+function placeWords(relation: Relation, { address }: Effect, side: "a" | "b"): string {
+  const place = relation[side].place(address);
+  if (!place) return hex(address);
+  const offset = place.offset === 0 ? "" : `+${hex(place.offset)}`;
+  return `${hex(address)} <${place.name}${offset}>`;
+}
+
+function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}
