@@ -55,7 +55,7 @@ export function diffMarkdown(shown: ShownDiff): string[] {
   }
   lines.push("", "## Milestones", "", "| | A | B |", "|---|---|---|");
   for (const { name, a: x, b: y } of diff.milestones) {
-    lines.push(`| ${name} | ${position(x)} | ${position(y)} |`);
+    lines.push(`| ${name} | ${escape(position(x))} | ${escape(position(y))} |`);
   }
   if (diff.first) {
     lines.push(
@@ -107,7 +107,7 @@ const ROWS: readonly (readonly [string, (opened: OpenedTrace) => string])[] = [
 
 function verdict({ first, relation, common }: Diff): string {
   if (first) return `First difference: ${findingWords(relation, first)}`;
-  return `No difference: the two boots do the same ${plural(common, "thing")}`;
+  return `No difference in ${plural(common, "effect")}`;
 }
 
 function scenes({ first, relation }: Diff): [string, Scene][] {
@@ -215,9 +215,11 @@ function recordLine({ trace, path }: OpenedTrace): string {
   );
 }
 
-/** Text that Markdown shows as it is. */
+/** Text that Markdown shows as it is; positions as code, because trackers read `#12` as an issue. */
 function escape(text: string): string {
-  return printable(text).replace(/[\\`*_{}[\]<>|#]/g, (character) => "\\" + character);
+  return printable(text)
+    .replace(/[\\`*_{}[\]<>|@]/g, (character) => `\\${character}`)
+    .replace(/#\d+/g, (position) => `\`${position}\``);
 }
 
 /** Text inside a fence. */
