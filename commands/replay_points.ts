@@ -7,9 +7,11 @@ import {
   exceptionClass,
   type Hit,
   isFault,
+  PhysicalBytes,
   type Session,
   type StopPoint,
   translationOf,
+  VirtualBytes,
   type WatchKind,
   Watchpoint,
 } from "../replay/mod.ts";
@@ -20,9 +22,10 @@ import { condition, evaluate, type Names } from "./replay_expression.ts";
 import { addressText, type Shown } from "./replay_show.ts";
 import { UserError } from "./user_error.ts";
 
-const PAGE = 4096;
 const DEFAULT_WATCHED = 8;
 const MOST_WATCHED = 1 << 24;
+/** The translation of each page of them is looked at for each access. */
+const MOST_ANY = 1 << 16;
 /** Kinds of events that can be caught, by their names at the prompt. */
 const CAUGHT: Readonly<Record<string, EventKind>> = {
   exception: "exception",
@@ -31,6 +34,13 @@ const CAUGHT: Readonly<Record<string, EventKind>> = {
   mmio: "mmio",
   sysreg: "sysreg",
   hazard: "hazard",
+};
+
+/** How the watching commands are used. */
+export const WATCH_USAGE: Readonly<Record<string, string>> = {
+  watch: "ADDRESS [BYTES] [any] [change]",
+  rwatch: "ADDRESS [BYTES] [any]",
+  awatch: "ADDRESS [BYTES] [any]",
 };
 
 /** How `catch` is used. */
@@ -55,21 +65,24 @@ export function parseBreakpoint(text: string, names: Names, shown: Shown): StopP
   return new Breakpoint(address, `break ${addressText(address, shown)}${suffix}`, holds);
 }
 
+/** Words that may stand behind what is watched. */
+const WATCH_WORDS = new Set(["any", "change"]);
+
 /**
- * `ADDRESS [BYTES] [change]`, with a virtual address, or `phys:` and a physical one.
+ * `ADDRESS [BYTES] [any] [change]`, with a virtual address, or `phys:` and a physical one.
  *
  * @throws UserError, also where the address is not mapped to memory at the cursor
  */
 export function parseWatchpoint(command: string, text: string, names: Names): StopPoint {
   const words = text.trim().split(/\s+/).filter((word) => word !== "");
-  const change = words.at(-1) === "change" && words.pop() !== undefined;
+  const own = new Set<string>();
+  while (WATCH_WORDS.has(words.at(-1) ?? "")) own.add(words.pop()!);
+  const [any, change] = [own.has("any"), own.has("change")];
   const [where, size, ...rest] = words;
+  const physical = where?.startsWith("phys:");
   if (where === undefined || rest.length > 0 || (change && command !== "watch")) {
-    throw new UserError(
-      `Usage: ${command} ADDRESS [BYTES]${command === "watch" ? " [change]" : ""}`,
-    );
+    throw new UserError(`Usage: ${command} ${WATCH_USAGE[command]}`);
   }
-  const physical = where.startsWith("phys:");
   const address = evaluate(physical ? where.slice(5) : where, names);
   const symbol = physical ? undefined : names.symbols.find(where);
   const length = size === undefined
@@ -78,19 +91,40 @@ export function parseWatchpoint(command: string, text: string, names: Names): St
   if (length < 1 || length > MOST_WATCHED) {
     throw new UserError(`Cannot watch ${length} bytes: expected 1 to ${MOST_WATCHED}`);
   }
-  const first = physical ? Number(address) : physicalRange(names.session, address, length);
-  if (!names.session.machine.memory.contains(first, length)) {
-    throw new UserError(`Cannot watch ${hex(first)}: it is not RAM; for devices use catch mmio`);
-  }
+  const bytes = physical
+    ? physicalBytes(names.session, Number(address), length)
+    : virtualBytes(names.session, address, length, any);
   const kinds: Readonly<Record<string, WatchKind>> = {
     watch: change ? "change" : "write",
     rwatch: "read",
     awatch: "access",
   };
-  const range = { address: first, length };
-  const where16 = physical ? "" : `, ${where} here`;
-  const list = `${command} phys:${hex(first)} ${length}${change ? " change" : ""}${where16}`;
-  return new Watchpoint(list, kinds[command], range);
+  const place = physical ? `phys:${hex(address)}` : symbol ? `${where} (${hex(address)})` : where;
+  const list = [command, place, length, ...(any ? ["any"] : []), ...(change ? ["change"] : [])];
+  return new Watchpoint(list.join(" "), kinds[command], bytes);
+}
+
+function physicalBytes(session: Session, address: number, length: number): PhysicalBytes {
+  if (session.machine.memory.contains(address, length)) {
+    return new PhysicalBytes({ address, length });
+  }
+  throw new UserError(`Cannot watch ${hex(address)}: it is not RAM; for devices use catch mmio`);
+}
+
+function virtualBytes(
+  session: Session,
+  va: bigint,
+  length: number,
+  any: boolean,
+): VirtualBytes {
+  if (any && length > MOST_ANY) {
+    throw new UserError(`Cannot watch ${length} bytes with any: expected 1 to ${MOST_ANY}`);
+  }
+  const { pa } = translationOf(session.machine, va);
+  if (pa !== null && !session.machine.memory.contains(pa)) {
+    throw new UserError(`Cannot watch ${hex(va)}: it is not RAM; for devices use catch mmio`);
+  }
+  return new VirtualBytes(session, { va, length }, any);
 }
 
 /**
@@ -137,20 +171,6 @@ function bytesText(bytes: Uint8Array): string {
   if (bytes.length > 8) return bytes.toHex();
   const value = bytes.reduceRight((number, byte) => number << 8n | BigInt(byte), 0n);
   return hex(value, 2 * bytes.length);
-}
-
-/** Where a virtual range lies in physical memory at the cursor, if in one piece. */
-function physicalRange({ machine }: Session, va: bigint, length: number): number {
-  const first = translationOf(machine, va).pa;
-  if (first === null) {
-    throw new UserError(`Cannot watch ${hex(va)}: it is not mapped here (phys:0x… names memory)`);
-  }
-  const toPageEnd = PAGE - Number(va % BigInt(PAGE));
-  for (let at = toPageEnd; at < length; at += PAGE) {
-    if (translationOf(machine, va + BigInt(at)).pa === first + at) continue;
-    throw new UserError(`Cannot watch ${length} bytes at ${hex(va)}: they are not in one piece`);
-  }
-  return first;
 }
 
 /** What a filter of `catch` lets through; undefined if it means nothing. */

@@ -16,6 +16,7 @@ import {
 } from "../replay/mod.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { type Output, plural } from "./output.ts";
+import { Bookmarks } from "./replay_bookmarks.ts";
 import { evaluate, type Names } from "./replay_expression.ts";
 import {
   CATCH_USAGE,
@@ -23,6 +24,7 @@ import {
   parseBreakpoint,
   parseCatchpoint,
   parseWatchpoint,
+  WATCH_USAGE,
 } from "./replay_points.ts";
 import {
   addressText,
@@ -110,8 +112,13 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   goto: {
     usage: "POS",
-    help: "to a position: #N, end, fault, mmu-on, exception:N, symbol:NAME, …",
+    help: "to a position: #N, end, fault, mmu-on, exception:N, symbol:NAME, a bookmark, …",
     run: (shell, rest) => shell.stopped(shell.debugger.goto(shell.positionOf(rest))),
+  },
+  bookmark: {
+    usage: "[NAME]",
+    help: "name this position, for goto in this session; without a name list the bookmarks",
+    run: (shell, rest) => shell.bookmark(rest),
   },
   break: {
     usage: "ADDRESS [if REGISTER OP VALUE]",
@@ -119,17 +126,18 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     run: (shell, rest) => shell.add(parseBreakpoint(rest, shell.names, shell.shown)),
   },
   watch: {
-    usage: "ADDRESS [BYTES] [change]",
-    help: "stop at writes to memory, by anybody through any address (phys:0x… for physical ones)",
+    usage: WATCH_USAGE.watch,
+    help: "stop at writes through this address in the present regime and ASID, wherever it is " +
+      "mapped; any: at all that reach the bytes; phys:0x…: physical memory, however reached",
     run: (shell, rest) => shell.add(parseWatchpoint("watch", rest, shell.names)),
   },
   rwatch: {
-    usage: "ADDRESS [BYTES]",
+    usage: WATCH_USAGE.rwatch,
     help: "stop at reads of memory",
     run: (shell, rest) => shell.add(parseWatchpoint("rwatch", rest, shell.names)),
   },
   awatch: {
-    usage: "ADDRESS [BYTES]",
+    usage: WATCH_USAGE.awatch,
     help: "stop at reads and writes",
     run: (shell, rest) => shell.add(parseWatchpoint("awatch", rest, shell.names)),
   },
@@ -139,9 +147,11 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     run: (shell, rest) => shell.add(parseCatchpoint(rest)),
   },
   delete: {
-    usage: "[NUMBER…]",
-    help: "forget stop points, or all",
+    usage: "[NUMBER…] | bookmark NAME",
+    help: "forget stop points, or all, or a bookmark",
     run: (shell, rest) => {
+      const [, bookmark] = /^bookmark\s+(.*)$/.exec(rest) ?? [];
+      if (bookmark !== undefined) return shell.bookmarks.remove(bookmark);
       for (const { number } of shell.pointsOf(rest)) shell.debugger.remove(number);
     },
   },
@@ -169,8 +179,8 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     },
   },
   info: {
-    usage: "registers [NAME…|system] | points | position",
-    help: "registers, the stop points, or where this is",
+    usage: "registers [NAME…|system] | points | bookmarks | position",
+    help: "registers, the stop points, the bookmarks, or where this is",
     run: (shell, rest) => shell.info(rest),
   },
   where: {
@@ -217,6 +227,7 @@ export class ReplayShell {
   readonly out: Output;
   /** Whether `quit` was given. */
   done = false;
+  readonly bookmarks: Bookmarks;
   #format: MemoryFormat = { count: 1, format: "x", size: 8 };
   #next: bigint | undefined;
 
@@ -225,6 +236,7 @@ export class ReplayShell {
     this.debugger = new Debugger(session);
     this.names = { session, symbols };
     this.shown = { debugger: this.debugger, symbols };
+    this.bookmarks = new Bookmarks(session.trace);
     this.out = out;
   }
 
@@ -281,7 +293,7 @@ export class ReplayShell {
   /** The position that a text means. */
   positionOf(text: string): number {
     try {
-      return resolvePosition(this.debugger.session.trace, text);
+      return this.bookmarks.position(text) ?? resolvePosition(this.debugger.session.trace, text);
     } catch (error) {
       if (error instanceof PositionError) throw new UserError(error.message);
       throw error;
@@ -302,8 +314,21 @@ export class ReplayShell {
         }`;
         this.print(`${number}: ${this.#pointText(number)}, met ${plural(hits, "time")}${state}`);
       }
-    } else if (what === "position") this.print(stepText(this.shown));
+    } else if (what === "bookmarks") this.bookmark("");
+    else if (what === "position") this.print(stepText(this.shown));
     else throw new UserError(`Usage: info ${COMMANDS.info.usage}`);
+  }
+
+  /** `bookmark`. */
+  bookmark(name: string): void {
+    const { bookmarks } = this;
+    if (name !== "") bookmarks.set(name, this.debugger.position);
+    else if (bookmarks.count === 0) this.print("There are no bookmarks.");
+    else {
+      for (const [each, position] of bookmarks) {
+        this.print(`${each}: ${stepText(this.shown, position)}`);
+      }
+    }
   }
 
   /** `x`. */

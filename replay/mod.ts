@@ -24,6 +24,7 @@ export {
   Watchpoint,
   type Way,
 } from "./stop_points.ts";
+export { PhysicalBytes, VirtualBytes, type WatchedBytes } from "./watched_bytes.ts";
 export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session, type SessionOptions } from "./session.ts";

@@ -17,6 +17,7 @@ import type { EventKind, Trace } from "../trace/mod.ts";
 import { ReplayError } from "./replay_error.ts";
 import type { Session } from "./session.ts";
 import type { Timeline } from "./timeline.ts";
+import type { WatchedBytes } from "./watched_bytes.ts";
 
 /** Which way to go. */
 export type Direction = "forward" | "backward";
@@ -209,24 +210,18 @@ export class Catchpoint implements StopPoint {
 /** Which accesses a watchpoint is about; `change`: writes that change a byte. */
 export type WatchKind = "write" | "read" | "access" | "change";
 
-/** Stops at accesses to a range of physical memory, through whatever address and by whatever agent. */
+/** Stops at accesses to some bytes. */
 export class Watchpoint implements StopPoint {
   /** Text for lists. */
   readonly text: string;
   readonly #kind: WatchKind;
-  readonly #address: number;
-  readonly #length: number;
+  readonly #bytes: WatchedBytes;
 
-  /**
-   * Makes a watchpoint.
-   *
-   * @param range physical address and bytes
-   */
-  constructor(text: string, kind: WatchKind, range: { address: number; length: number }) {
+  /** Makes a watchpoint. */
+  constructor(text: string, kind: WatchKind, bytes: WatchedBytes) {
     this.text = text;
     this.#kind = kind;
-    this.#address = range.address;
-    this.#length = range.length;
+    this.#bytes = bytes;
   }
 
   /** The nearest stop on a way. */
@@ -249,11 +244,12 @@ export class Watchpoint implements StopPoint {
   /** The first access in `[from, to)`, or the first one of the last step that has one. */
   #scan(session: Session, from: number, to: number, first: boolean): AccessReport | undefined {
     let found: AccessReport | undefined;
-    for (const { start, end } of this.#windows(session, from, to)) {
+    const pages = this.#bytes.pages(session.trace, to);
+    for (const { start, end } of this.#windows(session, pages, from, to)) {
       session.seek(Math.max(start, from));
       const until = Math.min(end, to);
       const watch: MemoryWatch = {
-        covers: (page) => page < this.#address + this.#length && page + PAGE_BYTES > this.#address,
+        covers: (page) => pages.has(page),
         accessed: (access) => {
           const { position } = session;
           // What is done once the target is reached belongs to the next step.
@@ -274,25 +270,24 @@ export class Watchpoint implements StopPoint {
   /** Stretches of `[from, to)` in which the range may be accessed: writes are in the summaries. */
   #windows(
     { trace }: Session,
+    pages: ReadonlySet<number>,
     from: number,
     to: number,
   ): readonly { start: number; end: number }[] {
     if (this.#kind === "read" || this.#kind === "access") return [{ start: from, end: to }];
-    const first = Math.floor(this.#address / PAGE_BYTES);
-    const last = Math.floor((this.#address + this.#length - 1) / PAGE_BYTES);
     return trace.windows.filter(({ number, start, end }) =>
       number > 0 && start < to && end > from &&
-      trace.summary(number).written.some((page) => page >= first && page <= last)
+      trace.summary(number).written.some((page) => pages.has(page * PAGE_BYTES))
     );
   }
 
   #report(session: Session, access: WatchedAccess): AccessReport | undefined {
     if (this.#kind === "read" ? access.write : this.#kind !== "access" && !access.write) return;
     const { address, bytes, write, by } = access;
-    const first = Math.max(address, this.#address);
-    const last = Math.min(address + bytes.length, this.#address + this.#length);
-    if (first >= last) return undefined;
     const { machine, position } = session;
+    const part = this.#bytes.part(machine, access);
+    if (!part) return undefined;
+    const { first, end: last } = part;
     const old = machine.memory.read(first, last - first).slice();
     const now = write ? bytes.slice(first - address, last - address) : old;
     if (this.#kind === "change" && old.every((byte, i) => byte === now[i])) return undefined;

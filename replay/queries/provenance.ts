@@ -41,7 +41,7 @@ function wholeAnswer(session: Session, range: PhysicalRange, write: MemoryWrite)
     va: va === null ? null : va + BigInt(range.address - address),
     copiedFrom: null,
   };
-  if (by === "loader" || by === "reset") {
+  if (pc === null) {
     return { ...common, old: null, new: littleEndian(write.bytes) };
   }
   const valueAt = (at: number) => {

@@ -43,6 +43,26 @@ Start of the trace.
   });
 });
 
+Deno.test("replay names positions", async () => {
+  await withTrace(async (replay) => {
+    const { out } = await replay(
+      ...["--at", "fault", "-x", "bookmark here; goto start; bookmark there; goto here-1"],
+      ...["-x", "bookmark; delete bookmark there; info bookmarks; goto here"],
+    );
+    const here = `#17  0x40100030 <_start+0x30>  ** data abort, read: external abort, address \
+0x100000008, EL1 -> EL1, vector 0x40100a00 <handle_sync>
+`;
+    assertEquals(
+      out,
+      `Start of the trace.
+#0  0x40100000 <_start>  10004000  adr x0, 0x40100800
+#16  0x4010002c <_start+0x2c>  d2c00024  mov x4, #0x100000000
+here: ${here}there: #0  0x40100000 <_start>  10004000  adr x0, 0x40100800
+here: ${here}${here}`,
+    );
+  });
+});
+
 Deno.test("replay shows registers, memory and numbers as they were", async () => {
   await withTrace(async (replay) => {
     const { out } = await replay(
@@ -82,6 +102,9 @@ Deno.test("replay stops a script at the first error, and says what was wrong", a
       ["step 0", 'Cannot read the count "0": expected a number from 1'],
       ["goto #99999", "Position #99999 is #99999, expected #0 to #31"],
       ["delete 4", "There is no stop point 4"],
+      ["bookmark end", 'Cannot name a bookmark "end": expected letters'],
+      ["delete bookmark x", 'There is no bookmark "x"'],
+      ["bookmark b; goto b-1", "Position b-1 is #-1, expected #0 to #31"],
       ["info registers q7", 'Unknown register "q7"'],
     ];
     for (const [script, message] of failing) {

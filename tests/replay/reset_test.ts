@@ -6,6 +6,7 @@ import { lastWriters } from "../../replay/queries/writers.ts";
 import { Session } from "../../replay/session.ts";
 import { Watchpoint } from "../../replay/stop_points.ts";
 import { Timeline } from "../../replay/timeline.ts";
+import { PhysicalBytes } from "../../replay/watched_bytes.ts";
 import { hasQemu, runQemu } from "../drivers/qemu.ts";
 import { program } from "./assembly.ts";
 import { bootMachine, consoleText, momentOf, momentsOf, record } from "./recordings.ts";
@@ -104,7 +105,7 @@ Deno.test("the loader writes again at a reset", () => {
   assertEquals(writer(first).by, "store");
   assertEquals([writer(first + 1).by, writer(first + 1).position], ["loader", first]);
   const places = { session, timeline: new Timeline(trace) };
-  const point = new Watchpoint("", "change", { address: own, length: 4 });
+  const point = new Watchpoint("", "change", new PhysicalBytes({ address: own, length: 4 }));
   const hit = point.find(places, { direction: "backward", from: trace.end, limit: second - 1 });
   assertEquals(hit?.access?.by, "instruction");
   const reset = point.find(places, { direction: "backward", from: hit!.position, limit: 0 });

@@ -10,6 +10,7 @@ import {
   Watchpoint,
 } from "../../replay/stop_points.ts";
 import { Timeline } from "../../replay/timeline.ts";
+import { PhysicalBytes } from "../../replay/watched_bytes.ts";
 import type { Trace } from "../../trace/mod.ts";
 import { BUSY } from "./assembly.ts";
 import { random, record } from "./recordings.ts";
@@ -161,7 +162,11 @@ Deno.test("Watchpoint.find() gives what a scan of all steps gives, for any range
       accesses.some((access) => isSeen(access, kind, address, length))
     );
     found += scanned.length;
-    compare(new Watchpoint("", kind, { address, length }), scanned, (position) => position + 1);
+    compare(
+      new Watchpoint("", kind, new PhysicalBytes({ address, length })),
+      scanned,
+      (position) => position + 1,
+    );
   }
   assert(found > 100);
 });
@@ -183,7 +188,7 @@ Deno.test("Watchpoint.find() tells what was there, what came, and who wrote it",
     accesses.length === 2 && accesses[0].write && accesses[1].before[0] !== accesses[1].after[0]
   );
   const { pc, accesses: [, { address, size, before, after }] } = moments()[position];
-  const point = new Watchpoint("", "write", { address, length: size });
+  const point = new Watchpoint("", "write", new PhysicalBytes({ address, length: size }));
   const places = { session: new Session(trace), timeline: new Timeline(trace) };
   const hit = point.find(places, { direction: "forward", from: position, limit: STEPS });
   assertEquals(hit, {

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { Session } from "../../replay/session.ts";
 import { type AccessReport, type WatchKind, Watchpoint } from "../../replay/stop_points.ts";
 import { Timeline } from "../../replay/timeline.ts";
+import { PhysicalBytes } from "../../replay/watched_bytes.ts";
 import { AGENTS } from "./assembly.ts";
 import { record } from "./recordings.ts";
 
@@ -12,7 +13,7 @@ const NEXT_PAGE = BLOCK + 0x1000;
 
 /** Labels of the instructions that access a range, with address, size and agent of each access. */
 function accesses(kind: WatchKind, address: number, length: number): string[] {
-  const point = new Watchpoint("", kind, { address, length });
+  const point = new Watchpoint("", kind, new PhysicalBytes({ address, length }));
   const places = { session: new Session(TRACE), timeline: new Timeline(TRACE) };
   const found: string[] = [];
   for (let from = 0;;) {
