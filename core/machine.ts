@@ -64,6 +64,8 @@ export interface MachineOptions {
   readonly storm?: number;
   /** SYSTEM_RESETs that boot again before one ends the run; 0 if left out. */
   readonly reboots?: number;
+  /** Version of the interrupt controller; 2 if left out. */
+  readonly gic?: 2 | 3;
   /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
   readonly endless?: boolean;
   /** Extensions of the instruction set beyond Armv8.0-A, for example `FEAT_FP16`; none if left out. */
@@ -165,6 +167,7 @@ export class Machine {
         },
       },
       rtc: options.rtc ?? DEFAULT_RTC,
+      gic: options.gic,
       interruptsChanged: () => this.#interruptsChanged(),
     });
     this.#devicesAtReset = this.board.bus.save();

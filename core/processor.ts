@@ -5,6 +5,7 @@ import { dropsStaleEntries, makeRegime, REGIME_EL10, type RegimeRegisters } from
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
 import { type TlbFill, Translation } from "../mmu/translate.ts";
 import type { Clock } from "./devices/device.ts";
+import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
@@ -99,6 +100,9 @@ export class Processor implements SystemContext {
   }
   get timer(): GenericTimer {
     return this.host.board.timer;
+  }
+  get gic(): GicV3CpuInterface | undefined {
+    return this.host.board.gicInterfaces[this.cpu];
   }
   get observer(): Observer {
     return this.host.observer;
@@ -222,15 +226,23 @@ export class Processor implements SystemContext {
     }
   }
 
+  /** Physical interrupts, and virtual ones above them. */
+  get #waitingInterrupts(): number {
+    return this.pendingInterrupts | (this.host.board.virtualInterruptsOf(this.cpu) << 16);
+  }
+
   #mrs(encoding: number): number {
+    const before = this.#waitingInterrupts;
     const value = readSystemRegister(this, encoding);
     if (typeof value !== "bigint") return this.#trapped(value);
     this.state.set64(SLOT.scratch, value);
-    return ANSWER.done;
+    return this.#answer("done", before);
   }
 
   #msr(encoding: number): number {
-    return this.#answer(writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch)));
+    const before = this.#waitingInterrupts;
+    const outcome = writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch));
+    return this.#answer(outcome, before);
   }
 
   #msrImmediate(argument: number): number {
@@ -321,8 +333,9 @@ export class Processor implements SystemContext {
     };
   }
 
-  #answer(outcome: SystemOutcome): number {
-    if (outcome === "done") return ANSWER.done;
+  /** @param before interrupts that waited before: registers of the GICv3 can change them */
+  #answer(outcome: SystemOutcome, before: number = this.#waitingInterrupts): number {
+    if (outcome === "done") return this.#waitingInterrupts === before ? ANSWER.done : ANSWER.leave;
     if (outcome === "leave") return ANSWER.leave;
     return this.#trapped(outcome);
   }

@@ -1,18 +1,22 @@
 import {
   Board,
   type Clock,
+  type Device,
   type DmaMemory,
   Flash,
   FwCfg,
   GenericTimer,
   GicV2,
   GicV2m,
+  GicV3,
+  type GicV3CpuInterface,
   type InterruptLine,
   PciConfiguration,
   PciWindow,
   Pl011,
   Pl031,
   Pl061,
+  type Requester,
   TIMER_INTERRUPT,
   VirtioMmio,
 } from "./devices/mod.ts";
@@ -31,6 +35,8 @@ const BASE = {
   gicDistributor: 0x0800_0000,
   gicCpuInterface: 0x0801_0000,
   gicV2m: 0x0802_0000,
+  its: 0x0808_0000,
+  gicRedistributors: 0x080a_0000,
   uart: 0x0900_0000,
   rtc: 0x0901_0000,
   fwCfg: 0x0902_0000,
@@ -49,9 +55,14 @@ const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
 /** Shared interrupts; interrupt number minus 32. */
 const SPI = { uart: 1, rtc: 2, gpio: 7 } as const;
 const FIRST_SPI = 32;
+/** CPUs of a cluster: the targets that one write to GICD_SGIR or ICC_SGI1R_EL1 can name. */
+const CLUSTER = { 2: 8, 3: 16 } as const;
 
 /** Bits of ISR_EL1 and of `pendingInterrupts`. */
 const IRQ = 0x80, FIQ = 0x40;
+
+/** The part of an interrupt controller that devices are wired to. */
+type InterruptController = Pick<GicV2 | GicV3, "sharedLine" | "privateLine">;
 
 /** What the board is connected to. */
 export interface VirtBoardOptions {
@@ -63,8 +74,12 @@ export interface VirtBoardOptions {
   readonly memory: DmaMemory;
   /** Seconds since 1970 at virtual time 0. */
   readonly rtc: number;
-  /** The set of interrupts that wait for the CPU has changed. */
-  readonly interruptsChanged: () => void;
+  /** Version of the interrupt controller; 2 if left out. */
+  readonly gic?: 2 | 3 | undefined;
+  /** Number of CPUs; 1 if left out. */
+  readonly cpus?: number | undefined;
+  /** The set of interrupts that wait for a CPU has changed. */
+  readonly interruptsChanged: (cpu: number) => void;
 }
 
 /** See the top of this file. */
@@ -72,40 +87,33 @@ export class VirtBoard {
   readonly bus = new Board();
   readonly timer: GenericTimer;
   readonly uart: Pl011;
-  /** Interrupts that wait for the CPU, masked or not, as ISR_EL1 has them: bit 7 IRQ, bit 6 FIQ. */
-  pendingInterrupts = 0;
+  /** Who makes the access in hand; whoever changes CPU or security state changes it. */
+  readonly requester: Requester = { cpu: 0, secure: false };
+  /** System registers of the interrupt controller by CPU; none with GICv2. */
+  readonly gicInterfaces: readonly GicV3CpuInterface[];
+  readonly #pending: number[];
+  readonly #virtual: number[];
 
   constructor(options: VirtBoardOptions) {
-    const output = (bit: number): InterruptLine => ({
-      set: (level) => {
-        const before = this.pendingInterrupts;
-        this.pendingInterrupts = level ? before | bit : before & ~bit;
-        if (this.pendingInterrupts !== before) options.interruptsChanged();
-      },
-    });
-    const gic = new GicV2({
-      distributorBase: BASE.gicDistributor,
-      cpuInterfaceBase: BASE.gicCpuInterface,
-      lines: [{ irq: output(IRQ), fiq: output(FIQ) }],
-      currentCpu: () => 0,
-    });
+    const { clock, cpus = 1, memory } = options;
+    this.#pending = new Array(cpus).fill(0);
+    this.#virtual = new Array(cpus).fill(0);
+    const { gic, windows, interfaces } = this.#makeController(options, cpus);
+    this.gicInterfaces = interfaces;
     this.timer = new GenericTimer(options.state, options.clock, {
       virtual: gic.privateLine(0, TIMER_INTERRUPT.virtual),
       physical: gic.privateLine(0, TIMER_INTERRUPT.physical),
     });
-    const { clock } = options;
     const line = (spi: number) => gic.sharedLine(spi);
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
     const devices = [
       ...BASE.flash.map((base, n) =>
         new Flash({ name: `flash${n}`, base, size: FLASH_BANK_BYTES })
       ),
-      gic.distributor,
-      gic.cpuInterface,
-      new GicV2m({ base: BASE.gicV2m, line: (interrupt) => line(interrupt - FIRST_SPI) }),
+      ...windows,
       this.uart,
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
-      new FwCfg({ base: BASE.fwCfg, cpuCount: 1, memory: options.memory }),
+      new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
       new VirtioMmio({ base: BASE.virtio }),
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
@@ -117,6 +125,21 @@ export class VirtBoard {
   /** Whether a physical address is one of the first UART's registers. */
   isUart(address: number): boolean {
     return address >= this.uart.base && address < this.uart.base + this.uart.size;
+  }
+
+  /** Interrupts that wait for the first CPU: see {@linkcode interruptsOf}. */
+  get pendingInterrupts(): number {
+    return this.#pending[0];
+  }
+
+  /** Interrupts that wait for a CPU, masked or not, as ISR_EL1 has them: bit 7 IRQ, bit 6 FIQ. */
+  interruptsOf(cpu: number): number {
+    return this.#pending[cpu];
+  }
+
+  /** Virtual interrupts that the interrupt controller has for a CPU: bit 7 IRQ, bit 6 FIQ. */
+  virtualInterruptsOf(cpu: number): number {
+    return this.#virtual[cpu];
   }
 
   /** Whether nothing on the board will happen by itself. */
@@ -134,4 +157,54 @@ export class VirtBoard {
     this.timer.update();
     this.bus.update();
   }
+
+  #makeController({ gic, memory, interruptsChanged }: VirtBoardOptions, cpus: number): {
+    gic: InterruptController;
+    windows: readonly Device[];
+    interfaces: readonly GicV3CpuInterface[];
+  } {
+    const { requester } = this;
+    const output = (levels: number[], cpu: number, bit: number): InterruptLine => ({
+      set: (level) => {
+        const before = levels[cpu];
+        levels[cpu] = level ? before | bit : before & ~bit;
+        if (levels[cpu] !== before) interruptsChanged(cpu);
+      },
+    });
+    const lines = this.#pending.map((_, cpu) => ({
+      irq: output(this.#pending, cpu, IRQ),
+      fiq: output(this.#pending, cpu, FIQ),
+      virtualIrq: output(this.#virtual, cpu, IRQ),
+      virtualFiq: output(this.#virtual, cpu, FIQ),
+    }));
+    if (gic === 3) {
+      const controller = new GicV3({
+        distributorBase: BASE.gicDistributor,
+        redistributorBase: BASE.gicRedistributors,
+        itsBase: BASE.its,
+        lines,
+        affinities: Array.from({ length: cpus }, (_, cpu) => affinityOf(cpu, CLUSTER[3])),
+        requester,
+        memory,
+      });
+      return { gic: controller, windows: controller.devices, interfaces: controller.interfaces };
+    }
+    const controller = new GicV2({
+      distributorBase: BASE.gicDistributor,
+      cpuInterfaceBase: BASE.gicCpuInterface,
+      lines,
+      currentCpu: () => requester.cpu,
+    });
+    const messages = new GicV2m({
+      base: BASE.gicV2m,
+      line: (interrupt) => controller.sharedLine(interrupt - FIRST_SPI),
+    });
+    const windows = [controller.distributor, controller.cpuInterface, messages];
+    return { gic: controller, windows, interfaces: [] };
+  }
+}
+
+/** Aff1:Aff0 of a CPU. */
+function affinityOf(cpu: number, cluster: number): number {
+  return (Math.floor(cpu / cluster) << 8) | cpu % cluster;
 }

@@ -7,6 +7,7 @@ export * from "./fw_cfg.ts";
 export * from "./generic_timer.ts";
 export * from "./gic_v2.ts";
 export * from "./gic_v2m.ts";
+export * from "./gic_v3.ts";
 export * from "./pci_host.ts";
 export * from "./pl011.ts";
 export * from "./pl031.ts";
