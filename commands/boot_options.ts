@@ -36,7 +36,7 @@ export const BOOT_OPTIONS = {
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
   cpu: optionOr("NAME", oneOf(CPU), CPU, "processor"),
   cpus: optionOr("N", only(1, "more CPUs are"), "1", "number of CPUs"),
-  gic: optionOr("2|3", only(2, "GICv3 is"), "2", "version of the interrupt controller"),
+  gic: optionOr("2|3", gicVersion, "2", "version of the interrupt controller"),
   initrd: option("FILE", text, "initial ramdisk"),
   append: option("TEXT", text, "kernel command line"),
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
@@ -100,6 +100,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       storm: values.storm,
       reboots: values.reboots,
       rtc: values.rtc,
+      gic: values.gic,
     },
     description: { name, kind, describe, pc, files, warnings },
     options: notedOptions(values),
@@ -117,9 +118,10 @@ export function baseName(path: string): string {
 }
 
 function loadOptions(values: BootValues): LoadOptions {
-  const { memory, append, initrd, dtb, seed } = values;
+  const { memory, append, initrd, dtb, seed, gic } = values;
   return {
     memory,
+    gic,
     append,
     initrd: initrd === undefined ? undefined : readFile(initrd),
     dtb: dtb === undefined ? undefined : readFile(dtb),
@@ -165,6 +167,13 @@ function notYet(name: string, value: string): Option<undefined> {
   return option<undefined>(value, () => {
     throw new UsageError(`Option --${name} is not supported yet`);
   }, "(not supported yet)");
+}
+
+/** Version of the interrupt controller. */
+function gicVersion(value: string): 2 | 3 {
+  if (value === "2") return 2;
+  if (value === "3") return 3;
+  throw new Expected("2 or 3");
 }
 
 /** Takes just one number; others are refused as not supported yet. */

@@ -76,6 +76,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),
+    ...(options.gic === 3 ? { gic: 3 } : {}),
   };
   const machine = new Machine(machineOptions);
   machine.bootsAgain = bootedImage(trace, machine);
