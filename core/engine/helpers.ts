@@ -1,4 +1,5 @@
 import { defineCryptoHelpers } from "./crypto_helpers.ts";
+import { defineFpHelpers } from "./fp_helpers.ts";
 import { defineSimdHelpers } from "./simd_helpers.ts";
 import { defineStructureHelpers } from "./simd_structure_helpers.ts";
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
@@ -15,6 +16,7 @@ export function defineHelpers(m: ModuleBuilder): Map<string, FunctionReference> 
     ...defineSimdHelpers(m),
     ...defineStructureHelpers(m),
     ...defineCryptoHelpers(m),
+    ...defineFpHelpers(m),
   ]);
 }
 

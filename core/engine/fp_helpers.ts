@@ -1,0 +1,76 @@
+import { defineAdd, defineDivide, defineMultiply, defineSquareRoot } from "./fp_arithmetic.ts";
+import { defineFpBase, type FpBase } from "./fp_base.ts";
+import {
+  defineCompare,
+  defineCompareMask,
+  defineMaximum,
+  defineMaximumNumber,
+} from "./fp_comparison.ts";
+import {
+  defineConvert,
+  defineFromFixed,
+  defineRoundInt,
+  defineRoundIntSized,
+  defineToFixed,
+  defineToFixedJavaScript,
+} from "./fp_conversion.ts";
+import { DOUBLE, HALF, SINGLE } from "./fp_format.ts";
+import { defineFusedSum, defineMulAdd, defineStep } from "./fp_mul_add.ts";
+import type { FunctionReference } from "./wasm/function_builder.ts";
+import type { ModuleBuilder } from "./wasm/module_builder.ts";
+
+/**
+ * The manual's floating-point functions (Arm ARM J1, shared/functions/float), exact in results and
+ * in the cumulative bits of FPSR, for every rounding mode and setting of FPCR.
+ *
+ * A name is the manual's and the format's bits, for example `FPAdd64`. Numbers are i64 with the
+ * bits zero-extended; other parameters are i32. FPCR is read from and FPSR written to the state, so
+ * rows call these by `Ops.cumulative`. A parameter `rounding` is one of `ROUNDING`.
+ */
+export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][] {
+  const formats = [HALF, SINGLE, DOUBLE].map((format) => defineFpBase(m, format));
+  const conversions = formats.flatMap((from) =>
+    formats.filter((to) => to !== from).map((to): [string, FunctionReference] => [
+      `FPConvert${from.bits}to${to.bits}`,
+      defineConvert(m, from, to),
+    ])
+  );
+  return [
+    ...formats.flatMap((base) =>
+      Object.entries(defineOfFormat(m, base)).map(([name, reference]): [
+        string,
+        FunctionReference,
+      ] => [`${name}${base.bits}`, reference])
+    ),
+    ...conversions,
+    ["FPToFixedJS64", defineToFixedJavaScript(m, formats[2])],
+  ];
+}
+
+function defineOfFormat(m: ModuleBuilder, base: FpBase): Record<string, FunctionReference> {
+  const maximum = defineMaximum(m, base, "max"), minimum = defineMaximum(m, base, "min");
+  const fusedSum = defineFusedSum(m, base);
+  return {
+    FPAdd: defineAdd(m, base, false),
+    FPSub: defineAdd(m, base, true),
+    FPMul: defineMultiply(m, base, false),
+    FPMulX: defineMultiply(m, base, true),
+    FPDiv: defineDivide(m, base),
+    FPSqrt: defineSquareRoot(m, base),
+    FPMulAdd: defineMulAdd(m, base, fusedSum),
+    FPRecipStepFused: defineStep(m, base, fusedSum, "reciprocal"),
+    FPRSqrtStepFused: defineStep(m, base, fusedSum, "reciprocal square root"),
+    FPMax: maximum,
+    FPMin: minimum,
+    FPMaxNum: defineMaximumNumber(m, base, "max", maximum),
+    FPMinNum: defineMaximumNumber(m, base, "min", minimum),
+    FPCompare: defineCompare(m, base),
+    FPCompareEQ: defineCompareMask(m, base, "eq"),
+    FPCompareGE: defineCompareMask(m, base, "ge_s"),
+    FPCompareGT: defineCompareMask(m, base, "gt_s"),
+    FPRoundInt: defineRoundInt(m, base),
+    FPRoundIntSized: defineRoundIntSized(m, base),
+    FPToFixed: defineToFixed(m, base),
+    FixedToFP: defineFromFixed(m, base),
+  };
+}
