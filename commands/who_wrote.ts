@@ -11,6 +11,7 @@ import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { hex, printable } from "./output.ts";
+import { withIndex } from "./trace_index.ts";
 import { openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
 import { positive, text } from "./values.ts";
@@ -49,7 +50,7 @@ export default defineCommand({
     ["who-wrote boot.unboot VBAR_EL1", "who set the vectors"],
     ["who-wrote boot.unboot page_root --all", "every write of that variable"],
   ],
-  run(values, [path, target], { out, err }) {
+  async run(values, [path, target], { out, err }) {
     const opened = openTraceFile(path, err);
     const { trace } = opened;
     const shown = { trace, symbols: namesOf(trace, opened.symbols) };
@@ -61,10 +62,11 @@ export default defineCommand({
       const { size } = values;
       const place = { position, ...(size === undefined ? {} : { size }) };
       const written = readTarget(session, opened.symbols, target, place);
-      for (const write of whoWrote(session, written, options)) {
+      const query = () => whoWrote(session, written, options);
+      await withIndex(opened, err, query, (write) => {
         if (values.json) out.json(writeJson(write, shown));
         else for (const line of writeLines(write, shown)) out.line(line);
-      }
+      });
     } catch (error) {
       if (error instanceof TargetError) {
         throw target.startsWith("-") ? new UsageError(error.message) : new UserError(error.message);

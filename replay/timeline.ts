@@ -12,6 +12,7 @@
 import type { ExceptionEvent } from "../core/observer.ts";
 import type { Trace, WindowFlow, WindowInfo } from "../trace/mod.ts";
 import { BLOCK_KIND } from "../trace/schema.ts";
+import { indexOf } from "./index/trace_index.ts";
 
 /** Decoded windows that are kept: about 5 MB each. */
 const MOST_WINDOWS = 4;
@@ -249,6 +250,8 @@ export class Timeline {
 
   /** Whether a window executes the line of an address, by its summary. */
   #executes({ number }: WindowInfo, address: bigint): boolean {
+    const known = indexOf(this.trace)?.executed(number, address);
+    if (known !== undefined) return known;
     const page = Number(address >> 12n);
     const line = Number(address >> 6n & 63n);
     return this.trace.summary(number).executed.some((entry) =>

@@ -33,7 +33,13 @@ import {
 } from "./trace_info.ts";
 import type { LoadedRange } from "./keyframe_writer.ts";
 import type { ImageDescription } from "./recorder.ts";
-import { findWindows, readFields, windowFrames, type WindowInfo } from "./window_index.ts";
+import {
+  findWindows,
+  readFields,
+  windowFrames,
+  windowHash,
+  type WindowInfo,
+} from "./window_index.ts";
 
 /** The machine's state at a window's end. */
 export interface Keyframe {
@@ -127,6 +133,11 @@ export class Trace {
   /** Position after the last step that the trace holds. */
   get end(): number {
     return this.windows[this.windows.length - 1].end;
+  }
+
+  /** The hash in the last commit, which covers everything before it: 16 bytes. */
+  identity(): Uint8Array {
+    return windowHash(this.#file, this.windows[this.windows.length - 1]);
   }
 
   /** Symbols of the image, in file order. Read anew on each call. */

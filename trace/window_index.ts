@@ -77,13 +77,22 @@ export function findWindows(file: RandomAccess, steps: number): WindowIndex {
   return indexFromFooter(file, steps) ?? scan(file, steps);
 }
 
+/** The hash in a window's commit. */
+export function windowHash(file: RandomAccess, window: WindowInfo): Uint8Array {
+  return hashInCommit(file, window.commitOffset, window.number);
+}
+
 /** The hash in the commit before a window. */
 function commitBefore(file: RandomAccess, { number, commitBefore }: WindowInfo): Uint8Array {
   if (commitBefore === undefined) return NO_COMMIT;
-  const what = `the commit of window ${number - 1}`;
-  const frame = readFrame(file, commitBefore);
+  return hashInCommit(file, commitBefore, number - 1);
+}
+
+function hashInCommit(file: RandomAccess, offset: number, window: number): Uint8Array {
+  const what = `the commit of window ${window}`;
+  const frame = readFrame(file, offset);
   if (frame?.kind !== ITEM.commit) {
-    throw new TraceError(`Cannot read ${what} at byte ${commitBefore}: expected a commit`);
+    throw new TraceError(`Cannot read ${what} at byte ${offset}: expected a commit`);
   }
   return readFields(file, frame, what).bytes("hash", HASH_SIZE);
 }

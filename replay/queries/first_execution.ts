@@ -1,4 +1,5 @@
 import type { Trace } from "../../trace/mod.ts";
+import { indexOf } from "../index/trace_index.ts";
 
 /** Position before the first execution of the instruction at `pc`, or undefined if it never ran. */
 export function firstExecution(trace: Trace, pc: bigint): number | undefined {
@@ -11,8 +12,10 @@ export function firstExecution(trace: Trace, pc: bigint): number | undefined {
   return undefined;
 }
 
-/** Whether the window executed anything in the 64-byte line of `pc`. */
+/** Whether the window executed `pc`, or without an index anything in its 64-byte line. */
 function mayExecute(trace: Trace, window: number, pc: bigint): boolean {
+  const known = indexOf(trace)?.executed(window, pc);
+  if (known !== undefined) return known;
   const page = Number(pc >> 12n);
   const line = Number(pc & 0xfffn) >> 6;
   return trace.summary(window).executed.some((entry) =>

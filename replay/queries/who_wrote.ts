@@ -3,8 +3,9 @@
  * writes before that one.
  */
 import { systemRegisterByName } from "../../core/sysregs.ts";
+import type { EventColumns, Trace, WindowFlow, WindowInfo } from "../../trace/mod.ts";
+import { indexOf } from "../index/trace_index.ts";
 import { effectsOf } from "./writers_effects.ts";
-import { executedBackwards } from "./writers_instruction.ts";
 import { type MemoryWriter, type PhysicalRange, writesBefore } from "./writers.ts";
 import { copySource } from "./who_wrote_copy.ts";
 import type { Session } from "../session.ts";
@@ -162,24 +163,79 @@ function* registerWrites(
   name: string,
   before: number,
 ): Generator<WriteAnswer> {
-  const switches = SWITCHED.has(name) ? exceptionPositions(session, before) : [];
-  const answer = (by: Writer, position: number, pc: bigint): WriteAnswer => ({
-    ...EMPTY,
-    by,
-    position,
-    pc,
-    old: registerAt(session, name, position),
-    new: registerAt(session, name, position + 1),
-  });
-  for (const { position, pc, word } of executedBackwards(session.trace, before)) {
-    while (switches.length > 0 && switches[switches.length - 1].position > position) {
-      const { position, pc } = switches.pop()!;
-      const found = answer("exception", position, pc);
-      if (found.old !== found.new) yield found;
-    }
-    if (effectsOf(word).writes.has(name)) yield answer("instruction", position, pc);
+  for (const { by, position, pc } of registerSteps(session.trace, name, before)) {
+    const old = registerAt(session, name, position);
+    const now = registerAt(session, name, position + 1);
+    if (by === "exception" && old === now) continue;
+    yield { ...EMPTY, by, position, pc, old, new: now };
   }
   yield initial(registerAt(session, name, 0));
+}
+
+/** A step that writes a register. */
+interface RegisterStep {
+  readonly by: "instruction" | "exception";
+  readonly position: number;
+  readonly pc: bigint;
+}
+
+/** Steps that write a register, latest first; of exceptions and returns those that may. */
+function* registerSteps(trace: Trace, name: string, before: number): Generator<RegisterStep> {
+  const index = indexOf(trace);
+  for (let number = trace.windows.length - 1; number > 0; number--) {
+    const window = trace.windows[number];
+    if (window.start >= before) continue;
+    const { start } = window;
+    const to = Math.min(window.end, before);
+    const switches = SWITCHED.has(name) ? exceptionPositions(trace, name, start, to) : [];
+    const known = index?.writesRegister(number, name);
+    if (known === false) {
+      yield* switches.reverse();
+      continue;
+    }
+    if (known === undefined) index?.missed();
+    for (const step of instructionsThatWrite(trace.blocks(number), window, name)) {
+      if (step.position >= before) continue;
+      while (switches.length > 0 && switches[switches.length - 1].position > step.position) {
+        yield switches.pop()!;
+      }
+      yield step;
+    }
+    yield* switches.reverse();
+  }
+}
+
+/** Instructions of a window that write a register, latest first. */
+function* instructionsThatWrite(
+  { blocks, exceptions, table }: WindowFlow,
+  { end }: WindowInfo,
+  name: string,
+): Generator<RegisterStep> {
+  /** By block, steps into it that write the register, latest first; made when it is met. */
+  const writes = new Array<number[] | undefined>(table.count);
+  let position = end;
+  let exception = exceptions.length - 1;
+  for (let i = blocks.length; i >= 0; i--) {
+    if (i < blocks.length) {
+      const id = blocks[i];
+      position -= table.steps(id);
+      for (const n of writes[id] ??= stepsThatWrite(table, id, name)) {
+        const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
+        yield { by: "instruction", position: position + n, pc };
+      }
+    }
+    if (exception >= 0 && exceptions[exception].before === i) {
+      position -= exceptions[exception--].count;
+    }
+  }
+}
+
+function stepsThatWrite(table: WindowFlow["table"], id: number, name: string): number[] {
+  const steps: number[] = [];
+  for (let n = table.steps(id) - 1; n >= 0; n--) {
+    if (effectsOf(table.word(id, n)).writes.has(name)) steps.push(n);
+  }
+  return steps;
 }
 
 const EMPTY: WriteAnswer = {
@@ -199,12 +255,18 @@ function initial(value: bigint): WriteAnswer {
   return { ...EMPTY, by: value === 0n ? "reset" : "loader", new: value };
 }
 
-function exceptionPositions(
-  { trace }: Session,
-  before: number,
-): { position: number; pc: bigint }[] {
+function exceptionPositions(trace: Trace, name: string, from: number, to: number): RegisterStep[] {
   const kinds = new Set(["exception", "eret"] as const);
-  return [...trace.events({ kinds, to: before })].map(({ position, pc }) => ({ position, pc }));
+  const steps: RegisterStep[] = [];
+  for (const event of trace.events({ kinds, from, to })) {
+    if (event.kind !== "exception" && event.kind !== "eret") continue;
+    // Entries keep the flags. Within a level SP stays where the other side used SP_ELx, too.
+    const may = name === "nzcv"
+      ? event.kind === "eret"
+      : event.fromEl !== event.toEl || (event.spsr & 1n) === 0n;
+    if (may) steps.push({ by: "exception", position: event.position, pc: event.pc });
+  }
+  return steps;
 }
 
 function registerAt(session: Session, name: string, position: number): bigint {
@@ -234,25 +296,16 @@ function* systemWrites(
   const { trace } = session;
   const field = BY_EXCEPTION[name];
   const kinds = new Set(field ? ["sysreg", "exception"] as const : ["sysreg"] as const);
-  for (let number = trace.windows.length - 1; number > 0; number--) {
-    const { start, end } = trace.windows[number];
-    if (start >= before) continue;
-    const found: WriteAnswer[] = [];
-    for (const event of trace.events({ kinds, from: start, to: Math.min(end, before) })) {
-      const { position, pc } = event;
-      if (event.kind === "sysreg" && event.register === name) {
-        found.push({ ...EMPTY, by: "msr", position, pc, old: event.old, new: event.new });
-      } else if (event.kind === "exception" && writesSyndrome(event.type, field)) {
-        found.push({ ...EMPTY, by: "exception", position, pc });
-      }
-    }
-    for (const answer of found.toReversed()) {
-      if (answer.by !== "exception") yield answer;
-      else {
-        const old = systemAt(session, name, answer.position);
-        const now = systemAt(session, name, answer.position + 1);
-        yield { ...answer, old, new: now };
-      }
+  const mayMatter = ({ strings, has }: EventColumns) =>
+    strings.includes(name) || (field !== undefined && has("exception"));
+  for (const event of trace.eventsBackwards({ kinds, to: before, mayMatter })) {
+    const { position, pc } = event;
+    if (event.kind === "sysreg" && event.register === name) {
+      yield { ...EMPTY, by: "msr", position, pc, old: event.old, new: event.new };
+    } else if (event.kind === "exception" && writesSyndrome(event.type, field)) {
+      const old = systemAt(session, name, position);
+      const now = systemAt(session, name, position + 1);
+      yield { ...EMPTY, by: "exception", position, pc, old, new: now };
     }
   }
   yield { ...EMPTY, new: systemAt(session, name, 0) };

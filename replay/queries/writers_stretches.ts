@@ -79,7 +79,9 @@ function* windowsThatWrote(
     const written = known
       ? known.some((mark, i) => mark !== 0 && wanted(units.first + i))
       : trace.summary(number).written.some((page) => page >= first && page <= last);
-    if (written) yield { from: start, to: end };
+    if (!written) continue;
+    if (!known) index?.missed();
+    yield { from: start, to: end };
   }
 }
 

@@ -1,0 +1,96 @@
+/** `FILE.idx` beside a trace: opened if it is there, made when a question would take long without. */
+import { buildIndex, buildIndexInWorkers } from "../replay/index/build_index.ts";
+import { IndexReader } from "../replay/index/index_reader.ts";
+import { attachIndex, ImpatientIndex, IndexWanted } from "../replay/index/trace_index.ts";
+import { bytesAccess, fileAccess, TraceError } from "../trace/mod.ts";
+import type { Output } from "./output.ts";
+import type { OpenedTrace } from "./trace_file.ts";
+
+/** Windows that a query may look through before an index is made: some tenths of a second. */
+const PATIENCE = 6;
+
+/** Where the index of a trace is. */
+export function indexPath(path: string): string {
+  return `${path}.idx`;
+}
+
+/**
+ * Gives the trace its index if there is one beside it; says in one line why one that is there
+ * cannot be used. Gives whether it has one.
+ */
+export function openIndex({ path, trace }: OpenedTrace, err: Output): boolean {
+  const note = (why: string) => err.line(`unboot: ${indexPath(path)} is not used: ${why}`);
+  let file;
+  try {
+    file = fileAccess(indexPath(path));
+    attachIndex(trace, new IndexReader(file, trace, note));
+    return true;
+  } catch (error) {
+    file?.close();
+    if (error instanceof TraceError) note(error.message);
+    return false;
+  }
+}
+
+/**
+ * Runs a query that gives answers one by one; if it turns out to be long, makes an index first and
+ * begins again behind the answers that were given.
+ */
+export async function withIndex<T>(
+  opened: OpenedTrace,
+  err: Output,
+  query: () => Iterable<T>,
+  answer: (found: T) => void,
+): Promise<void> {
+  const { trace } = opened;
+  let given = 0;
+  if (!openIndex(opened, err)) {
+    attachIndex(trace, new ImpatientIndex(PATIENCE));
+    try {
+      for (const found of query()) {
+        answer(found);
+        given++;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof IndexWanted)) throw error;
+    } finally {
+      attachIndex(trace, null);
+    }
+    await makeIndex(opened);
+  }
+  let skip = given;
+  for (const found of query()) {
+    if (skip-- <= 0) answer(found);
+  }
+}
+
+/** Makes the index, gives it to the trace and, where that is permitted, leaves it beside the file. */
+async function makeIndex({ path, trace }: OpenedTrace): Promise<void> {
+  const parts = await buildIndexInWorkers(path, trace).catch((error) => {
+    // Without workers it takes longer.
+    if (error instanceof Deno.errors.NotCapable) return buildIndex(trace);
+    throw error;
+  });
+  const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  attachIndex(trace, new IndexReader(bytesAccess(bytes), trace, () => {}));
+  keepIndex(indexPath(path), bytes);
+}
+
+/** Never asks for the permission, and what cannot be written is made again next time. */
+function keepIndex(path: string, bytes: Uint8Array): void {
+  const scratch = `${path}.${Deno.pid}`;
+  if (Deno.permissions.querySync({ name: "write", path: scratch }).state !== "granted") return;
+  if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") return;
+  try {
+    Deno.writeFileSync(scratch, bytes, { createNew: true });
+    try {
+      Deno.renameSync(scratch, path);
+    } catch (error) {
+      Deno.removeSync(scratch);
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
