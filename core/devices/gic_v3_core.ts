@@ -10,6 +10,7 @@ import type { InterruptLine } from "./device.ts";
 import type { DmaMemory } from "./fw_cfg.ts";
 import { GicV3Lpis } from "./gic_v3_lpi.ts";
 import {
+  FIRST_LPI,
   GICD_CTLR,
   GicV3Cpu,
   GicV3Distributor,
@@ -257,11 +258,8 @@ export class GicV3Core {
       best.group = bestLpi.group;
       improved = true;
     }
-    if (
-      !improved && best.priority !== IDLE_PRIORITY && best.interrupt < PRIVATE_INTERRUPTS
-    ) {
-      this.#searchAll();
-    }
+    const own = best.interrupt < PRIVATE_INTERRUPTS || best.interrupt >= FIRST_LPI;
+    if (!improved && best.priority !== IDLE_PRIORITY && own) this.#searchAll();
   }
 
   /** Interrupts of a word that could be signalled: pending, enabled, not active, of a group that is on. */
