@@ -1,6 +1,6 @@
 /** Who wrote a descriptor, in words and as JSON. */
 import { disassemble } from "../core/isa/disassemble.ts";
-import type { ByteWriters } from "../replay/mod.ts";
+import type { ByteWriters } from "../replay/queries/provenance.ts";
 import type { Names } from "../replay/queries/explain_symbols.ts";
 import { instructionAt } from "../replay/queries/writers_instruction.ts";
 import type { Trace } from "../trace/mod.ts";

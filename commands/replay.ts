@@ -3,7 +3,8 @@ import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { option, repeated } from "./options.ts";
 import type { Output } from "./output.ts";
-import { ReplayShell } from "./replay_shell.ts";
+import { Interrupts } from "./replay_interrupt.ts";
+import { ReplayShell, SHELL_COMMANDS } from "./replay_shell.ts";
 import { oneLine } from "./report_error.ts";
 import { openTraceFile, positionOf } from "./trace_file.ts";
 import { UserError } from "./user_error.ts";
@@ -15,8 +16,8 @@ const PROMPT = "(unboot) ";
 export default defineCommand({
   description: [
     "A prompt with gdb's commands, forwards and in reverse: step, next, finish, continue, break,",
-    "watch, catch, info registers, x, print, where, walk; help lists them. Without a terminal,",
-    "commands are read from standard input.",
+    "watch, catch, info registers, x, print, where, walk; help lists them. Ctrl-C ends a command that",
+    "takes long. Without a terminal, commands are read from standard input.",
     `POS: ${POSITION_FORMS}.`,
   ],
   operands: [{ name: "TRACE", help: "the trace to go through" }],
@@ -48,37 +49,79 @@ export default defineCommand({
   },
 });
 
-/** Reads commands until the end of the input or `quit`. An empty line repeats the last one. */
+/**
+ * Reads commands until the end of the input or `quit`. On a terminal an empty line repeats the last
+ * one, and Ctrl-C ends a command that takes long, or drops the line.
+ */
 async function converse(shell: ReplayShell, out: Output, err: Output): Promise<number> {
-  const { createInterface } = await import("node:readline/promises");
-  const { default: process } = await import("node:process");
   const terminal = Deno.stdin.isTerminal() && out.isTerminal;
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal });
-  let last = "";
+  const interrupts = terminal ? await Interrupts.start() : null;
+  const { session } = shell.debugger;
   let status: number = STATUS.ok;
-  const prompt = () => {
-    out.flush();
-    err.flush();
-    if (!terminal) return;
-    lines.setPrompt(PROMPT);
-    lines.prompt();
-  };
-  prompt();
-  for await (const line of lines) {
+  let last = "";
+  for await (const line of promptedLines(terminal, [out, err])) {
     const command = line.trim() === "" && terminal ? last : line;
     last = command;
+    interrupts?.take();
+    const from = session.position;
+    session.poll = () => {
+      if (interrupts?.take()) throw new Interruption();
+    };
     try {
       shell.execute(command);
     } catch (error) {
-      if (!isExpected(error)) throw error;
-      err.line(oneLine(error));
-      status = terminal ? STATUS.ok : STATUS.failed;
+      session.poll = () => {};
+      if (error instanceof Interruption) {
+        out.line("Interrupted.");
+        shell.stopped(shell.debugger.goto(from));
+      } else if (!isExpected(error)) throw error;
+      else {
+        err.line(oneLine(error));
+        status = terminal ? STATUS.ok : STATUS.failed;
+      }
     }
     if (shell.done) break;
+  }
+  interrupts?.stop();
+  return status;
+}
+
+/** Thrown by work that Ctrl-C ends. */
+class Interruption extends Error {}
+
+/** Lines of standard input; on a terminal with a prompt, a history and completion. */
+async function* promptedLines(
+  terminal: boolean,
+  outputs: readonly Output[],
+): AsyncGenerator<string> {
+  const { createInterface } = await import("node:readline");
+  const { default: process } = await import("node:process");
+  const { stdin: input, stdout: output } = process;
+  const completer = (line: string): [string[], string] => [
+    SHELL_COMMANDS.filter((name) => name.startsWith(line)),
+    line,
+  ];
+  const lines = createInterface({ input, output, terminal, completer, prompt: PROMPT });
+  const prompt = () => {
+    for (const each of outputs) each.flush();
+    if (terminal) lines.prompt();
+  };
+  lines.on("SIGINT", () => {
+    // Readline's own way to drop a line.
+    lines.write(null, { ctrl: true, name: "e" });
+    lines.write(null, { ctrl: true, name: "u" });
+    output.write("^C\n");
+    lines.prompt();
+  });
+  prompt();
+  for await (const line of lines) {
+    // Otherwise Ctrl-C would be a byte of input, not a signal.
+    if (terminal) input.setRawMode(false);
+    yield line;
+    if (terminal) input.setRawMode(true);
     prompt();
   }
   lines.close();
-  return status;
 }
 
 /** Whether the prompt can go on after an error. */

@@ -12,8 +12,8 @@ import {
   type Stop,
   type Symbolizer,
   walkAt,
-  walkWriters,
 } from "../replay/mod.ts";
+import { walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { type Output, plural } from "./output.ts";
 import { Bookmarks } from "./replay_bookmarks.ts";

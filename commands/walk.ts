@@ -1,7 +1,6 @@
 import { formatWalk } from "../mmu/format_walk.ts";
 import type { WalkStep } from "../mmu/walk.ts";
 import {
-  type ByteWriters,
   halves,
   POSITION_FORMS,
   Session,
@@ -9,9 +8,9 @@ import {
   type TlbDifference,
   type WalkAt,
   walkAt,
-  type WalkWriters,
-  walkWriters,
 } from "../replay/mod.ts";
+import type { ByteWriters } from "../replay/queries/provenance.ts";
+import { type WalkWriters, walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { defineCommand } from "./command.ts";
 import { type WriterContext, writersJson, writerTexts } from "./descriptor_writers.ts";

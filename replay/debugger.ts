@@ -59,6 +59,7 @@ export class Debugger {
   constructor(session: Session) {
     this.session = session;
     this.timeline = new Timeline(session.trace);
+    this.timeline.poll = () => session.poll();
   }
 
   /** Steps before the cursor. */

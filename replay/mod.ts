@@ -37,8 +37,7 @@ export {
 } from "./syndrome.ts";
 export { type Verification, verify } from "./queries/verify.ts";
 export { type TlbDifference, type WalkAt, walkAt } from "./queries/walk_at.ts";
-export { type WalkWriters, walkWriters } from "./queries/walk_writers.ts";
-export type { ByteWriters } from "./queries/provenance.ts";
+
 export { firstExecution } from "./queries/first_execution.ts";
 export {
   firstFault,

@@ -33,6 +33,9 @@ const REACH = RUNGS[2];
 /** Most pages whose content at the last keyframe is remembered: 32 MiB. */
 const MOST_ORIGINALS = 8192;
 
+/** Steps between looks at whether to go on. */
+const POLLED_STEPS = 1 << 22;
+
 /** What a session is made for. */
 export interface SessionOptions {
   /** Whether the machine can have a flow observer. It must be set before a keyframe is loaded. */
@@ -68,6 +71,8 @@ export class Session {
    * @internal
    */
   readonly machine: Machine;
+  /** Called now and then during long work: what it throws ends that, wherever the cursor then is. */
+  poll: () => void = () => {};
   readonly #checkpoints = new CheckpointStore();
   readonly #epoch: WriteEpoch;
   readonly #written = new Set<number>();
@@ -184,7 +189,11 @@ export class Session {
 
   #run(until: number): void {
     const { machine } = this;
-    const reason = machine.run(until);
+    let reason: EndReason | null = null;
+    while (reason === null && machine.position < until) {
+      this.poll();
+      reason = machine.run(Math.min(until, machine.position + POLLED_STEPS));
+    }
     if (machine.position === until) {
       machine.ended = null;
       return;

@@ -47,7 +47,7 @@ export interface AccessReport {
   /** Address of that instruction. */
   readonly pc: bigint;
   /** Who made it: the instruction as a load or store, DC ZVA, the walker, a device, or a reset. */
-  readonly by: WatchedAccess["by"];
+  readonly by: "instruction" | "dc-zva" | "walker" | "dma" | "loader";
   /** Whether it wrote. */
   readonly write: boolean;
   /** Virtual address of the part below, where the access had one. */
@@ -172,7 +172,7 @@ export class Catchpoint implements StopPoint {
   }
 
   /** The nearest stop on a way. */
-  find({ timeline: { trace } }: Places, { direction, from, limit }: Way): Hit | undefined {
+  find({ session, timeline: { trace } }: Places, { direction, from, limit }: Way): Hit | undefined {
     const forward = direction === "forward";
     const [first, end] = forward ? [from + 1, limit + 1] : [limit, from];
     if (this.#nth > 0) {
@@ -182,6 +182,7 @@ export class Catchpoint implements StopPoint {
     }
     const windows = trace.windows.filter(({ start, end: last }) => start < end && last > first);
     for (const { start, end: last } of forward ? windows : windows.reverse()) {
+      session.poll();
       let found: MachineEvent | undefined;
       const range = { from: Math.max(first, start), to: Math.min(end, last) };
       for (const event of trace.events({ kinds: this.#kinds, ...range })) {
@@ -246,6 +247,7 @@ export class Watchpoint implements StopPoint {
     let found: AccessReport | undefined;
     const pages = this.#bytes.pages(session.trace, to);
     for (const { start, end } of this.#windows(session, pages, from, to)) {
+      session.poll();
       session.seek(Math.max(start, from));
       const until = Math.min(end, to);
       const watch: MemoryWatch = {

@@ -47,6 +47,9 @@ export class Timeline {
     this.trace = trace;
   }
 
+  /** Called now and then during long work: what it throws ends that. */
+  poll: () => void = () => {};
+
   /** The instruction that retires in the step behind a position; undefined where none does. */
   instructionAt(position: number): TimelineInstruction | undefined {
     if (position >= this.trace.end) return undefined;
@@ -277,6 +280,7 @@ export class Timeline {
       this.#decoded.set(window.number, known);
       return known;
     }
+    this.poll();
     const flow = this.trace.blocks(window.number);
     const decoded = { ...flow, window, starts: startsOf(flow) };
     if (this.#decoded.size >= MOST_WINDOWS) {

@@ -24,7 +24,11 @@ export interface AccessPart {
 export interface WatchedBytes {
   /** Pages of physical memory that the bytes can be in before a position. */
   pages(trace: Trace, before: number): ReadonlySet<number>;
-  /** The part of an access to those pages, about to be made, that is one to the bytes. */
+  /**
+   * The part of an access to those pages, about to be made, that is one to the bytes.
+   *
+   * @internal
+   */
   part(machine: Machine, access: WatchedAccess): AccessPart | undefined;
 }
 
@@ -46,7 +50,11 @@ export class PhysicalBytes implements WatchedBytes {
     return pages;
   }
 
-  /** The part of an access that lies in the range. */
+  /**
+   * The part of an access that lies in the range.
+   *
+   * @internal
+   */
   part(_machine: Machine, { address, bytes }: WatchedAccess): AccessPart | undefined {
     return overlap(address, bytes.length, this.#first, this.#end);
   }
@@ -106,7 +114,11 @@ export class VirtualBytes implements WatchedBytes {
     return pages;
   }
 
-  /** The part of an access that is made through the address, or, with `any`, reaches the bytes. */
+  /**
+   * The part of an access that is made through the address, or, with `any`, reaches the bytes.
+   *
+   * @internal
+   */
   part(machine: Machine, access: WatchedAccess): AccessPart | undefined {
     return this.#any ? this.#reaching(machine, access) : this.#through(machine, access);
   }
