@@ -1,5 +1,6 @@
 import { defineCryptoHelpers } from "./crypto_helpers.ts";
 import { defineFpHelpers } from "./fp_helpers.ts";
+import { defineSimdFpHelpers } from "./simd_fp_helpers.ts";
 import { defineSimdHelpers } from "./simd_helpers.ts";
 import { defineStructureHelpers } from "./simd_structure_helpers.ts";
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
@@ -10,13 +11,15 @@ import { type FunctionReference, i32, i64, op, select } from "./wasm/function_bu
  * be written into each. Given a module that is being built, defines them in it.
  */
 export function defineHelpers(m: ModuleBuilder): Map<string, FunctionReference> {
+  const floats = new Map(defineFpHelpers(m));
   return new Map([
     ["crc32", defineCrc(m, 0xedb88320n)],
     ["crc32c", defineCrc(m, 0x82f63b78n)],
     ...defineSimdHelpers(m),
     ...defineStructureHelpers(m),
     ...defineCryptoHelpers(m),
-    ...defineFpHelpers(m),
+    ...floats,
+    ...defineSimdFpHelpers(m, floats),
   ]);
 }
 

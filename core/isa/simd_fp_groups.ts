@@ -1,132 +1,108 @@
-// A table: the encoding groups of FP/SIMD data processing (Arm ARM C4.1.96), in the manual's order.
+// A table: FP/SIMD data processing that came after Armv8.0-A (Arm ARM C4.1.96).
 import { unsupported, type UnsupportedRow } from "./row.ts";
 
-const LATER = "floating-point data processing is not there yet";
-const HALF = "FEAT_FP16 is not in Armv8.0-A";
+function absent(features: string): string {
+  return `${features} ${features.includes(",") ? "are" : "is"} not in Armv8.0-A`;
+}
 
-/** Every group, so that an instruction that is met is named. */
-export const SIMD_FP_GROUPS: readonly UnsupportedRow[] = [
-  unsupported(
-    "Advanced SIMD scalar three same FP16",
-    "01 U 11110 a 10 Rm 00 opcode:3 1 Rn Rd",
-    HALF,
-  ),
-  unsupported(
-    "Advanced SIMD scalar two-register miscellaneous FP16",
-    "01 U 11110 a 111100 opcode:5 10 Rn Rd",
-    HALF,
-  ),
+const VECTOR: readonly UnsupportedRow[] = [
   unsupported(
     "Advanced SIMD scalar three same extra",
     "01 U 11110 size:2 0 Rm 1 opcode:4 1 Rn Rd",
-    "FEAT_RDM is not in Armv8.0-A",
-  ),
-  unsupported(
-    "Advanced SIMD scalar two-register miscellaneous",
-    "01 U 11110 size:2 10000 opcode:5 10 Rn Rd",
-    LATER,
-  ),
-  unsupported("Advanced SIMD scalar pairwise", "01 U 11110 size:2 11000 opcode:5 10 Rn Rd", LATER),
-  unsupported("Advanced SIMD scalar three same", "01 U 11110 size:2 1 Rm opcode:5 1 Rn Rd", LATER),
-  unsupported(
-    "Advanced SIMD scalar shift by immediate",
-    "01 U 111110 immh:4 immb:3 opcode:5 1 Rn Rd",
-    LATER,
-  ),
-  unsupported(
-    "Advanced SIMD scalar x indexed element",
-    "01 U 11111 size:2 L M Rm:4 opcode:4 H 0 Rn Rd",
-    LATER,
-  ),
-  unsupported("Advanced SIMD three same (FP16)", "0 Q U 01110 a 10 Rm 00 opcode:3 1 Rn Rd", HALF),
-  unsupported(
-    "Advanced SIMD two-register miscellaneous (FP16)",
-    "0 Q U 01110 a 111100 opcode:5 10 Rn Rd",
-    HALF,
+    absent("FEAT_RDM"),
   ),
   unsupported(
     "Advanced SIMD three-register extension",
     "0 Q U 01110 size:2 0 Rm 1 opcode:4 1 Rn Rd",
-    "FEAT_RDM, FEAT_DotProd, FEAT_FCMA, FEAT_BF16, FEAT_I8MM are not in Armv8.0-A",
+    absent("FEAT_RDM, FEAT_DotProd, FEAT_FCMA, FEAT_BF16, FEAT_I8MM"),
   ),
   unsupported(
-    "Advanced SIMD two-register miscellaneous",
-    "0 Q U 01110 size:2 10000 opcode:5 10 Rn Rd",
-    LATER,
+    "FRINT32Z, FRINT32X, FRINT64Z, FRINT64X (vector)",
+    "0 Q U 01110 0 sz 10000 1111 op 10 Rn Rd",
+    absent("FEAT_FRINTTS"),
   ),
-  unsupported("Advanced SIMD across lanes", "0 Q U 01110 size:2 11000 opcode:5 10 Rn Rd", LATER),
-  unsupported("Advanced SIMD three same", "0 Q U 01110 size:2 1 Rm opcode:5 1 Rn Rd", LATER),
+  unsupported("BFCVTN, BFCVTN2", "0 Q 0 01110 10 10000 10110 10 Rn Rd", absent("FEAT_BF16")),
+  unsupported("FMLAL, FMLSL (vector)", "0 Q 0 01110 S sz 1 Rm 11101 1 Rn Rd", absent("FEAT_FHM")),
+  unsupported("FMLAL2, FMLSL2 (vector)", "0 Q 1 01110 S sz 1 Rm 11001 1 Rn Rd", absent("FEAT_FHM")),
+];
+
+const BY_ELEMENT: readonly UnsupportedRow[] = [
   unsupported(
-    "FMOV (vector, immediate), half-precision",
-    "0 Q 0 0111100000 abc:3 1111 1 1 defgh:5 Rd",
-    HALF,
+    "FMLAL, FMLSL (by element)",
+    "0 Q 0 01111 10 L M Rm:4 0 S 00 H 0 Rn Rd",
+    absent("FEAT_FHM"),
   ),
   unsupported(
-    "Advanced SIMD shift by immediate",
-    "0 Q U 011110 immh:4 immb:3 opcode:5 1 Rn Rd",
-    LATER,
+    "FMLAL2, FMLSL2 (by element)",
+    "0 Q 1 01111 10 L M Rm:4 1 S 00 H 0 Rn Rd",
+    absent("FEAT_FHM"),
+  ),
+  ...["0 Q", "01"].flatMap((first) =>
+    ["01", "10"].map((size) =>
+      unsupported(
+        "SQRDMLAH, SQRDMLSH (by element)",
+        `${first} 1 ${first === "01" ? "11111" : "01111"} ${size} L M Rm:4 11 S 1 H 0 Rn Rd`,
+        absent("FEAT_RDM"),
+      )
+    )
   ),
   unsupported(
-    "Advanced SIMD vector x indexed element",
-    "0 Q U 01111 size:2 L M Rm:4 opcode:4 H 0 Rn Rd",
-    LATER,
+    "SDOT, UDOT (by element)",
+    "0 Q U 01111 10 L M Rm:4 1110 H 0 Rn Rd",
+    absent("FEAT_DotProd"),
   ),
+  ...["01", "10"].map((size) =>
+    unsupported(
+      "FCMLA (by element)",
+      `0 Q 1 01111 ${size} L M Rm:4 0 rot:2 1 H 0 Rn Rd`,
+      absent("FEAT_FCMA"),
+    )
+  ),
+  unsupported(
+    "SUDOT, USDOT, BFDOT, BFMLAL (by element)",
+    "0 Q 0 01111 size:2 L M Rm:4 1111 H 0 Rn Rd",
+    absent("FEAT_I8MM, FEAT_BF16"),
+  ),
+];
+
+const CRYPTOGRAPHIC: readonly UnsupportedRow[] = [
   unsupported(
     "Cryptographic three-register, imm2",
     "11001110010 Rm 10 imm2:2 opcode:2 Rn Rd",
-    "FEAT_SM3 is not in Armv8.0-A",
+    absent("FEAT_SM3"),
   ),
   unsupported(
     "Cryptographic three-register SHA 512",
     "11001110011 Rm 1 O 00 opcode:2 Rn Rd",
-    "FEAT_SHA512, FEAT_SM3, FEAT_SHA3 are not in Armv8.0-A",
+    absent("FEAT_SHA512, FEAT_SM3, FEAT_SHA3"),
   ),
   unsupported(
     "Cryptographic four-register",
     "110011100 Op0:2 Rm 0 Ra Rn Rd",
-    "FEAT_SHA3, FEAT_SM3 are not in Armv8.0-A",
+    absent("FEAT_SHA3, FEAT_SM3"),
   ),
-  unsupported("XAR", "11001110100 Rm imm6:6 Rn Rd", "FEAT_SHA3 is not in Armv8.0-A"),
+  unsupported("XAR", "11001110100 Rm imm6:6 Rn Rd", absent("FEAT_SHA3")),
   unsupported(
     "Cryptographic two-register SHA 512",
     "11001110110000001000 opcode:2 Rn Rd",
-    "FEAT_SHA512, FEAT_SM4 are not in Armv8.0-A",
+    absent("FEAT_SHA512, FEAT_SM4"),
   ),
+];
+
+const SCALAR: readonly UnsupportedRow[] = [
+  unsupported("FJCVTZS", "0 0 0 11110 01 1 11 110 000000 Rn Rd", absent("FEAT_JSCVT")),
   unsupported(
-    "Conversion between floating-point and fixed-point",
-    "sf 0 S 11110 ptype:2 0 rmode:2 opcode:3 scale:6 Rn Rd",
-    LATER,
+    "FRINT32Z, FRINT32X, FRINT64Z, FRINT64X (scalar)",
+    "0 0 0 11110 0 sz 1 0100 op:2 10000 Rn Rd",
+    absent("FEAT_FRINTTS"),
   ),
-  unsupported(
-    "Conversion between floating-point and integer",
-    "sf 0 S 11110 ptype:2 1 rmode:2 opcode:3 000000 Rn Rd",
-    LATER,
-  ),
-  unsupported(
-    "Floating-point data-processing (1 source)",
-    "M 0 S 11110 ptype:2 1 opcode:6 10000 Rn Rd",
-    LATER,
-  ),
-  unsupported("Floating-point compare", "M 0 S 11110 ptype:2 1 Rm op:2 1000 Rn opcode2:5", LATER),
-  unsupported("Floating-point immediate", "M 0 S 11110 ptype:2 1 imm8:8 100 imm5:5 Rd", LATER),
-  unsupported(
-    "Floating-point conditional compare",
-    "M 0 S 11110 ptype:2 1 Rm cond:4 01 Rn op nzcv:4",
-    LATER,
-  ),
-  unsupported(
-    "Floating-point data-processing (2 source)",
-    "M 0 S 11110 ptype:2 1 Rm opcode:4 10 Rn Rd",
-    LATER,
-  ),
-  unsupported(
-    "Floating-point conditional select",
-    "M 0 S 11110 ptype:2 1 Rm cond:4 11 Rn Rd",
-    LATER,
-  ),
-  unsupported(
-    "Floating-point data-processing (3 source)",
-    "M 0 S 11111 ptype:2 o1 Rm o0 Ra Rn Rd",
-    LATER,
-  ),
+  unsupported("BFCVT", "0 0 0 11110 01 1 000110 10000 Rn Rd", absent("FEAT_BF16")),
+];
+
+/** All of them, in the manual's order. */
+export const SIMD_FP_GROUPS: readonly UnsupportedRow[] = [
+  ...VECTOR,
+  ...BY_ELEMENT,
+  ...CRYPTOGRAPHIC,
+  ...SCALAR,
 ];

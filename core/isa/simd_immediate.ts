@@ -1,6 +1,7 @@
 import type { Ops, Value } from "./ops.ts";
 import type { Fields, Operand, Row, Wide } from "./row.ts";
 import { parseInteger, parseModifier, scalar } from "./operands.ts";
+import { expandImmediate, floatImmediate } from "./fp_immediate.ts";
 import { fromHalves, KEEP, setVector, simdRow } from "./simd_common.ts";
 import { type Arrangement, vectorAs, vectorFixed } from "./simd_operands.ts";
 
@@ -157,50 +158,41 @@ const MOVE_64: readonly Row[] = [scalar("Rd", "d"), vectorFixed("Rd", "2d")].map
 
 // ---- FMOV (vector, immediate): VFPExpandImm() ----
 
-/** The number that the eight bits stand for: sign, three bits of exponent, four of fraction. */
-function floatOf(bits: number): number {
-  const exponent = (bits >> 4 & 7) ^ 4;
-  const magnitude = (16 + (bits & 15)) / 16 * 2 ** (exponent - 3);
-  return bits & 128 ? -magnitude : magnitude;
+const FLOAT: Operand = floatImmediate(imm8, fieldsOfImm8);
+
+/** The low word of a number of 16 or 32 bits in all places of two words. */
+function repeatedFloat(f: Fields, bits: 16 | 32): Wide {
+  return replicated(expandImmediate(imm8(f), bits)[0], bits);
 }
 
-function doubleBits(value: number): Wide {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value, true);
-  return [view.getUint32(0, true), view.getUint32(4, true)];
+/** Numbers of 16 or 32 bits in a vector of any length. */
+function moveFloat(
+  name: string,
+  bits: 16 | 32,
+  last: string,
+  feature: Pick<Row, "feature">,
+): Row {
+  const size = Math.log2(bits / 8);
+  return simdRow(
+    `FMOV (vector, immediate), ${name}`,
+    `0 Q 0 0111100000 abc:3 1111 ${last} 1 defgh:5 Rd`,
+    {
+      ...feature,
+      derive: { ...KEEP, imm: (f) => repeatedFloat(f, bits) },
+      assembly: [{ mnemonic: "fmov", operands: [vectorAs("Rd", { size }), FLOAT] }],
+      execute(o) {
+        const value = o.immediate64("imm");
+        o.setV("Rd", fromHalves(o, value, o.and(value, o.extendS(o.immediate("keep")))));
+      },
+    },
+  );
 }
-
-function singleBits(value: number): Wide {
-  const [bits] = new Uint32Array(Float32Array.of(value).buffer);
-  return [bits, bits];
-}
-
-const FLOAT: Operand = {
-  format(f) {
-    const [digits, exponent] = floatOf(imm8(f)).toExponential(18).split("e");
-    return `#${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
-  },
-  parse(text) {
-    const match = /^#?([-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)$/.exec(text ?? "");
-    const value = Number(match?.[1] ?? NaN);
-    for (let bits = 0; bits < 256; bits++) {
-      if (floatOf(bits) === value) return fieldsOfImm8(bits);
-    }
-    return undefined;
-  },
-};
 
 const MOVE_FLOAT: readonly Row[] = [
-  simdRow("FMOV (vector, immediate), single", "0 Q 0 0111100000 abc:3 1111 0 1 defgh:5 Rd", {
-    derive: { ...KEEP, imm: (f) => singleBits(floatOf(imm8(f))) },
-    assembly: [{ mnemonic: "fmov", operands: [vectorAs("Rd", { size: 2 }), FLOAT] }],
-    execute(o) {
-      const value = o.immediate64("imm");
-      o.setV("Rd", fromHalves(o, value, o.and(value, o.extendS(o.immediate("keep")))));
-    },
-  }),
+  moveFloat("half", 16, "1", { feature: "FEAT_FP16" }),
+  moveFloat("single", 32, "0", {}),
   simdRow("FMOV (vector, immediate), double", "0 1 1 0111100000 abc:3 1111 0 1 defgh:5 Rd", {
-    derive: { imm: (f) => doubleBits(floatOf(imm8(f))) },
+    derive: { imm: (f) => expandImmediate(imm8(f), 64) },
     assembly: [{ mnemonic: "fmov", operands: [vectorFixed("Rd", "2d"), FLOAT] }],
     execute: (o) => o.setV("Rd", o.plain("i64x2.splat", o.immediate64("imm"))),
   }),

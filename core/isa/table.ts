@@ -3,12 +3,14 @@ import { BRANCHES_SYSTEM } from "./branches_system.ts";
 import { SYSTEM_SPECIAL_CASES } from "./branches_system_instructions.ts";
 import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
 import { DATA_PROCESSING_REGISTER } from "./data_processing_register.ts";
+import { FP_COMPARE } from "./fp_compare.ts";
+import { FP_CONVERSION } from "./fp_conversion.ts";
+import { FP_DATA_PROCESSING } from "./fp_data_processing.ts";
 import { LATER_EXTENSIONS } from "./later_extensions.ts";
 import { LOADS_STORES, LOADS_STORES_SPECIAL_CASES } from "./loads_stores.ts";
 import { RESERVED } from "./reserved.ts";
 import { SIMD, SIMD_ZERO_CASES } from "./simd.ts";
 import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
-import { SIMD_FP_INTEGER } from "./simd_fp_integer.ts";
 import { SIMD_STRUCTURES } from "./simd_structures.ts";
 
 /**
@@ -44,7 +46,9 @@ export const ROWS: readonly TableRow[] = checked([
   ...SIMD_STRUCTURES,
   ...DATA_PROCESSING_REGISTER,
   ...SIMD,
-  ...SIMD_FP_INTEGER,
+  ...FP_CONVERSION,
+  ...FP_COMPARE,
+  ...FP_DATA_PROCESSING,
   ...SIMD_FP_GROUPS,
   ...LATER_EXTENSIONS,
 ]);

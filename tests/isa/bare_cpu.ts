@@ -50,20 +50,19 @@ const FP_ENABLED = 3n << 20n;
 const SP_EL0 = slotOf("SP_EL0"), ELR = slotOf("ELR_EL1"), SPSR = slotOf("SPSR_EL1");
 const ESR = slotOf("ESR_EL1");
 const NEVER = Number.MAX_SAFE_INTEGER;
-const ALL_FEATURES = new Set(
+/** Every extension of the instruction set that rows ask for. */
+export const ALL_FEATURES: ReadonlySet<string> = new Set(
   ROWS.filter(isSupported).flatMap(({ feature }) => feature === undefined ? [] : [feature]),
 );
 
 /** See the top of this file. */
 export class MachineCpu implements BareCpu {
-  readonly #machine = new Machine({
-    memoryBytes: MEMORY_BYTES,
-    storm: NEVER,
-    features: ALL_FEATURES,
-  });
+  readonly #machine: Machine;
 
-  constructor() {
-    const machine = this.#machine;
+  /** @param features extensions beyond Armv8.0-A */
+  constructor(features: ReadonlySet<string> = new Set()) {
+    const machine = new Machine({ memoryBytes: MEMORY_BYTES, storm: NEVER, features });
+    this.#machine = machine;
     machine.boot({
       kind: "flat",
       segments: segments(),

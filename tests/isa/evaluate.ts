@@ -29,6 +29,8 @@ export interface EvaluatorState extends CpuSnapshot {
 
 /** Memory and machine around it. */
 export interface EvaluatorHost {
+  /** Extensions beyond Armv8.0-A; none if left out. */
+  readonly features?: ReadonlySet<string>;
   /** Bytes at an address, little-endian. Throws if they cannot be read. */
   load(address: bigint, bytes: number): bigint;
   /** Throws, and stores nothing, if they cannot all be written. */
@@ -67,7 +69,9 @@ function programOf(row: Row, fields: Fields): Ops {
 /** Executes one instruction. What throws in `host` comes through, with no register changed. */
 export function evaluate(word: number, state: EvaluatorState, host: EvaluatorHost): Outcome {
   const row = findRow(word);
-  if (!row || !isSupported(row) || !isAllocated(row, word)) {
+  const missing = row && isSupported(row) && row.feature !== undefined &&
+    !host.features?.has(row.feature);
+  if (!row || !isSupported(row) || missing || !isAllocated(row, word)) {
     return { k: "exception", cause: "undefined", argument: 0 };
   }
   const fields = fieldsOf(row, word);

@@ -16,6 +16,9 @@ const ZERO_BLOCK = 64n;
 
 /** Runs vectors on {@linkcode evaluate}. */
 export class EvaluatorCpu implements BareCpu {
+  /** @param features extensions beyond Armv8.0-A */
+  constructor(readonly features: ReadonlySet<string> = new Set()) {}
+
   execute(
     before: CpuSnapshot,
     words: readonly number[],
@@ -23,7 +26,7 @@ export class EvaluatorCpu implements BareCpu {
   ): { state: CpuSnapshot; undefined: boolean } {
     const exclusive = { address: 0n, size: 0n, low: 0n, high: 0n };
     const state: EvaluatorState = { ...before, x: [...before.x], v: [...before.v], exclusive };
-    const host = makeHost(words, data);
+    const host = { ...makeHost(words, data), features: this.features };
     for (const word of words) {
       const outcome = evaluate(word, state, host);
       if (outcome.k === "retired") continue;

@@ -198,6 +198,13 @@ for (const shape of ["i16x8", "i32x4", "i64x2"] as const) {
     "v128",
   );
 }
+for (const [shape, comparisons, first] of [["f32x4", 0x41, 0xe0], ["f64x2", 0x47, 0xec]] as const) {
+  range(prefixed(shape, COMPARE_FLOAT), comparisons, BOTH, "v128");
+  range(prefixed(shape, "abs neg"), first, ["v128"], "v128");
+  range(`${shape}.sqrt`, first + 3, ["v128"], "v128");
+  range(prefixed(shape, "add sub mul div min max"), first + 4, BOTH, "v128");
+}
+range("f32x4.demote_f64x2_zero f64x2.promote_low_f32x4", 0x5e, ["v128"], "v128");
 range("i8x16.popcnt", 0x62, ["v128"], "v128");
 range("i8x16.narrow_i16x8_s i8x16.narrow_i16x8_u", 0x65, BOTH, "v128");
 range("i16x8.narrow_i32x4_s i16x8.narrow_i32x4_u", 0x85, BOTH, "v128");

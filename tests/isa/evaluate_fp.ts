@@ -1,0 +1,137 @@
+/**
+ * Floating-point functions on vectors, on BigInts: the manual's loop over the elements around the
+ * functions of one number (`fp_evaluator.ts`).
+ *
+ * A `shape` is log2 of the element's bytes, and above it the number of elements.
+ */
+
+/** What a function gives, and the cumulative bits of FPSR that it sets. */
+export interface FloatResult {
+  readonly value: bigint;
+  readonly flags: bigint;
+}
+
+/** A function of floating point. i32 operands come as unsigned numbers. */
+export type FloatFunction = (fpcr: bigint, ...operands: bigint[]) => FloatResult;
+
+/** Functions of one number by the manual's names and the number of bits. */
+export type FloatFunctions = Readonly<Record<string, FloatFunction>>;
+
+/** What one element's result is computed with. */
+interface Element {
+  readonly bits: number;
+  readonly operands: readonly bigint[];
+  readonly numbers: readonly bigint[];
+  call(name: string, ...operands: bigint[]): bigint;
+}
+
+/** A function of `vectors` vectors, numbers that are the same for all elements, and a shape. */
+interface Definition {
+  readonly vectors: number;
+  /** Factors of the element's bits, in operands and results. */
+  readonly from?: 1 | 2;
+  readonly to?: 1 | 2;
+  readonly element: (e: Element) => bigint;
+}
+
+function ones(bits: number): bigint {
+  return (1n << BigInt(bits)) - 1n;
+}
+
+/** The function of one number of the same name. */
+function same(name: string, vectors: number): Definition {
+  return { vectors, element: (e) => e.call(name + e.bits, ...e.operands, ...e.numbers) };
+}
+
+function conversion(name: string): Definition {
+  return {
+    vectors: 1,
+    element: (e) => e.call(name + e.bits, ...e.operands, ...e.numbers, BigInt(e.bits)),
+  };
+}
+
+function compared(name: string, magnitudes: boolean): Definition {
+  return {
+    vectors: 2,
+    element({ call, bits, operands }) {
+      const values = operands.map((value) => magnitudes ? value & ones(bits - 1) : value);
+      return call(name + bits, ...values) !== 0n ? ones(bits) : 0n;
+    },
+  };
+}
+
+const SAME: readonly (readonly [vectors: number, names: string])[] = [
+  [1, "FPSqrt FPRecipEstimate FPRSqrtEstimate FPRecpX FPRoundInt"],
+  [2, "FPAdd FPSub FPMul FPMulX FPDiv FPMax FPMin FPMaxNum FPMinNum"],
+  [2, "FPRecipStepFused FPRSqrtStepFused"],
+  [3, "FPMulAdd"],
+];
+
+const DEFINITIONS: Readonly<Record<string, Definition>> = {
+  ...Object.fromEntries(
+    SAME.flatMap(([vectors, names]) =>
+      names.split(" ").map((name) => [name, same(name, vectors)] as const)
+    ),
+  ),
+  FPToFixed: conversion("FPToFixed"),
+  FixedToFP: conversion("FixedToFP"),
+  FPMulSub: {
+    vectors: 3,
+    element: ({ call, bits, operands: [addend, factor, other] }) =>
+      call(`FPMulAdd${bits}`, addend, factor ^ 1n << BigInt(bits - 1), other),
+  },
+  FPAbd: {
+    vectors: 2,
+    element: ({ call, bits, operands }) => call(`FPSub${bits}`, ...operands) & ones(bits - 1),
+  },
+  FPCompareEQ: compared("FPCompareEQ", false),
+  FPCompareGE: compared("FPCompareGE", false),
+  FPCompareGT: compared("FPCompareGT", false),
+  FPAbsCompareGE: compared("FPCompareGE", true),
+  FPAbsCompareGT: compared("FPCompareGT", true),
+  FPConvertLong: {
+    vectors: 1,
+    to: 2,
+    element: ({ call, bits, operands }) =>
+      call(`FPConvert${bits}to${2 * bits}`, ...operands, ones(32)),
+  },
+  FPConvertNarrow: {
+    vectors: 1,
+    from: 2,
+    element: ({ call, bits, operands, numbers }) =>
+      call(`FPConvert${2 * bits}to${bits}`, ...operands, ...numbers),
+  },
+};
+
+function onVectors(
+  { vectors, from = 1, to = 1, element }: Definition,
+  functions: FloatFunctions,
+): FloatFunction {
+  return (fpcr, ...all) => {
+    const shape = Number(all[all.length - 1]);
+    const bits = 8 << (shape & 3);
+    const numbers = all.slice(vectors, -1);
+    let flags = 0n, value = 0n;
+    const call = (name: string, ...operands: bigint[]) => {
+      const result = functions[name](fpcr, ...operands);
+      flags |= result.flags;
+      return result.value;
+    };
+    for (let i = 0; i < shape >> 2; i++) {
+      const operands = all.slice(0, vectors)
+        .map((v) => v >> BigInt(i * from * bits) & ones(from * bits));
+      value |= element({ bits, operands, numbers, call }) << BigInt(i * to * bits);
+    }
+    return { value, flags };
+  };
+}
+
+/** The functions of vectors by their names in `core/engine/simd_fp_helpers.ts`. */
+export function floatVectorFunctions(functions: FloatFunctions): FloatFunctions {
+  return Object.fromEntries(
+    Object.entries(DEFINITIONS).map(([name, definition]) => [
+      name,
+      onVectors(definition, functions),
+    ]),
+  );
+}
