@@ -14,6 +14,14 @@ import {
   defineToFixed,
   defineToFixedJavaScript,
 } from "./fp_conversion.ts";
+import {
+  defineFpRecipEstimate,
+  defineFpRSqrtEstimate,
+  defineRecipEstimate,
+  defineRecipSqrtEstimate,
+  defineRecpX,
+  defineUnsignedEstimate,
+} from "./fp_estimate.ts";
 import { DOUBLE, HALF, SINGLE } from "./fp_format.ts";
 import { defineFusedSum, defineMulAdd, defineStep } from "./fp_mul_add.ts";
 import type { FunctionReference } from "./wasm/function_builder.ts";
@@ -35,19 +43,34 @@ export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][]
       defineConvert(m, from, to),
     ])
   );
+  const estimates: Estimates = {
+    reciprocal: defineRecipEstimate(m),
+    squareRoot: defineRecipSqrtEstimate(m),
+  };
   return [
     ...formats.flatMap((base) =>
-      Object.entries(defineOfFormat(m, base)).map(([name, reference]): [
+      Object.entries(defineOfFormat(m, base, estimates)).map(([name, reference]): [
         string,
         FunctionReference,
       ] => [`${name}${base.bits}`, reference])
     ),
     ...conversions,
+    ["UnsignedRecipEstimate", defineUnsignedEstimate(m, estimates.reciprocal, 1 << 31)],
+    ["UnsignedRSqrtEstimate", defineUnsignedEstimate(m, estimates.squareRoot, 1 << 30)],
     ["FPToFixedJS64", defineToFixedJavaScript(m, formats[2])],
   ];
 }
 
-function defineOfFormat(m: ModuleBuilder, base: FpBase): Record<string, FunctionReference> {
+interface Estimates {
+  readonly reciprocal: FunctionReference;
+  readonly squareRoot: FunctionReference;
+}
+
+function defineOfFormat(
+  m: ModuleBuilder,
+  base: FpBase,
+  estimates: Estimates,
+): Record<string, FunctionReference> {
   const maximum = defineMaximum(m, base, "max"), minimum = defineMaximum(m, base, "min");
   const fusedSum = defineFusedSum(m, base);
   return {
@@ -60,6 +83,9 @@ function defineOfFormat(m: ModuleBuilder, base: FpBase): Record<string, Function
     FPMulAdd: defineMulAdd(m, base, fusedSum),
     FPRecipStepFused: defineStep(m, base, fusedSum, "reciprocal"),
     FPRSqrtStepFused: defineStep(m, base, fusedSum, "reciprocal square root"),
+    FPRecipEstimate: defineFpRecipEstimate(m, base, estimates.reciprocal),
+    FPRSqrtEstimate: defineFpRSqrtEstimate(m, base, estimates.squareRoot),
+    FPRecpX: defineRecpX(m, base),
     FPMax: maximum,
     FPMin: minimum,
     FPMaxNum: defineMaximumNumber(m, base, "max", maximum),
@@ -69,7 +95,7 @@ function defineOfFormat(m: ModuleBuilder, base: FpBase): Record<string, Function
     FPCompareGE: defineCompareMask(m, base, "ge_s"),
     FPCompareGT: defineCompareMask(m, base, "gt_s"),
     FPRoundInt: defineRoundInt(m, base),
-    FPRoundIntSized: defineRoundIntSized(m, base),
+    ...(base.bits === 16 ? {} : { FPRoundIntSized: defineRoundIntSized(m, base) }),
     FPToFixed: defineToFixed(m, base),
     FixedToFP: defineFromFixed(m, base),
   };
