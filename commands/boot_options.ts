@@ -4,17 +4,19 @@
  * Options that the design has but this machine does not are listed, so that the refusal says "not
  * supported yet" and not "unknown".
  */
-import { type BootPlan, loadImage, type LoadOptions } from "../core/loader/mod.ts";
+import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
 import type { MachineOptions } from "../core/machine.ts";
+import type { Media } from "../core/medium.ts";
 import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
 import { readFile } from "./files.ts";
+import { openMedia } from "./guest_media.ts";
 import {
   Expected,
   flag,
-  type Option,
   option,
   optionOr,
+  repeated,
   type ValueParser,
   type Values,
 } from "./options.ts";
@@ -46,8 +48,9 @@ export const BOOT_OPTIONS = {
   reboots: optionOr("N", count, "0", "resets that boot again before one ends the recording"),
   rtc: optionOr("TIME", time, "2000-01-01T00:00:00Z", "what the real-time clock starts at"),
   "ns-per-instruction": optionOr("N", positive, "1", "virtual time that an instruction takes"),
-  firmware: notYet("firmware", "FILE"),
-  disk: notYet("disk", "FILE"),
+  firmware: option("FILE", text, "firmware for flash, which boots first; IMAGE is offered to it"),
+  pflash: option("FILE", text, "contents of the second flash bank, where firmware keeps variables"),
+  disk: repeated("FILE", text, "a disk, a raw image; what the guest writes stays in the trace"),
   input: option("FILE", text, "what is typed at the guest: a script, or - for standard input"),
 } as const;
 
@@ -58,6 +61,8 @@ export type BootValues = Values<typeof BOOT_OPTIONS>;
 export interface Guest {
   readonly plan: BootPlan;
   readonly machine: MachineOptions;
+  /** Contents of flash, disks and fw_cfg's files. */
+  readonly media: Media;
   /** For the trace's header. */
   readonly description: ImageDescription;
   /** Options that the guest can notice, for the trace's header. */
@@ -78,16 +83,18 @@ export async function prepareGuest(image: string | undefined, values: BootValues
   if (memory % MEMORY_UNIT !== 0) {
     throw new UsageError(`Option --memory: expected a multiple of 64K, found ${memory} bytes`);
   }
-  const name = image === undefined ? builtInName(bug) : baseName(image);
-  const bytes = image === undefined
-    ? buildKernel(bug === undefined ? {} : { bug }).elf
-    : readFile(image);
   const load = loadOptions(values);
-  const plan = loadImage(bytes, load);
+  const { name, bytes, plan } = loadGuest(image, load, values);
+  const boots = values.firmware === undefined ? null : { image: bytes, load };
+  const { media, files: mediaFiles } = openMedia(values, plan, boots);
   const files = await Promise.all([
-    fileNote("image", name, bytes),
+    ...(bytes ? [fileNote("image", name, bytes)] : []),
     ...(load.initrd ? [fileNote("initrd", baseName(values.initrd!), load.initrd)] : []),
     ...(load.dtb ? [fileNote("dtb", baseName(values.dtb!), load.dtb)] : []),
+    ...(values.firmware === undefined
+      ? []
+      : [fileNote("firmware", baseName(values.firmware), plan.flash![0].bytes)]),
+    ...mediaFiles,
   ]);
   const { kind, describe, pc, warnings } = plan;
   return {
@@ -102,9 +109,29 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       rtc: values.rtc,
       gic: values.gic,
     },
+    media,
     description: { name, kind, describe, pc, files, warnings },
     options: notedOptions(values),
   };
+}
+
+/** Reads or builds the image and plans its boot. Firmware may come without an image. */
+function loadGuest(
+  image: string | undefined,
+  load: LoadOptions,
+  { firmware, bug }: BootValues,
+): { name: string; bytes: Uint8Array | undefined; plan: BootPlan } {
+  if (firmware !== undefined) {
+    if (bug !== undefined) throw new UsageError("Option --bug is for the built-in kernel");
+    const plan = loadFirmware(readFile(firmware), load);
+    const bytes = image === undefined ? undefined : readFile(image);
+    return { name: baseName(image ?? firmware), bytes, plan };
+  }
+  const bytes = image === undefined
+    ? buildKernel(bug === undefined ? {} : { bug }).elf
+    : readFile(image);
+  const name = image === undefined ? builtInName(bug) : baseName(image);
+  return { name, bytes, plan: loadImage(bytes, load) };
 }
 
 /** Name of the built-in kernel: `kernel` or `kernel-pxn`. */
@@ -157,16 +184,15 @@ function notedOptions(values: BootValues): Record<string, string | number | bool
   const noted: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(values) as [keyof BootValues, unknown][]) {
     if (!Object.hasOwn(BOOT_OPTIONS, name) || value === undefined || value === false) continue;
-    noted[name] = typeof value === "bigint" ? `0x${value.toString(16)}` : value as string | number;
+    if (Array.isArray(value)) {
+      if (value.length > 0) noted[name] = value.join(" ");
+    } else {
+      noted[name] = typeof value === "bigint"
+        ? `0x${value.toString(16)}`
+        : value as string | number;
+    }
   }
   return noted;
-}
-
-/** An option that is refused, whatever its value. */
-function notYet(name: string, value: string): Option<undefined> {
-  return option<undefined>(value, () => {
-    throw new UsageError(`Option --${name} is not supported yet`);
-  }, "(not supported yet)");
 }
 
 /** Version of the interrupt controller. */

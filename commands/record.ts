@@ -1,4 +1,5 @@
 import { Machine } from "../core/machine.ts";
+import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
 import { isFaultEvent } from "../replay/mod.ts";
 import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
@@ -9,6 +10,7 @@ import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from ".
 import { type CommandIo, defineCommand } from "./command.ts";
 import { statusOf } from "./exit_status.ts";
 import { createTrace } from "./trace_output.ts";
+import { noteMedia } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Expected, flag, option, optionOr, type Values } from "./options.ts";
@@ -68,12 +70,16 @@ async function run(
   const guest = await prepareGuest(image, values);
   for (const warning of guest.description.warnings) io.err.line(`unboot: warning: ${warning}`);
   io.err.flush();
-  const path = values.output ?? defaultPath(image, values.bug);
+  const path = values.output ?? defaultPath(image, values);
   if (values.console === path) {
     throw new UsageError(`Option --console: ${path} is the trace, expected another file`);
   }
   const script = scriptOf(values.input);
-  const machine = new Machine(guest.machine);
+  // What is noted before there is a recorder waits for it.
+  const notes: Parameters<Note>[] = [];
+  let note: Note = (...input) => notes.push(input);
+  const media = noteMedia(guest.media, (source, bytes) => note(source, bytes));
+  const machine = new Machine({ ...guest.machine, media });
   machine.boot(guest.plan);
   // Last, because it empties an older trace.
   const console = new GuestConsole(consoleSink(values.console, values.json, io));
@@ -87,7 +93,9 @@ async function run(
       else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
     },
   };
-  machine.inputObserver = (source, bytes) => recorder.input(source, bytes);
+  note = (source, bytes) => recorder.input(source, bytes);
+  machine.inputObserver = note;
+  for (const input of notes) note(...input);
   const started = performance.now();
   const terminal = values.input === "-" ? openTerminal(machine, console) : null;
   machine.input = terminal ?? script;
@@ -202,8 +210,9 @@ function detailOf(machine: Machine, { error }: Outcome): Record<string, string |
   return machine.firstFault < 0 ? {} : { firstFault: machine.firstFault };
 }
 
-function defaultPath(image: string | undefined, bug: Parameters<typeof builtInName>[0]): string {
-  return `${image === undefined ? builtInName(bug) : baseName(image)}.unboot`;
+function defaultPath(image: string | undefined, { bug, firmware }: Values<typeof OPTIONS>): string {
+  const file = image ?? firmware;
+  return `${file === undefined ? builtInName(bug) : baseName(file)}.unboot`;
 }
 
 function consoleSink(where: string | undefined, json: boolean, io: CommandIo): ByteSink | null {

@@ -1,5 +1,6 @@
 import { type Clock, type DeviceState, psciCall } from "./devices/mod.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
+import type { Media } from "./medium.ts";
 import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
@@ -70,6 +71,8 @@ export interface MachineOptions {
   readonly endless?: boolean;
   /** Extensions of the instruction set beyond Armv8.0-A, for example `FEAT_FP16`; none if left out. */
   readonly features?: ReadonlySet<string>;
+  /** Contents of flash, disks and fw_cfg's files; none if left out. */
+  readonly media?: Media;
 }
 
 /** What of a plan a boot needs. */
@@ -168,6 +171,7 @@ export class Machine {
       },
       rtc: options.rtc ?? DEFAULT_RTC,
       gic: options.gic,
+      media: options.media,
       interruptsChanged: () => this.#interruptsChanged(),
     });
     this.#devicesAtReset = this.board.bus.save();

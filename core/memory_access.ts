@@ -231,7 +231,9 @@ export class MemoryAccess {
     ) {
       return false;
     }
-    if (write && this.host.board.find(pa)!.executable) this.host.rom.drop();
+    const device = this.host.board.find(pa)!;
+    if (write && device.executable) this.host.rom.drop();
+    if (!write && device.readsContents) return true;
     this.host.mmio({ write, address: pa, size: bytes, value: this.#take(offset, bytes) });
     return true;
   }

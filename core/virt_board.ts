@@ -20,6 +20,7 @@ import {
   TIMER_INTERRUPT,
   VirtioMmio,
 } from "./devices/mod.ts";
+import type { Media } from "./medium.ts";
 import type { CpuState } from "./state.ts";
 
 /**
@@ -78,6 +79,8 @@ export interface VirtBoardOptions {
   readonly gic?: 2 | 3 | undefined;
   /** Number of CPUs; 1 if left out. */
   readonly cpus?: number | undefined;
+  /** Contents of flash, disks and fw_cfg. */
+  readonly media?: Media | undefined;
   /** The set of interrupts that wait for a CPU has changed. */
   readonly interruptsChanged: (cpu: number) => void;
 }
@@ -95,7 +98,7 @@ export class VirtBoard {
   readonly #virtual: number[];
 
   constructor(options: VirtBoardOptions) {
-    const { clock, cpus = 1, memory } = options;
+    const { clock, cpus = 1, media = {}, memory } = options;
     this.#pending = new Array(cpus).fill(0);
     this.#virtual = new Array(cpus).fill(0);
     const { gic, windows, interfaces } = this.#makeController(options, cpus);
@@ -108,12 +111,17 @@ export class VirtBoard {
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
     const devices = [
       ...BASE.flash.map((base, n) =>
-        new Flash({ name: `flash${n}`, base, size: FLASH_BANK_BYTES })
+        new Flash({
+          name: `flash${n}`,
+          base,
+          size: FLASH_BANK_BYTES,
+          medium: media[n === 0 ? "flash0" : "flash1"],
+        })
       ),
       ...windows,
       this.uart,
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
-      new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory }),
+      new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory, media }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
       new VirtioMmio({ base: BASE.virtio }),
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),

@@ -15,6 +15,7 @@ import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
 import { RAM_BASE } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
+import { recordedMedia } from "./recorded_media.ts";
 import { ReplayError } from "./replay_error.ts";
 
 const MEMORY_UNIT = 65536;
@@ -73,6 +74,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     strict: options.strict === true,
     storm: Infinity,
     endless: true,
+    media: recordedMedia(trace.inputs()),
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),

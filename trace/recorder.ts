@@ -38,7 +38,7 @@ const FLOW_PART_BYTES = 4 << 20;
 /** A file that the guest was made of. */
 export interface ImageFile {
   /** What it was for. */
-  role: "image" | "dtb" | "initrd" | "firmware";
+  role: "image" | "dtb" | "initrd" | "firmware" | "pflash" | "disk";
   /** As given, without its directory. */
   name: string;
   /** Bytes. */
@@ -52,7 +52,7 @@ export interface ImageDescription {
   /** Name of the image file. */
   name: string;
   /** How it was booted. */
-  kind: "elf" | "linux" | "flat";
+  kind: "elf" | "linux" | "flat" | "firmware";
   /** One line for people: what was loaded where. */
   describe: string;
   /** Address of the first instruction. */

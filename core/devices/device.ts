@@ -16,6 +16,8 @@ export interface Device {
   readonly size: number;
   /** It reads like memory, and instructions can be fetched from it. */
   readonly executable?: boolean;
+  /** Reads give what memory holds at present, and change nothing: they are not noted. */
+  readonly readsContents?: boolean;
   /**
    * Reads `size` bytes (1, 2, 4 or 8) at `offset` from the base.
    *

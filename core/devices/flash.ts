@@ -2,12 +2,15 @@
  * One bank of NOR flash: two 16-bit chips of the Intel command set (CFI, JESD68) side by side on a
  * 32-bit bus, 64 MiB in sectors of 256 KiB. Empty flash reads as zero, as on the reference.
  *
- * Contents are kept by sector and only where something was written. A program operation stores the
+ * Contents come from a medium, where there is one; what was written since lies over it, by blocks.
+ * A program operation stores the
  * data as it is, as the reference does; real flash can only clear bits.
  */
 
+import { BLOCK_BYTES, type Medium } from "../medium.ts";
 import type { Device, DeviceState } from "./device.ts";
 
+/** Bytes that are erased at a time. */
 const SECTOR = 0x4_0000;
 /** Bytes of the write buffer, over both chips. */
 const WRITE_BUFFER = 0x1000;
@@ -44,8 +47,23 @@ interface SavedFlash {
   status: number;
   remaining: number;
   buffer: { offset: number; bytes: number[] }[];
+  /** Blocks that were written, in order; an erased one has no bytes. */
   sectors: { index: number; bytes: Uint8Array }[];
 }
+
+/** Where a bank is, and what it holds. */
+export interface FlashOptions {
+  readonly name: string;
+  /** Physical address. */
+  readonly base: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Contents at `#0`, from the first byte. */
+  readonly medium?: Medium | undefined;
+}
+
+const ERASED = new Uint8Array(BLOCK_BYTES).fill(0xff);
+const EMPTY = new Uint8Array(BLOCK_BYTES);
 
 /** A flash bank. */
 export class Flash implements Device {
@@ -53,7 +71,11 @@ export class Flash implements Device {
   readonly name: string;
   readonly base: number;
   readonly size: number;
-  readonly #sectors = new Map<number, Uint8Array>();
+  readonly #medium: Medium | undefined;
+  /** What was written, by number of the block; an erased block is {@linkcode ERASED}, shared. */
+  readonly #written = new Map<number, Uint8Array>();
+  /** The block that was read last. */
+  #recent: { number: number; bytes: Uint8Array } = { number: -1, bytes: ERASED };
   /** The command whose cycles are being written; READ_ARRAY at rest. */
   #command = READ_ARRAY;
   /** Writes seen since the command. */
@@ -63,18 +85,17 @@ export class Flash implements Device {
   #remaining = 0;
   #buffer: { offset: number; bytes: number[] }[] = [];
 
-  /** Makes an empty bank at `base`; `size` in bytes is a multiple of 256 KiB. */
-  constructor({ name, base, size }: { name: string; base: number; size: number }) {
+  /** Makes a bank at `base`; `size` in bytes is a multiple of 256 KiB. It is empty without a medium. */
+  constructor({ name, base, size, medium }: FlashOptions) {
     this.name = name;
     this.base = base;
     this.size = size;
+    this.#medium = medium;
   }
 
-  /** Puts an image into the flash, from its first byte. */
-  load(image: Uint8Array): void {
-    for (let at = 0; at < image.length; at += SECTOR) {
-      this.#sector(at).set(image.subarray(at, at + SECTOR));
-    }
+  /** Whether reads give the contents now: then they are no accesses to a device. */
+  get readsContents(): boolean {
+    return this.#command === READ_ARRAY;
   }
 
   read(offset: number, size: number): number {
@@ -89,14 +110,17 @@ export class Flash implements Device {
   }
 
   save(): DeviceState {
-    const sectors = [...this.#sectors].sort(([a], [b]) => a - b);
+    const written = [...this.#written].sort(([a], [b]) => a - b);
     return {
       command: this.#command,
       cycle: this.#cycle,
       status: this.#status,
       remaining: this.#remaining,
       buffer: this.#buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] })),
-      sectors: sectors.map(([index, bytes]) => ({ index, bytes: bytes.slice() })),
+      sectors: written.map(([index, bytes]) => ({
+        index,
+        bytes: bytes === ERASED ? new Uint8Array() : bytes.slice(),
+      })),
     };
   }
 
@@ -107,15 +131,18 @@ export class Flash implements Device {
     this.#status = saved.status;
     this.#remaining = saved.remaining;
     this.#buffer = saved.buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] }));
-    this.#sectors.clear();
-    for (const { index, bytes } of saved.sectors) this.#sectors.set(index, bytes.slice());
+    this.#written.clear();
+    for (const { index, bytes } of saved.sectors) {
+      this.#written.set(index, bytes.length === 0 ? ERASED : bytes.slice());
+    }
+    this.#recent = { number: -1, bytes: ERASED };
   }
 
   /** Byte `i` of an access of `size` bytes at `offset`, in the mode that the chips are in. */
   #readByte(offset: number, i: number, size: number): number {
     switch (this.#command) {
       case READ_ARRAY:
-        return this.#sectors.get(Math.floor((offset + i) / SECTOR))?.[(offset + i) % SECTOR] ?? 0;
+        return this.#block(Math.floor((offset + i) / BLOCK_BYTES))[(offset + i) % BLOCK_BYTES];
       case READ_ID:
         return this.#queryByte(offset, i, IDENTITY, 0);
       case READ_CFI:
@@ -168,7 +195,7 @@ export class Flash implements Device {
       case ERASE:
       case ERASE_ALTERNATE:
         if (low !== CONFIRM) return this.#readArray();
-        this.#sector(offset).fill(0xff);
+        this.#erase(offset);
         return this.#finish();
       case LOCK:
         return low === CONFIRM || low === 0x01 ? this.#finish() : this.#readArray();
@@ -207,16 +234,28 @@ export class Flash implements Device {
     this.#buffer = [];
   }
 
+  /** Every store lies in one block: it is naturally aligned. */
   #program(offset: number, bytes: readonly number[]): void {
-    this.#sector(offset).set(bytes, offset % SECTOR);
+    const number = Math.floor(offset / BLOCK_BYTES);
+    const now = this.#block(number);
+    const own = this.#written.get(number) === now && now !== ERASED ? now : now.slice();
+    own.set(bytes, offset % BLOCK_BYTES);
+    this.#written.set(number, own);
+    this.#recent = { number, bytes: own };
   }
 
-  /** The sector of an offset, made where nothing was written before. */
-  #sector(offset: number): Uint8Array {
-    const index = Math.floor(offset / SECTOR);
-    let sector = this.#sectors.get(index);
-    if (!sector) this.#sectors.set(index, sector = new Uint8Array(SECTOR));
-    return sector;
+  #erase(offset: number): void {
+    const first = Math.floor(offset / SECTOR) * (SECTOR / BLOCK_BYTES);
+    for (let i = 0; i < SECTOR / BLOCK_BYTES; i++) this.#written.set(first + i, ERASED);
+    this.#recent = { number: -1, bytes: ERASED };
+  }
+
+  #block(number: number): Uint8Array {
+    if (this.#recent.number !== number) {
+      const bytes = this.#written.get(number) ?? this.#medium?.block(number) ?? EMPTY;
+      this.#recent = { number, bytes };
+    }
+    return this.#recent.bytes;
   }
 }
 

@@ -1,10 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { Board } from "./bus.ts";
+import { type Medium, mediumOf } from "../medium.ts";
 import { Flash } from "./flash.ts";
 
-function make() {
+function make(medium?: Medium) {
   const board = new Board();
-  const flash = new Flash({ name: "flash0", base: 0, size: 0x400_0000 });
+  const flash = new Flash({ name: "flash0", base: 0, size: 0x400_0000, medium });
   board.add(flash);
   const write = (address: number, ...values: number[]) =>
     values.forEach((value) => board.write(address, value, 4));
@@ -91,10 +92,17 @@ Deno.test("Flash goes back to reading after a command it does not know", () => {
 });
 
 Deno.test("Flash.restore() brings back what save() gave", () => {
-  const { flash, board } = make();
-  flash.load(Uint8Array.of(1, 2, 3, 4));
-  const copy = make();
+  const medium = mediumOf(Uint8Array.of(1, 2, 3, 4));
+  const { flash, write, read } = make(medium);
+  assertEquals(flash.save(), make().flash.save());
+  write(4, 0x40, 0x0807_0605, 0xff);
+  write(0x4_0000, 0x20, 0xd0, 0xff);
+  const copy = make(medium);
   copy.flash.restore(flash.save());
-  assertEquals([copy.board.read(0, 4), board.read(0, 4)], [0x0403_0201, 0x0403_0201]);
+  const everywhere = [0, 4, 0x4_0000, 0x7_fffc, 0x8_0000];
+  assertEquals(read(...everywhere), [0x0403_0201, 0x0807_0605, 0xffff_ffff, 0xffff_ffff, 0]);
+  assertEquals(copy.read(...everywhere), read(...everywhere));
   assertEquals(copy.flash.save(), flash.save());
+  copy.write(0x4_0000, 0x40, 0, 0xff);
+  assertEquals([copy.read(0x4_0000), read(0x4_0000)], [[0], [0xffff_ffff]]);
 });

@@ -3,7 +3,10 @@
  * data port that reads byte after byte, and DMA.
  *
  * Items are the ones that do not describe what this board has not got: no ACPI and SMBIOS tables.
+ * Kernel, initial ramdisk and command line are there when firmware is to boot them.
  */
+
+import { type Media, type Medium, mediumOf, readMedium } from "../medium.ts";
 
 import type { Device, DeviceState } from "./device.ts";
 
@@ -15,6 +18,12 @@ const DMA_LOW = 0x14; // reads as ` CFG`; writing starts a transfer
 
 /** Keys of the items that every machine has. */
 const KEY = { signature: 0x00, id: 0x01, nographic: 0x04, cpus: 0x05, directory: 0x19 } as const;
+/** Keys of what firmware boots: size (u32, little-endian) and content. */
+const BOOTED = [
+  { name: "kernel", size: 0x08, data: 0x11 },
+  { name: "initrd", size: 0x0b, data: 0x12 },
+  { name: "cmdline", size: 0x14, data: 0x15 },
+] as const;
 const FIRST_FILE = 0x20;
 /** Traditional interface and DMA. */
 const INTERFACES = 3;
@@ -43,6 +52,8 @@ export interface FwCfgOptions {
   readonly memory: DmaMemory;
   /** Further files by name. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** `kernel`, `initrd` and `cmdline` are items. */
+  readonly media?: Media;
 }
 
 interface SavedFwCfg {
@@ -56,14 +67,14 @@ export class FwCfg implements Device {
   readonly name = "fw-cfg";
   readonly base: number;
   readonly size = 0x1000;
-  readonly #items: Map<number, Uint8Array>;
+  readonly #items: Map<number, Medium>;
   readonly #memory: DmaMemory;
   #key = 0;
   #position = 0;
   #dmaHigh = 0;
 
   /** Makes the device with its items; nothing is selected but the signature. */
-  constructor({ base, cpuCount, memory, files = {} }: FwCfgOptions) {
+  constructor({ base, cpuCount, memory, files = {}, media = {} }: FwCfgOptions) {
     this.base = base;
     this.#memory = memory;
     this.#items = makeItems(cpuCount, {
@@ -71,6 +82,12 @@ export class FwCfg implements Device {
       "etc/boot-fail-wait": new Uint8Array(4).fill(0xff),
       ...files,
     });
+    for (const { name, size, data } of BOOTED) {
+      const medium = media[name];
+      if (!medium) continue;
+      this.#items.set(size, mediumOf(new Uint8Array(Uint32Array.of(medium.size).buffer)));
+      this.#items.set(data, medium);
+    }
   }
 
   accepts(offset: number, size: number, isWrite: boolean): boolean {
@@ -112,9 +129,16 @@ export class FwCfg implements Device {
 
   /** The next byte of the item; zero behind its end and for items that do not exist. */
   #next(): number {
+    return this.#take(1)[0] ?? 0;
+  }
+
+  /** The next bytes of the item, fewer at its end. */
+  #take(length: number): Uint8Array {
     const item = this.#items.get(this.#key);
-    if (!item || this.#position >= item.length) return 0;
-    return item[this.#position++];
+    if (!item) return new Uint8Array();
+    const bytes = readMedium(item, this.#position, length);
+    this.#position += bytes.length;
+    return bytes;
   }
 
   /** Executes the transfer that the structure at `address` describes. */
@@ -138,12 +162,11 @@ export class FwCfg implements Device {
     if (control & DMA.read) return this.#copyOut(length, target);
     // No item can be written.
     if (control & DMA.write) return false;
-    if (control & DMA.skip) { for (let i = 0; i < length && this.#left > 0; i++) this.#next(); }
+    if (control & DMA.skip) {
+      const left = (this.#items.get(this.#key)?.size ?? 0) - this.#position;
+      this.#position += Math.max(0, Math.min(length, left));
+    }
     return true;
-  }
-
-  get #left(): number {
-    return (this.#items.get(this.#key)?.length ?? 0) - this.#position;
   }
 
   /** Stores the item's bytes, then zeros, in pieces of a page. */
@@ -151,7 +174,7 @@ export class FwCfg implements Device {
     const piece = 4096;
     for (let done = 0; done < length; done += piece) {
       const bytes = new Uint8Array(Math.min(piece, length - done));
-      for (let i = 0; i < bytes.length && this.#left > 0; i++) bytes[i] = this.#next();
+      bytes.set(this.#take(bytes.length));
       if (!this.#memory.write(target + done, bytes)) return false;
     }
     return true;
@@ -162,7 +185,7 @@ export class FwCfg implements Device {
 function makeItems(
   cpuCount: number,
   files: Readonly<Record<string, Uint8Array>>,
-): Map<number, Uint8Array> {
+): Map<number, Medium> {
   const items = new Map<number, Uint8Array>([
     [KEY.signature, new TextEncoder().encode("QEMU")],
     [KEY.id, Uint8Array.of(INTERFACES, 0, 0, 0)],
@@ -180,7 +203,8 @@ function makeItems(
     directory.set(new TextEncoder().encode(name).subarray(0, NAME_SIZE - 1), at + 8);
     items.set(FIRST_FILE + i, files[name]);
   });
-  return items.set(KEY.directory, directory);
+  items.set(KEY.directory, directory);
+  return new Map([...items].map(([key, bytes]) => [key, mediumOf(bytes)]));
 }
 
 function readDmaSignature(offset: number, size: number): number {

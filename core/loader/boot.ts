@@ -5,11 +5,14 @@
  * everything else is booted like a Linux kernel.
  */
 import { bootElf } from "./boot_elf.ts";
+import { bootFirmware } from "./boot_firmware.ts";
 import { bootLinux } from "./boot_linux.ts";
 import { type BootPlan, hex, type LoadOptions } from "./boot_plan.ts";
 import { isElf } from "./elf.ts";
 import { ImageError } from "./image_error.ts";
 
+export { checkFlashImage, firmwareItems } from "./boot_firmware.ts";
+export { FLASH, flashImages } from "./boot_plan.ts";
 export type { BootPlan, BootSegment, LoadOptions } from "./boot_plan.ts";
 
 /** Most RAM that a machine can have: 3 GiB, up to the 4 GiB border. */
@@ -27,11 +30,24 @@ const MEMORY_UNIT = 8192;
  * @throws ImageError with one line when the image cannot be booted
  */
 export function loadImage(file: Uint8Array, options: LoadOptions): BootPlan {
-  const { memory } = options;
-  if (!(memory > 0 && memory <= MEMORY_LIMIT && memory % MEMORY_UNIT === 0)) {
-    throw new ImageError(
-      `Memory size is ${hex(memory)} bytes, expected a multiple of 8 KiB up to 3 GiB`,
-    );
-  }
+  checkMemory(options.memory);
   return isElf(file) ? bootElf(file, options) : bootLinux(file, options);
+}
+
+/**
+ * Plans the boot of firmware in flash. What it boots is not looked at here: see
+ * {@linkcode firmwareItems}.
+ *
+ * @throws ImageError with one line when it cannot be booted
+ */
+export function loadFirmware(firmware: Uint8Array, options: LoadOptions): BootPlan {
+  checkMemory(options.memory);
+  return bootFirmware(firmware, options);
+}
+
+function checkMemory(memory: number): void {
+  if (memory > 0 && memory <= MEMORY_LIMIT && memory % MEMORY_UNIT === 0) return;
+  throw new ImageError(
+    `Memory size is ${hex(memory)} bytes, expected a multiple of 8 KiB up to 3 GiB`,
+  );
 }

@@ -6,6 +6,7 @@ import {
   type BootPlan,
   type BootSegment,
   checkSegments,
+  FLASH,
   hex,
   type LoadOptions,
   makeBootTree,
@@ -23,18 +24,19 @@ export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
     throw new ImageError("ELF header: no loadable segment (PT_LOAD), expected at least one");
   }
   const warnings: string[] = [];
-  const segments = placeSegments(elf, options.memory, warnings);
+  const { segments, flash } = placeSegments(elf, options.memory, warnings);
   const pc = physicalEntry(elf);
-  checkEntry(pc, segments, options.memory, warnings);
-  const deviceTree = placeDeviceTree(elf, segments, options, warnings);
+  checkEntry(pc, [...segments, ...flash], options.memory, warnings);
+  const count = segments.length + flash.length;
+  const deviceTree = placeDeviceTree(elf, { segments, flash }, options, warnings);
   if (options.initrd !== undefined) {
     warnings.push("initrd is ignored: an ELF image is not booted by the Linux protocol");
   }
   const tree = deviceTree === null ? "no device tree" : `device tree at ${hex(deviceTree)}`;
-  const count = segments.length - (deviceTree === null ? 0 : 1);
   return {
     kind: "elf",
     segments: checkSegments(segments, options.memory),
+    ...(flash.length > 0 ? { flash } : {}),
     pc,
     x: [0n, 0n, 0n, 0n, 0n],
     deviceTree,
@@ -52,17 +54,30 @@ export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
  *
  * Linkers put notes and headers at addresses of their own if the linker script does not name them.
  * The reference boots such files: what lies nowhere is dropped, what lies in flash is put there.
- * Here both are left out; the file must have other code for its entry point.
+ * What is dropped here must leave other code for the entry point.
  */
-function placeSegments(elf: ElfFile, memory: number, warnings: string[]): BootSegment[] {
-  const result: BootSegment[] = [];
+function placeSegments(
+  elf: ElfFile,
+  memory: number,
+  warnings: string[],
+): { segments: BootSegment[]; flash: BootSegment[] } {
+  const segments: BootSegment[] = [];
+  const flash: BootSegment[] = [];
   const entryIsLoaded = elf.segments.some((segment) =>
-    !isOutsideRam(segment, segment.memorySize, memory) && holdsEntry(elf, segment)
+    holdsEntry(elf, segment) &&
+    (isInFlash(segment, segment.memorySize) || !isOutsideRam(segment, segment.memorySize, memory))
   );
   for (const segment of elf.segments) {
     // Empty segments exist in real files and may have any address.
     if (segment.memorySize === 0n) continue;
     const size = loadedSize(segment, elf.segments);
+    if (isInFlash(segment, size)) {
+      const address = Number(segment.physicalAddress);
+      const zeroTo = address + Number(size);
+      warnings.push(`segment ${segment.index} at ${range(address, zeroTo)} is in flash`);
+      flash.push({ name: `segment ${segment.index}`, address, bytes: segment.bytes, zeroTo });
+      continue;
+    }
     if (entryIsLoaded && isOutsideRam(segment, size, memory)) {
       const start = segment.physicalAddress;
       warnings.push(
@@ -73,9 +88,14 @@ function placeSegments(elf: ElfFile, memory: number, warnings: string[]): BootSe
     checkInsideRam(elf, segment, size, memory);
     const address = Number(segment.physicalAddress);
     const zeroTo = address + Number(size);
-    result.push({ name: `segment ${segment.index}`, address, bytes: segment.bytes, zeroTo });
+    segments.push({ name: `segment ${segment.index}`, address, bytes: segment.bytes, zeroTo });
   }
-  return result;
+  return { segments, flash };
+}
+
+/** Whether a segment lies in flash; there is nothing else that an image can be in below RAM. */
+function isInFlash({ physicalAddress }: ElfSegment, size: bigint): boolean {
+  return physicalAddress + size <= BigInt(FLASH.banks * FLASH.bankBytes);
 }
 
 /**
@@ -139,7 +159,8 @@ function checkEntry(
   memory: number,
   warnings: string[],
 ): void {
-  if (pc < BigInt(RAM_BASE) || pc >= BigInt(RAM_BASE + memory)) {
+  const inFlash = pc < BigInt(FLASH.banks * FLASH.bankBytes);
+  if (!inFlash && (pc < BigInt(RAM_BASE) || pc >= BigInt(RAM_BASE + memory))) {
     warnings.push(`entry point ${hex(pc)} is outside RAM: the first fetch will fault`);
   } else if (!segments.some(({ address, zeroTo }) => pc >= address && pc < zeroTo)) {
     warnings.push(`entry point ${hex(pc)} is in no loaded segment`);
@@ -148,30 +169,39 @@ function checkEntry(
 }
 
 /**
- * Puts the device tree at the start of RAM if it fits below the lowest segment. (For an image right
- * at the start of RAM the reference leaves its tree at address 0, in flash, where no guest looks.)
+ * Puts the device tree at the start of RAM if it fits below the lowest segment, or all of the image
+ * is below RAM. For an image that begins at or below the start of RAM and ends behind it, the tree
+ * is left at address 0, in flash, as the reference leaves it there.
  */
 function placeDeviceTree(
   elf: ElfFile,
-  segments: BootSegment[],
+  { segments, flash }: { segments: BootSegment[]; flash: BootSegment[] },
   options: LoadOptions,
   warnings: string[],
 ): number | null {
   const tree = makeBootTree(options);
-  // Empty segments count here: the reference takes the lowest address before it drops them.
-  const lowest = elf.segments.reduce(
-    (low, { physicalAddress }) => physicalAddress < low ? physicalAddress : low,
-    elf.segments[0].physicalAddress,
-  );
-  if (lowest < BigInt(RAM_BASE + tree.totalSize)) {
+  // Empty segments count here: the reference takes the addresses before it drops them.
+  const low = elf.segments.reduce((low, { physicalAddress: at }) => at < low ? at : low, 1n << 64n);
+  const high = elf.segments.reduce((high, { physicalAddress, memorySize }) => {
+    const end = physicalAddress + memorySize;
+    return end > high ? end : high;
+  }, 0n);
+  const name = "device tree";
+  const isAcross = low <= BigInt(RAM_BASE) && high >= BigInt(RAM_BASE);
+  if (isAcross && flash.every(({ address }) => address >= tree.totalSize)) {
+    flash.push({ name, address: 0, bytes: tree.bytes, zeroTo: tree.totalSize });
+    warnings.push("the device tree is at 0x0, in flash: there is no room at the start of RAM");
+    return 0;
+  }
+  const zeroTo = RAM_BASE + tree.totalSize;
+  if (isAcross || (low > BigInt(RAM_BASE) && low < BigInt(zeroTo))) {
     warnings.push(
       `no device tree for the guest: ${hex(tree.totalSize)} bytes do not fit below the lowest ` +
-        `segment at ${hex(lowest)}`,
+        `segment at ${hex(low)}`,
     );
     return null;
   }
-  const zeroTo = RAM_BASE + tree.totalSize;
-  segments.push({ name: "device tree", address: RAM_BASE, bytes: tree.bytes, zeroTo });
+  segments.push({ name, address: RAM_BASE, bytes: tree.bytes, zeroTo });
   return RAM_BASE;
 }
 

@@ -6,6 +6,9 @@ import type { GuestSymbol } from "./elf.ts";
 import { DeviceTree } from "./flattened_tree.ts";
 import { ImageError } from "./image_error.ts";
 
+/** Flash: two banks from address 0. */
+export const FLASH = { bankBytes: 0x0400_0000, banks: 2 } as const;
+
 /** How to boot an image. The fields of the device tree are passed on to it. */
 export interface LoadOptions extends Omit<DeviceTreeOptions, "initrd" | "bootargs"> {
   /** Initial ramdisk. */
@@ -31,9 +34,11 @@ export interface BootSegment {
 /** The machine's state at `#0`. EL1h, PSTATE 0x3c5, other registers zero. */
 export interface BootPlan {
   /** What the file is. */
-  kind: "elf" | "linux" | "flat";
+  kind: "elf" | "linux" | "flat" | "firmware";
   /** Ascending, without overlaps, all inside RAM. */
   segments: BootSegment[];
+  /** What flash holds; nothing if left out. It is the machine's medium, not part of its memory. */
+  flash?: BootSegment[];
   /** Address of the first instruction. */
   pc: bigint;
   /** x0 to x4. */
@@ -103,6 +108,24 @@ export function checkSegments(segments: BootSegment[], memory: number): BootSegm
     last = segment;
   }
   return sorted;
+}
+
+/** The contents of both flash banks; undefined for one that nothing is loaded to. */
+export function flashImages({ flash = [] }: Pick<BootPlan, "flash">): (Uint8Array | undefined)[] {
+  return Array.from({ length: FLASH.banks }, (_, bank) => {
+    const base = bank * FLASH.bankBytes;
+    const parts = flash.filter(({ address, zeroTo }) =>
+      address < base + FLASH.bankBytes && zeroTo > base
+    );
+    if (parts.length === 0) return undefined;
+    const image = new Uint8Array(FLASH.bankBytes);
+    for (const { address, bytes } of parts) {
+      const skip = Math.max(0, base - address);
+      const part = bytes.subarray(skip, Math.max(skip, base + FLASH.bankBytes - address));
+      image.set(part, address + skip - base);
+    }
+    return image;
+  });
 }
 
 /** An address range as `[0x…, 0x…)`. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { code, makeElf, makeLinuxImage } from "../../tests/loader/make_elf.ts";
-import { loadImage } from "./boot.ts";
+import { flashImages, loadFirmware, loadImage } from "./boot.ts";
 import { DeviceTree } from "./flattened_tree.ts";
 import { ImageError } from "./image_error.ts";
 
@@ -36,9 +36,38 @@ Deno.test("loadImage() gives a low ELF file no tree, and says so", () => {
   ]);
 });
 
+Deno.test("loadImage() puts what is linked there into flash", () => {
+  const data = { address: 0x40200000n, bytes: LOOP };
+  const plan = loadImage(makeElf(0x1000n, [{ address: 0x1000n, bytes: LOOP }, data]), { memory });
+  assertEquals(plan.warnings, [
+    "segment 0 at [0x1000, 0x1040) is in flash",
+    "no device tree for the guest: 0x100000 bytes do not fit below the lowest segment at 0x1000",
+  ]);
+  assertEquals(plan.segments.map(({ name }) => name), ["segment 1"]);
+  const [first, second] = flashImages(plan);
+  assertEquals(first?.subarray(0x1000, 0x1040), LOOP);
+  assertEquals(second, undefined);
+  const low = loadImage(elf(0x4001000n), { memory });
+  assertEquals(low.deviceTree, 0x40000000);
+  assertEquals(flashImages(low)[1]?.subarray(0x1000, 0x1040), LOOP);
+});
+
+Deno.test("loadFirmware() fills flash and puts the tree at the start of RAM", () => {
+  const plan = loadFirmware(LOOP, { memory, append: "quiet" });
+  assertEquals([plan.pc, plan.deviceTree, plan.warnings], [0n, 0x40000000, []]);
+  assertEquals(plan.segments.map(({ name, zeroTo }) => [name, zeroTo]), [
+    ["device tree", 0x40100000],
+  ]);
+  assertEquals(flashImages(plan)[0]?.subarray(0, LOOP.length), LOOP);
+  assertThrows(() => loadFirmware(new Uint8Array(), { memory }), ImageError, "Firmware is empty");
+  const large = new Uint8Array(0x4000001);
+  assertThrows(() => loadFirmware(large, { memory }), ImageError, "expected at most 0x4000000");
+  assertThrows(() => loadFirmware(elf(0n), { memory }), ImageError, "is an ELF file");
+});
+
 Deno.test("loadImage() leaves out what a linker put outside RAM beside a kernel inside", () => {
   const kernel = { address: 0x40400000n, bytes: LOOP };
-  for (const address of [0x400000n, 0x48000000n, 0xffff000000000000n]) {
+  for (const address of [0x8000000n, 0x48000000n, 0xffff000000000000n]) {
     const note = { address, bytes: new Uint8Array(36) };
     const plan = loadImage(makeElf(0x40400000n, [note, kernel]), { memory });
     const text = `0x${address.toString(16)}, 0x${(address + 36n).toString(16)}`;
@@ -49,8 +78,12 @@ Deno.test("loadImage() leaves out what a linker put outside RAM beside a kernel 
 });
 
 Deno.test("loadImage() warns of an entry point that cannot run", () => {
-  const outside = loadImage(elf(0x40400000n, 0n), { memory });
-  assertEquals(outside.warnings, ["entry point 0x0 is outside RAM: the first fetch will fault"]);
+  const outside = loadImage(elf(0x40400000n, 0x9000000n), { memory });
+  assertEquals(outside.warnings, [
+    "entry point 0x9000000 is outside RAM: the first fetch will fault",
+  ]);
+  const empty = loadImage(elf(0x40400000n, 0n), { memory });
+  assertEquals(empty.warnings, ["entry point 0x0 is in no loaded segment"]);
   const unloaded = loadImage(elf(0x40400000n, 0x40500002n), { memory });
   assertEquals(unloaded.warnings, [
     "entry point 0x40500002 is in no loaded segment",
@@ -134,8 +167,8 @@ const BAD: [string, () => unknown, string][] = [
   ["an ELF file without segments", () => loadImage(makeElf(0n, []), { memory }), "no loadable"],
   [
     "a segment below RAM",
-    () => loadImage(elf(0x1000n), { memory }),
-    "Cannot load segment 0 at [0x1000, 0x1040): outside RAM, which is [0x40000000, 0x48000000)",
+    () => loadImage(elf(0x9000000n), { memory }),
+    "Cannot load segment 0 at [0x9000000, 0x9000040): outside RAM, which is [0x40000000, 0x48000000)",
   ],
   [
     "a segment across the end of RAM",
@@ -148,9 +181,9 @@ const BAD: [string, () => unknown, string][] = [
     "segment 0 at [0xffff000040400000, 0xffff000040400040): outside RAM",
   ],
   [
-    "a position-independent file linked at 0",
+    "a position-independent file linked outside flash and RAM",
     () => {
-      const file = elf(0n);
+      const file = elf(0x8000000n);
       file[16] = 3;
       return loadImage(file, { memory });
     },

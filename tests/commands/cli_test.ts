@@ -32,7 +32,6 @@ Deno.test("a command line that makes no sense is one line and status 2", async (
     [["record", "--memory", "1000"], "expected a multiple of 64K"],
     [["record", "--cpus", "2"], "more CPUs are not supported yet"],
     [["record", "--gic", "4"], "expected 2 or 3"],
-    [["record", "--disk", "d"], "Option --disk is not supported yet"],
     [["record", "--values"], "Option --values is not supported yet"],
     [["record", "--bug", "x"], "expected one of pxn, late-vectors, block-encoding"],
     [["record", "image", "--bug", "pxn"], "--bug is for the built-in kernel"],
@@ -54,6 +53,11 @@ Deno.test("bad input is one line and status 1", async () => {
   await withFolder(async (cwd) => {
     await Deno.writeTextFile(`${cwd}/text`, "not a trace");
     await Deno.writeFile(`${cwd}/broken.elf`, new Uint8Array([0x7f, 0x45, 0x4c, 0x46]));
+    await Deno.writeFile(`${cwd}/empty`, new Uint8Array());
+    await Deno.writeFile(
+      `${cwd}/disk.qcow2`,
+      Uint8Array.of(0x51, 0x46, 0x49, 0xfb, ...new Uint8Array(508)),
+    );
     const lines: [string[], string][] = [
       [["info", "nothing"], "Cannot read nothing: no such file or folder"],
       [["info", "."], "Cannot read .: it is a folder"],
@@ -64,6 +68,12 @@ Deno.test("bad input is one line and status 1", async () => {
       [["record", "/dev/zero"], "Cannot read /dev/zero: it is a device"],
       [["record", "nothing"], "Cannot read nothing: no such file or folder"],
       [["record", "broken.elf"], "ELF"],
+      [["record", "--firmware", "nothing"], "Cannot read nothing: no such file or folder"],
+      [["record", "--firmware", "empty"], "Firmware is empty"],
+      [["record", "--firmware", "broken.elf"], "Firmware is an ELF file"],
+      [["record", "--disk", "text"], "Cannot use text as a disk: it has 11 bytes"],
+      [["record", "--disk", "disk.qcow2"], "it is qcow2, expected a raw image"],
+      [["record", "--input", "text"], "Cannot read text, line 1: expected [after"],
       [["record", "-o", "no/folder"], "Cannot write no/folder: no such file or folder"],
       [["record", "--memory", "4G"], "3 GiB"],
       [["kernel", "-o", "no/folder"], "Cannot write no/folder: no such file or folder"],

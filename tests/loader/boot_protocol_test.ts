@@ -46,6 +46,10 @@ const SHAPES: Shape[] = [
     initrd: INITRD,
   },
   { name: "ELF high and low", image: elf(0x44000000n, 0x44000000n, 0x40001000n) },
+  { name: "ELF in flash", image: elf(0x1000n, 0x1000n) },
+  { name: "ELF in the second bank of flash", image: elf(0x4001000n, 0x4001000n) },
+  { name: "ELF in flash and RAM", image: elf(0x200000n, 0x200000n, 0x40200000n) },
+  { name: "position-independent ELF linked in flash", image: dynamic(elf(0x1000n, 0x1000n)) },
   {
     name: "ELF linked at a virtual address",
     image: makeElf(0xffff000040400020n, [
@@ -137,7 +141,7 @@ async function compare(shape: Shape): Promise<void> {
     const names = ["pc", "x0", "x1", "x2", "x3", "x4"];
     assertEquals(await gdb.readRegisters(names), [plan.pc, ...plan.x]);
     assertEquals((await gdb.readRegister("cpsr")) & 0x3ffn, 0x3c5n);
-    for (const { name, address, bytes } of plan.segments) {
+    for (const { name, address, bytes } of [...plan.segments, ...plan.flash ?? []]) {
       const found = await gdb.readMemory(address, bytes.length);
       assertSameBytes(name === "device tree" ? zeroPadding(found) : found, bytes, name);
     }

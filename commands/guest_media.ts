@@ -1,0 +1,131 @@
+/** The files that a guest reads through devices: firmware, flash, disks, and what firmware boots. */
+import { createHash } from "node:crypto";
+import {
+  type BootPlan,
+  checkFlashImage,
+  firmwareItems,
+  flashImages,
+  type LoadOptions,
+} from "../core/loader/mod.ts";
+import {
+  BLOCK_BYTES,
+  type Media,
+  type Medium,
+  type MediumName,
+  mediumOf,
+  notedMedium,
+} from "../core/medium.ts";
+import type { ImageFile } from "../trace/mod.ts";
+import { explain, readFile } from "./files.ts";
+import { UserError } from "./user_error.ts";
+
+const SECTOR_BYTES = 512;
+/** Formats of disk images that are not the disk's bytes, by their first bytes. */
+const DISK_FORMATS: readonly (readonly [magic: string, name: string])[] = [
+  ["QFI\xfb", "qcow2"],
+  ["KDMV", "VMDK"],
+  ["vhdxfile", "VHDX"],
+  ["conectix", "VHD"],
+];
+/** Options that name such files. */
+export interface MediaOptions {
+  readonly pflash: string | undefined;
+  readonly disk: readonly string[];
+}
+
+/** A machine's media, and the files they are of for the trace's header. */
+export interface GuestMedia {
+  readonly media: Media;
+  readonly files: readonly ImageFile[];
+}
+
+/**
+ * Opens the media of a guest.
+ *
+ * @param boots what firmware boots, if there is firmware
+ * @throws UserError or ImageError with one line
+ */
+export function openMedia(
+  { pflash, disk }: MediaOptions,
+  plan: BootPlan,
+  boots: { image: Uint8Array | undefined; load: LoadOptions } | null,
+): GuestMedia {
+  const media: Media = {};
+  const files: ImageFile[] = [];
+  const [first, second] = flashImages(plan);
+  if (first) media.flash0 = mediumOf(first);
+  if (second) media.flash1 = mediumOf(second);
+  if (pflash !== undefined) {
+    if (second) throw new UserError(`Cannot use --pflash: the image has segments in that bank`);
+    const bytes = readFile(pflash);
+    checkFlashImage("Contents of --pflash", bytes);
+    media.flash1 = mediumOf(bytes);
+    files.push(described("pflash", pflash, media.flash1));
+  }
+  const items = boots ? firmwareItems(boots.image, boots.load) : {};
+  for (const [name, bytes] of Object.entries(items)) media[name as MediumName] = mediumOf(bytes);
+  disk.forEach((path, number) => {
+    const medium = openDisk(path);
+    media[`disk${number}`] = medium;
+    files.push(described("disk", path, medium));
+  });
+  return { media, files };
+}
+
+/** Has everything noted that a machine reads of its media. */
+export function noteMedia(
+  media: Media,
+  note: (source: string, bytes: Uint8Array) => void,
+): Media {
+  return Object.fromEntries(
+    Object.entries(media).map(([name, medium]) => {
+      return [name, notedMedium(name, medium!, { note, whole: name.startsWith("flash") })];
+    }),
+  );
+}
+
+/** A raw disk image as a medium that reads the file as it goes. */
+function openDisk(path: string): Medium {
+  const file = explain("read", path, () => Deno.openSync(path));
+  const { size } = explain("read", path, () => file.statSync());
+  if (size === 0 || size % SECTOR_BYTES !== 0) {
+    throw new UserError(
+      `Cannot use ${path} as a disk: it has ${size} bytes, expected sectors of 512`,
+    );
+  }
+  const medium: Medium = {
+    size,
+    block(number) {
+      const block = new Uint8Array(BLOCK_BYTES);
+      explain("read", path, () => readAt(file, number * BLOCK_BYTES, block));
+      return block;
+    },
+  };
+  const start = String.fromCharCode(...medium.block(0).subarray(0, 16));
+  const format = DISK_FORMATS.find(([magic]) => start.startsWith(magic));
+  if (format) {
+    throw new UserError(
+      `Cannot use ${path} as a disk: it is ${format[1]}, expected a raw image ` +
+        `(qemu-img convert -O raw)`,
+    );
+  }
+  return medium;
+}
+
+function readAt(file: Deno.FsFile, offset: number, into: Uint8Array): void {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let done = 0; done < into.length;) {
+    const count = file.readSync(into.subarray(done));
+    if (count === null) return;
+    done += count;
+  }
+}
+
+function described(role: ImageFile["role"], path: string, medium: Medium): ImageFile {
+  const hash = createHash("sha256");
+  for (let number = 0; number * BLOCK_BYTES < medium.size; number++) {
+    hash.update(medium.block(number).subarray(0, medium.size - number * BLOCK_BYTES));
+  }
+  const name = path.split(/[/\\]/).at(-1) || path;
+  return { role, name, size: medium.size, sha256: new Uint8Array(hash.digest()) };
+}
