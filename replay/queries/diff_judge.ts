@@ -11,6 +11,8 @@
 import type { Effect } from "./diff_effects.ts";
 import type { Alignment, Divergence } from "./diff_align.ts";
 import type { Relation } from "./diff_relation.ts";
+import { isFaultEvent } from "../syndrome.ts";
+import { isMmuEnable } from "./milestones.ts";
 import { isDigit, sameContent, samePlace } from "./diff_same.ts";
 
 /** A difference of two boots. */
@@ -33,6 +35,9 @@ export interface Finding {
 }
 
 const ENDS_ANYWHERE = new Set(["max-instructions", "interrupted", "disk-full"]);
+/** What a loop may do for each page of its program: count it, note it, clean its lines. */
+const STORES_PER_PAGE = 4;
+const LINES_PER_PAGE = 64;
 const CONTROL = /^(VBAR|SCTLR|TCR|TTBR[01]|MAIR|CPACR|HCR|VTTBR|VTCR)_EL/;
 
 /** Whether sizes of images, of RAM or of recordings explain a divergence. */
@@ -127,8 +132,10 @@ function isSizeOnly(relation: Relation, effects: readonly Effect[], side: "a" | 
   ) {
     return false;
   }
-  const stores = left.filter(({ kind }) => kind === "store").length;
-  return stores <= pages && left.length - stores <= 64 * pages;
+  const stores = left.filter(({ kind }) => kind === "store");
+  const entries = stores.filter((effect) => relation.entry(effect, side)).length;
+  return entries <= pages && stores.length <= STORES_PER_PAGE * pages &&
+    left.length - stores.length <= LINES_PER_PAGE * pages;
 }
 
 function missing(
@@ -153,7 +160,7 @@ function missing(
       );
   const other = elsewhere(effect) ?? null;
   const isOrder = other !== null && (inA ? a : b).every((each) => elsewhere(each) !== undefined);
-  const matters = effect.kind === "sysreg" || effect.kind === "maintenance";
+  const matters = other !== null && passesTranslation(relation, divergence, other, inA ? "b" : "a");
   return {
     kind: other ? "moved" : "missing",
     a: inA ? effect : other,
@@ -163,6 +170,24 @@ function missing(
     weak: effect.kind === "console" || (isOrder && !matters),
     divergence,
   };
+}
+
+/** Whether a side turns the MMU on, or faults, before it does what it should have done here. */
+function passesTranslation(
+  relation: Relation,
+  { before }: Divergence,
+  other: Effect,
+  side: "a" | "b",
+): boolean {
+  const from = before === null ? 0 : before[side === "a" ? 0 : 1].position;
+  if (other.position < from) return false;
+  const kinds = new Set(["sysreg", "exception"] as const);
+  for (const event of relation[side].trace.events({ kinds, from, to: other.position })) {
+    if (event.kind === "exception" ? isFaultEvent(event) : isMmuEnable(event as object)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function mostTelling(
@@ -186,7 +211,7 @@ function rank(relation: Relation, effect: Effect, side: "a" | "b"): number {
     case "store":
       return relation.entry(effect, side) ? 6 : 2;
     case "maintenance":
-      return 4;
+      return /^(TLBI|IC|DC) /.test(effect.name) ? 4.5 : 4;
     case "mmio":
       return 3;
     case "return":

@@ -2,7 +2,7 @@
  * What corresponds to what in two boots: equality of addresses and values modulo relocation.
  *
  * Two addresses are equal if they are the same number; or the same symbol and offset; or code that
- * is the same instructions; or were paired before (64 bytes at a time, one to one); or lie on the
+ * is the same instructions; or were paired before (8 bytes at a time, one to one); or lie on the
  * stacks of the two. Distances at which pairs were found are kept: an address that nothing is known
  * about may be moved by one of them. Where both sides have a symbol, symbols decide.
  *
@@ -14,7 +14,8 @@ import type { Effect } from "./diff_effects.ts";
 import type { Side } from "./diff_side.ts";
 import { type TableEntry, tableEntry } from "./diff_tables.ts";
 
-const GRANULE = 64;
+const GRANULE = 8;
+const PAGE = 4096;
 const PAGE_FIELD = 0x0000_ffff_ffff_f000n;
 const LOW_48 = 0xffff_ffff_ffffn;
 const LOW_32 = 0xffff_ffffn;
@@ -30,7 +31,11 @@ export class Relation {
   /** Bytes of RAM that B has more than A. */
   readonly moreMemory: number;
   readonly #distances = new Set<number>();
+  /** Whether instructions that correspond form other addresses. */
+  #isRelinked = false;
   readonly #there = new Map<number, number>();
+  /** Instructions that correspond. */
+  readonly #code = new Map<number, number>();
   readonly #back = new Map<number, number>();
 
   constructor(a: Side, b: Side) {
@@ -46,7 +51,12 @@ export class Relation {
 
   /** Whether anything of the program is at another address in B. */
   get moved(): boolean {
-    return this.#distances.size > 0;
+    return this.#distances.size > 0 || this.#isRelinked;
+  }
+
+  /** Notes that something of the program is moved. */
+  learnDistance(bytes: number): void {
+    if (bytes !== 0) this.#distances.add(bytes);
   }
 
   /** Whether something of the program is moved by this many bytes. */
@@ -54,11 +64,24 @@ export class Relation {
     return this.#distances.has(bytes);
   }
 
-  /** The most pages by which the program can have grown. */
+  /**
+   * The most pages by which a part of the program can have grown: by the symbols that mark ends,
+   * else by the greatest distance.
+   */
   get grownPages(): number {
     let most = 0;
-    for (const distance of this.#distances) most = Math.max(most, Math.abs(distance));
-    return most === 0 ? 0 : Math.ceil(most / 4096) + 1;
+    if (!this.a.isNamed) {
+      for (const distance of this.#distances) most = Math.max(most, Math.abs(distance));
+      const [a, b] = [this.a.loadedPages, this.b.loadedPages];
+      return most < PAGE ? Math.abs(a - b) : Math.ceil(most / PAGE);
+    }
+    const there = this.b.marks();
+    for (const [name, address] of this.a.marks()) {
+      const other = there.get(name);
+      if (other === undefined) continue;
+      most = Math.max(most, Math.abs(Math.ceil(other / PAGE) - Math.ceil(address / PAGE)));
+    }
+    return most;
   }
 
   /** Whether two physical addresses are the same thing. With `learn`, unknown ones become a pair. */
@@ -67,6 +90,8 @@ export class Relation {
     if (this.identical) return false;
     const known = this.bySymbol(a, b);
     if (known !== undefined) return known;
+    const code = this.#code.get(a);
+    if (code !== undefined) return code === b;
     const distance = b - a;
     if (this.#there.get(Math.floor(a / GRANULE)) === distance) return true;
     if (this.a.isStack(a) && this.b.isStack(b)) return true;
@@ -81,7 +106,8 @@ export class Relation {
   descriptor(a: Effect, b: Effect): boolean | undefined {
     const [x, y] = [this.entry(a, "a"), this.entry(b, "b")];
     if (!x || !y) return undefined;
-    if (x.level !== y.level || (a.value & ~PAGE_FIELD) !== (b.value & ~PAGE_FIELD)) return false;
+    if (x.level !== y.level) return undefined;
+    if ((a.value & ~PAGE_FIELD) !== (b.value & ~PAGE_FIELD)) return false;
     if (a.value === b.value) return true;
     const [from, to] = [Number(a.value & PAGE_FIELD), Number(b.value & PAGE_FIELD)];
     const moved = BigInt.asIntN(64, y.va - x.va);
@@ -165,11 +191,13 @@ export class Relation {
   /** Pairs code by what it is, for images without symbols. */
   #learnCode(): void {
     const there = this.a.code();
-    for (const [key, address] of this.b.code()) {
-      const from = there.get(key);
-      if (from === undefined || from < 0 || address < 0) continue;
+    for (const [key, { address, steps, addresses }] of this.b.code()) {
+      const other = there.get(key);
+      if (other === undefined || other.address < 0 || address < 0) continue;
+      const from = other.address;
       const distance = address - from;
-      if (!this.#there.has(Math.floor(from / GRANULE))) this.#pair(from, address);
+      for (let n = 0; n < steps; n++) this.#code.set(from + 4 * n, address + 4 * n);
+      if (distance === 0 && addresses !== other.addresses) this.#isRelinked = true;
       if (distance !== 0) this.#distances.add(distance);
     }
   }

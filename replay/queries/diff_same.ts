@@ -53,7 +53,8 @@ export function sameContent(relation: Relation, a: Effect, b: Effect): boolean {
 /** Whether the instructions that caused two effects correspond. */
 export function sameCode(relation: Relation, a: Effect, b: Effect): boolean {
   const [x, y] = [relation.a.physical(a.pc), relation.b.physical(b.pc)];
-  return x !== undefined && y !== undefined && relation.address(x, y);
+  if (x === undefined || y === undefined) return false;
+  return relation.address(x, y) || relation.a.codeBefore(x) === relation.b.codeBefore(y);
 }
 
 /** A line of text with its numbers made alike. */
@@ -63,20 +64,26 @@ export function withoutNumbers(text: string): string {
 
 function sameStorePlace(relation: Relation, a: Effect, b: Effect, learn: boolean): boolean {
   const [x, y] = [relation.entry(a, "a"), relation.entry(b, "b")];
-  if (x && y) {
-    if (x.level !== y.level) return false;
+  // Of two that read a table with another start level one has its registers wrong.
+  if (x && y && x.level === y.level) {
     if (x.va === y.va) return true;
     const moved = BigInt.asIntN(64, y.va - x.va);
     return relation.isDistance(Number(moved));
   }
   if (a.size !== b.size && a.value !== 0n) return false;
-  return relation.address(a.address, b.address, learn && sameCode(relation, a, b));
+  if (relation.address(a.address, b.address)) return true;
+  // In step with each other, and the same instruction or the same value: the same variable.
+  return learn && (sameCode(relation, a, b) || sameStore(relation, a, b)) &&
+    relation.address(a.address, b.address, true);
 }
 
 function sameStore(relation: Relation, a: Effect, b: Effect): boolean {
   if (a.length !== b.length) {
     // A loop over memory whose size is not the same in both.
     if (!relation.moved && relation.moreMemory === 0) return false;
+    if (!relation.value(a.value, b.value)) return false;
+    relation.learnDistance(b.address + b.length - a.address - a.length);
+    return true;
   }
   const descriptors = relation.descriptor(a, b);
   if (descriptors !== undefined) return descriptors;
@@ -97,6 +104,8 @@ function isTime({ a: sideA }: Relation, a: Effect, b: Effect): boolean {
   const ns = Number(sideA.trace.header.options["ns-per-instruction"] ?? 1);
   const ticks = [a.position * ns / TICK_NS, b.position * ns / TICK_NS];
   const [x, y] = [Number(a.value), Number(b.value)];
+  if (Math.abs(x - ticks[0]) <= 2 && Math.abs(y - ticks[1]) <= 2) return true;
+  // Time that passed in WFI is not among the steps.
   if (x < SMALLEST_TIME || x < ticks[0] - 64 || y < ticks[1] - 64) return false;
   if (sideA.isMemory(x)) return false;
   return Math.abs((y - x) - (ticks[1] - ticks[0])) <= 2;

@@ -9,7 +9,9 @@ import { findTables, type Tables } from "./diff_tables.ts";
 const MOST_FILLS = 20_000;
 const MOST_DISTANCES = 8;
 /** Instructions that make a piece of code recognisable. */
-const LEAST_CODE = 6;
+const LEAST_CODE = 4;
+/** Distances of instructions that tell one store from another. */
+const CONTEXT = [0, 4, 8];
 /** The first word of a flattened device tree. */
 const TREE_MAGIC = 0xd00dfeed;
 const LOW_48 = 0xffff_ffff_ffffn;
@@ -22,6 +24,16 @@ export interface Place {
   readonly isFunction: boolean;
 }
 
+/** A piece of code. */
+export interface Code {
+  /** Physical; -1 if it is there more than once. */
+  readonly address: number;
+  /** Instructions. */
+  readonly steps: number;
+  /** Its instructions that form addresses. */
+  readonly addresses: string;
+}
+
 /** See the top of this file. */
 export class Side {
   readonly trace: Trace;
@@ -30,10 +42,13 @@ export class Side {
   /** RAM. */
   readonly memory: { readonly base: number; readonly size: number };
   readonly symbols: Symbolizer;
+  /** Whether there are symbols to compare by. */
+  readonly isNamed: boolean;
   /** What to subtract from a virtual address of the program for its physical one. */
   readonly #offsets: bigint[];
   readonly #places = new Map<number, Place | null>();
   readonly #info = new Map<string, { size: number; isFunction: boolean; address: bigint }>();
+  readonly #words = new Map<number, number>();
   #addresses: Map<string, bigint> | undefined;
 
   constructor(trace: Trace, { named = true }: { readonly named?: boolean } = {}) {
@@ -44,6 +59,7 @@ export class Side {
     for (const { name, size, type, address } of symbols) {
       this.#info.set(name, { size, isFunction: type === "function", address });
     }
+    this.isNamed = symbols.length > 0;
     this.#offsets = offsetsOf(trace, symbols.map(({ address }) => address));
     this.effects = new EffectReader(trace);
     this.tables = findTables(this.effects.session);
@@ -57,6 +73,11 @@ export class Side {
       const there = other.get(page);
       return there !== undefined && bytes.every((byte, i) => byte === there[i]);
     });
+  }
+
+  /** Pages that were loaded. */
+  get loadedPages(): number {
+    return pagesOfImage(this.trace).size;
   }
 
   /** Whether an address is in RAM. */
@@ -125,21 +146,56 @@ export class Side {
     return this.#addresses = this.#info.size === 0 ? new Map() : found;
   }
 
-  /** Physical addresses of executed pieces of code by what they do; -1 for what is there twice. */
-  code(): Map<string, number> {
+  /** Ends and starts that the linker marks: symbols without a size, by name. */
+  marks(): Map<string, number> {
     const found = new Map<string, number>();
+    for (const [name, address] of this.symbolAddresses()) {
+      const { size, isFunction } = this.#info.get(name)!;
+      if (size === 0 && !isFunction) found.set(name, Number(address & LOW_48));
+    }
+    return found;
+  }
+
+  /** Executed pieces of code by what they do. */
+  code(): Map<string, Code> {
+    const found = new Map<string, Code>();
+    for (const [address, words] of this.#blocks()) {
+      if (words.length < LEAST_CODE) continue;
+      const key = words.map(withoutAddresses).join();
+      const known = found.get(key);
+      if (known && known.address !== address) {
+        found.set(key, { address: -1, steps: 0, addresses: "" });
+      } else if (!known) {
+        const addresses = words.filter(isAdrp).join();
+        found.set(key, { address, steps: words.length, addresses });
+      }
+    }
+    return found;
+  }
+
+  /** The instructions up to the one at a physical address, as linking leaves them. */
+  codeBefore(address: number): string {
+    if (this.#words.size === 0) {
+      for (const [start, words] of this.#blocks()) {
+        words.forEach((word, n) => this.#words.set(start + 4 * n, withoutAddresses(word)));
+      }
+    }
+    return CONTEXT.map((back) => this.#words.get(address - back) ?? 0).join();
+  }
+
+  /** Executed blocks by physical address. */
+  #blocks(): Map<number, number[]> {
+    const found = new Map<number, number[]>();
     const last = this.trace.windows.length - 1;
     for (let window = 1; window <= last; window++) this.trace.blocks(window);
     if (last < 1) return found;
     const { table } = this.trace.blocks(last);
     for (let id = 0; id < table.count; id++) {
-      const steps = table.steps(id);
       const address = this.physical(table.pc(id));
-      if (steps < LEAST_CODE || address === undefined) continue;
-      const words = Array.from({ length: steps }, (_, n) => withoutAddresses(table.word(id, n)));
-      const key = words.join();
-      const known = found.get(key);
-      found.set(key, known === undefined || known === address ? address : -1);
+      if (address === undefined) continue;
+      const steps = table.steps(id);
+      if ((found.get(address)?.length ?? 0) >= steps) continue;
+      found.set(address, Array.from({ length: steps }, (_, n) => table.word(id, n)));
     }
     return found;
   }
@@ -170,6 +226,11 @@ function pagesOfImage(trace: Trace): Map<number, Uint8Array> {
     if (address < tree.from || address >= tree.to) pages.set(address, bytes);
   }
   return pages;
+}
+
+/** ADRP. */
+function isAdrp(word: number): boolean {
+  return (word & 0x9f00_0000) >>> 0 === 0x9000_0000;
 }
 
 /** The word without what linking decides: distances, immediates that are parts of addresses. */

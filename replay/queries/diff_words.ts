@@ -32,6 +32,10 @@ export function findingWords(relation: Relation, finding: Finding): string {
   if (effect.kind === "exception" && !elsewhere) {
     return `exception only in ${side.toUpperCase()}: ${what}`;
   }
+  if (elsewhere && finding.weak) {
+    const [first, later] = comesLater(finding) === (side === "a") ? ["A", "B"] : ["B", "A"];
+    return `order: ${what} comes earlier in ${first} than in ${later}`;
+  }
   if (elsewhere) {
     const when = comesLater(finding) ? "later" : "earlier";
     return `${what} missing in ${other} at this point: it comes ${when} there, at #${elsewhere.position}`;
