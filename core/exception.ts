@@ -1,16 +1,29 @@
+import {
+  effectiveHcr,
+  type ExceptionLevels,
+  HCR,
+  isEl2Enabled,
+  SCR,
+  scrOf,
+  usesAArch64,
+} from "./privilege.ts";
 import { slotOf } from "./sysregs.ts";
 import { selectStackPointer } from "./system_stack.ts";
 import { type CpuState, SLOT } from "./state.ts";
 
-/** An exception to EL1, ready to be entered. */
+/** An exception, ready to be entered. */
 export interface Exception {
   readonly type: "sync" | "irq" | "fiq" | "serror";
   /** Syndrome; not written for interrupts. */
   readonly esr: bigint;
-  /** Fault address; left out where the syndrome makes it UNKNOWN (FAR_EL1 keeps its value). */
+  /** Fault address; left out where the syndrome makes it UNKNOWN (FAR_ELx keeps its value). */
   readonly far?: bigint;
+  /** HPFAR_EL2, for faults of stage 2. */
+  readonly hpfar?: bigint;
   /** Preferred return address. */
   readonly elr: bigint;
+  /** The EL it is routed to; left out for what EL1 or the current EL takes. */
+  readonly target?: number;
 }
 
 /** What an entry did. */
@@ -19,6 +32,8 @@ export interface ExceptionEntry {
   readonly toEl: number;
   readonly vector: bigint;
   readonly spsr: bigint;
+  /** As written to ESR_ELx. */
+  readonly esr: bigint;
 }
 
 /** Exception classes used by the machine itself (Arm ARM D17.2.37). */
@@ -31,68 +46,116 @@ export const EC = {
   hvc: 0x16,
   smc: 0x17,
   systemRegister: 0x18,
+  breakpoint: 0x30,
+  softwareStep: 0x32,
+  watchpoint: 0x34,
   brk: 0x3c,
 } as const;
 
 const VECTOR_OFFSET = { sync: 0x000, irq: 0x080, fiq: 0x100, serror: 0x180 } as const;
-const FROM_SP0 = 0x000n, FROM_SPX = 0x200n, FROM_LOWER = 0x400n;
+const FROM_SP0 = 0x000n, FROM_SPX = 0x200n, FROM_LOWER = 0x400n, FROM_LOWER_AARCH32 = 0x600n;
 const DAIF_ALL = 0x3c0;
-const IL_BIT = 0x10_0000;
+const IL_BIT = 0x10_0000, SS_BIT = 0x20_0000;
 
-const ELR_EL1 = slotOf("ELR_EL1");
-const SPSR_EL1 = slotOf("SPSR_EL1");
-const ESR_EL1 = slotOf("ESR_EL1");
-const FAR_EL1 = slotOf("FAR_EL1");
-const VBAR_EL1 = slotOf("VBAR_EL1");
+/** The registers that each EL has of its own. */
+const BANK = [1, 2, 3].map((el) => ({
+  elr: slotOf(`ELR_EL${el}`),
+  spsr: slotOf(`SPSR_EL${el}`),
+  esr: slotOf(`ESR_EL${el}`),
+  far: slotOf(`FAR_EL${el}`),
+  vbar: slotOf(`VBAR_EL${el}`),
+}));
+const HPFAR_EL2 = slotOf("HPFAR_EL2");
 
 /** ESR_ELx from class and syndrome; IL is set, as for every A64 instruction. */
 export function esrOf(ec: number, iss: number): bigint {
   return BigInt(((ec << 26) | 0x0200_0000 | iss) >>> 0);
 }
 
-/** AArch64.TakeException() to EL1 (Arm ARM J1.1.2): saves the state and moves to the vector. */
-export function enterException(state: CpuState, exception: Exception): ExceptionEntry {
+/** The EL that takes an exception: what is routed to EL1 goes to EL2 while HCR_EL2.TGE is set. */
+export function targetOf(
+  state: CpuState,
+  levels: ExceptionLevels,
+  { target }: { readonly target?: number | undefined },
+): number {
+  const wanted = Math.max(target ?? 1, state.el, 1);
+  return wanted === 1 && effectiveHcr(state, levels) & HCR.TGE ? 2 : wanted;
+}
+
+/** AArch64.TakeException() (Arm ARM J1.1.2): saves the state and moves to the vector. */
+export function enterException(
+  state: CpuState,
+  levels: ExceptionLevels,
+  exception: Exception,
+): ExceptionEntry {
   const fromEl = state.el;
+  const toEl = targetOf(state, levels, exception);
+  const bank = BANK[toEl - 1];
   const spsr = state.pstate;
-  const base = fromEl < 1 ? FROM_LOWER : state.spSel ? FROM_SPX : FROM_SP0;
+  const base = vectorBase(state, levels, toEl);
   // Bits 10:5 of VBAR are RES0; the reference adds what software wrote there.
-  const vector = (state.get64(VBAR_EL1) & ~0x1fn) + base + BigInt(VECTOR_OFFSET[exception.type]);
-  state.set64(SPSR_EL1, spsr);
-  state.set64(ELR_EL1, exception.elr);
+  const vector = BigInt.asUintN(
+    64,
+    (state.get64(bank.vbar) & ~0x1fn) + base + BigInt(VECTOR_OFFSET[exception.type]),
+  );
+  // A trap of FP by CPACR_EL1 is no trap to the EL2 that stands for EL1 (D1.10.4).
+  const fpForEl1 = (exception.target ?? 1) === 1 && fromEl < 2 && toEl === 2 &&
+    Number(exception.esr >> 26n) === EC.fpTrapped;
+  const esr = fpForEl1 ? esrOf(EC.unknown, 0) : exception.esr;
+  state.set64(bank.spsr, spsr);
+  state.set64(bank.elr, exception.elr);
   if (exception.type === "sync" || exception.type === "serror") {
-    state.set64(ESR_EL1, exception.esr);
-    if (exception.far !== undefined) state.set64(FAR_EL1, exception.far);
+    state.set64(bank.esr, esr);
+    if (exception.far !== undefined) state.set64(bank.far, exception.far);
+    if (exception.hpfar !== undefined) state.set64(HPFAR_EL2, exception.hpfar);
   }
-  selectStackPointer(state, 1, 1);
+  selectStackPointer(state, toEl, 1);
   state.daif = DAIF_ALL;
   state.set32(SLOT.ilss, 0);
   state.pc = vector;
-  return { fromEl, toEl: 1, vector, spsr };
+  return { fromEl, toEl, vector, spsr, esr };
 }
 
-/** AArch64.ExceptionReturn() from EL1 (Arm ARM J1.1.2). The exclusive monitor is cleared. */
+function vectorBase(state: CpuState, levels: ExceptionLevels, toEl: number): bigint {
+  if (state.el >= toEl) return state.spSel ? FROM_SPX : FROM_SP0;
+  // It is the EL just below the target that counts, not the one that was left.
+  if (toEl === 3 && !(scrOf(state, levels) & SCR.RW)) return FROM_LOWER_AARCH32;
+  if (toEl === 2 && !(effectiveHcr(state, levels) & HCR.RW)) return FROM_LOWER_AARCH32;
+  return FROM_LOWER;
+}
+
+/**
+ * AArch64.ExceptionReturn() (Arm ARM J1.1.2). The exclusive monitor is cleared.
+ *
+ * @param keepsStep whether PSTATE.SS takes the value saved: software step is active where it returns to
+ */
 export function returnFromException(
   state: CpuState,
+  levels: ExceptionLevels,
+  keepsStep: (toEl: number, spsr: bigint) => boolean,
 ): { toEl: number; elr: bigint; spsr: bigint; illegal: boolean } {
-  const spsr = state.get64(SPSR_EL1);
-  const elr = state.get64(ELR_EL1);
-  const illegal = isIllegalReturn(spsr);
+  const bank = BANK[state.el - 1];
+  const spsr = state.get64(bank.spsr);
+  const elr = state.get64(bank.elr);
+  const illegal = isIllegalReturn(state, levels, spsr);
+  const toEl = illegal ? state.el : Number((spsr >> 2n) & 3n);
+  const step = keepsStep(toEl, spsr) ? Number(spsr) & SS_BIT : 0;
   state.clearExclusive();
   state.nzcv = spsr;
   state.daif = Number(spsr & 0x3c0n);
-  // Software step is not implemented, so PSTATE.SS becomes 0.
-  state.set32(SLOT.ilss, illegal ? IL_BIT : Number(spsr) & IL_BIT);
-  if (!illegal) {
-    selectStackPointer(state, Number((spsr >> 2n) & 3n), Number(spsr & 1n));
-  }
+  state.set32(SLOT.ilss, (illegal ? IL_BIT : Number(spsr) & IL_BIT) | step);
+  if (!illegal) selectStackPointer(state, toEl, Number(spsr & 1n));
   state.pc = elr;
-  return { toEl: state.el, elr, spsr, illegal };
+  return { toEl, elr, spsr, illegal };
 }
 
-/** IllegalExceptionReturn() where EL2 and EL3 are not implemented and AArch32 is not supported. */
-function isIllegalReturn(spsr: bigint): boolean {
+/** IllegalExceptionReturn(), where no EL executes AArch32. */
+function isIllegalReturn(state: CpuState, levels: ExceptionLevels, spsr: bigint): boolean {
   const mode = Number(spsr & 0x1fn);
   const aarch32 = (mode & 0x10) !== 0, reserved = (mode & 2) !== 0;
   const el = (mode >> 2) & 3;
-  return aarch32 || reserved || el > 1 || (el === 0 && (mode & 1) !== 0);
+  if (aarch32 || reserved || el > state.el || (el === 0 && (mode & 1) !== 0)) return true;
+  if (el === 2 && !isEl2Enabled(state, levels)) return true;
+  if (el !== 0 && !usesAArch64(state, levels, el)) return true;
+  return el === 1 && (effectiveHcr(state, levels) & HCR.TGE) !== 0n;
 }

@@ -2,13 +2,22 @@ import { encodeSyndrome } from "../mmu/fault.ts";
 import { ACCESS_EXECUTE } from "../mmu/permissions.ts";
 import type { Engine } from "./engine/engine.ts";
 import { CAUSE } from "./engine/reasons.ts";
-import { EC, enterException, esrOf, type Exception, returnFromException } from "./exception.ts";
+import {
+  EC,
+  enterException,
+  esrOf,
+  type Exception,
+  returnFromException,
+  targetOf,
+} from "./exception.ts";
+import { instructionSyndrome } from "./instruction_syndrome.ts";
 import { findRow } from "./isa/decode_tree.ts";
 import { isSupported } from "./isa/table.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import type { Processor } from "./processor.ts";
+import { callTarget, debugTarget, FIRMWARE, type PsciConduit } from "./privileged_calls.ts";
 import { SLOT } from "./state.ts";
 import type { StormDetector } from "./storm_detector.ts";
 
@@ -33,7 +42,9 @@ export interface ExceptionHost {
   /** The next instruction is at SLOT.pc. */
   resume(): void;
   end(reason: EndReason): void;
-  /** HVC from EL1: the board's firmware answers. */
+  /** The instruction that calls the board's firmware. */
+  readonly conduit: PsciConduit;
+  /** Such a call: the board's firmware answers. */
   firmwareCall(): void;
 }
 
@@ -59,18 +70,43 @@ export class ExceptionUnit {
     const pc = engine.pc;
     switch (state.get32(SLOT.scratch)) {
       case CAUSE.svc:
-        return this.#retireAndTake(pc, esrOf(EC.svc, argument));
+        return this.#retireAndTake(pc, { esr: esrOf(EC.svc, argument) });
       case CAUSE.hvc:
-        return state.el === 0 ? this.#undefined() : this.host.firmwareCall();
+        return this.#call(EC.hvc, pc, argument);
+      case CAUSE.smc:
+        return this.#call(EC.smc, pc, argument);
       case CAUSE.brk:
-        return this.take({ type: "sync", esr: esrOf(EC.brk, argument), elr: pc });
+        return this.take({
+          type: "sync",
+          esr: esrOf(EC.brk, argument),
+          elr: pc,
+          target: debugTarget(this.host.processor),
+        });
       case CAUSE.spAlignment:
         return this.#spAlignment(pc);
       case CAUSE.fpTrapped:
-        return this.take({ type: "sync", esr: esrOf(EC.fpTrapped, FP_TRAP_ISS), elr: pc });
+        return this.#fpTrap();
       default:
         return this.#undefined();
     }
+  }
+
+  /** HVC or SMC: the board's firmware, EL2 or EL3, or UNDEFINED. */
+  #call(ec: typeof EC.hvc | typeof EC.smc, pc: bigint, argument: number): void {
+    const target = callTarget(this.host.processor, ec, this.host.conduit);
+    if (target === undefined) return this.#undefined();
+    if (target === FIRMWARE) return this.host.firmwareCall();
+    const esr = esrOf(ec, argument);
+    // SMC that EL2 traps has not been executed: it is the preferred return address.
+    if (ec === EC.smc && target === 2) return this.take({ type: "sync", esr, elr: pc, target });
+    this.#retireAndTake(pc, { esr, target });
+  }
+
+  #fpTrap(): void {
+    const { engine } = this.host;
+    const target = engine.state.get32(SLOT.fpTrap);
+    const esr = esrOf(EC.fpTrapped, FP_TRAP_ISS);
+    this.take({ type: "sync", esr, elr: engine.pc, target });
   }
 
   /**
@@ -87,7 +123,7 @@ export class ExceptionUnit {
     }
     const { esr } = encodeSyndrome(
       { kind: "sp-alignment" },
-      { access: 0, fromEl: state.el, toEl: 1 },
+      { access: 0, fromEl: state.el, toEl: Math.max(1, state.el) },
     );
     this.take({ type: "sync", esr: BigInt(esr), elr: pc });
   }
@@ -101,10 +137,7 @@ export class ExceptionUnit {
       const text = `${row.name}: ${row.reason}`;
       this.host.processor.emit({ kind: "unknown", ...this.host.processor.here(), word, text });
       // The trap comes before the instruction is looked at any further.
-      if (usesVectors(word) && engine.state.get32(SLOT.fpTrap)) {
-        const esr = esrOf(EC.fpTrapped, FP_TRAP_ISS);
-        return this.take({ type: "sync", esr, elr: engine.pc });
-      }
+      if (usesVectors(word) && engine.state.get32(SLOT.fpTrap)) return this.#fpTrap();
     }
     this.take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
   }
@@ -114,12 +147,8 @@ export class ExceptionUnit {
     const { trap } = this.host.processor;
     if (!trap) return this.takeFault();
     this.host.processor.trap = undefined;
-    const exception = {
-      type: "sync",
-      esr: esrOf(trap.ec, trap.iss),
-      elr: this.host.engine.pc,
-    } as const;
-    this.take(trap.far === undefined ? exception : { ...exception, far: trap.far });
+    const { ec, iss, ...rest } = trap;
+    this.take({ type: "sync", esr: esrOf(ec, iss), elr: this.host.engine.pc, ...rest });
   }
 
   takeFault(): void {
@@ -127,19 +156,33 @@ export class ExceptionUnit {
     if (!pending) throw new Error("the engine reports a fault that nobody raised");
     this.host.access.pending = undefined;
     const { fault, access, address } = pending;
-    const fromEl = this.host.engine.state.el;
-    const { esr, farValid } = encodeSyndrome(fault, { access, fromEl, toEl: 1 });
+    const { processor, engine } = this.host;
+    const { state } = engine;
+    const routed = fault.kind === "stage2" ? 2 : undefined;
+    const toEl = targetOf(state, processor.levels, { target: routed });
     const fetch = fault.kind === "pc-alignment" || access === ACCESS_EXECUTE;
-    const elr = fetch ? this.host.engine.state.pc : this.host.pc;
-    const exception = { type: "sync", esr: BigInt(esr), elr } as const;
-    this.take(farValid ? { ...exception, far: address } : exception);
+    const { esr, farValid } = encodeSyndrome(fault, {
+      access,
+      fromEl: state.el,
+      toEl,
+      ...(toEl === 2 && !fetch ? { instruction: instructionSyndrome(engine.word) } : {}),
+    });
+    this.take({
+      type: "sync",
+      esr: BigInt(esr),
+      elr: fetch ? state.pc : this.host.pc,
+      target: toEl,
+      ...(farValid ? { far: address } : {}),
+      ...(fault.kind === "stage2" ? { hpfar: processor.faultingIpa(fault.ipa) } : {}),
+    });
   }
 
-  /** SVC: the instruction retires and traps in one step. */
-  #retireAndTake(pc: bigint, esr: bigint): void {
+  /** SVC, HVC, SMC: the instruction retires and traps in one step. */
+  #retireAndTake(pc: bigint, what: { esr: bigint; target?: number }): void {
     const { position } = this.host;
     this.host.engine.retire();
-    this.#enter({ type: "sync", esr, elr: this.host.engine.pc }, { position, pc, retires: true });
+    const exception = { type: "sync", ...what, elr: this.host.engine.pc } as const;
+    this.#enter(exception, { position, pc, retires: true });
   }
 
   /** An exception entry that retires nothing: a step of its own. */
@@ -155,9 +198,9 @@ export class ExceptionUnit {
 
   #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
     const { engine } = this.host;
-    const entry = enterException(engine.state, exception);
-    const { type, esr, elr, far = 0n } = exception;
-    this.host.processor.emit({ kind: "exception", cpu: 0, ...at, type, ...entry, esr, far, elr });
+    const entry = enterException(engine.state, this.host.processor.levels, exception);
+    const { type, elr, far = 0n } = exception;
+    this.host.processor.emit({ kind: "exception", cpu: 0, ...at, type, ...entry, far, elr });
     this.host.processor.refresh();
     this.host.resume();
   }
@@ -184,7 +227,12 @@ export class ExceptionUnit {
     if (fromEl === 0) return this.#undefined();
     const here = this.host.processor.here();
     engine.retire();
-    const outcome = returnFromException(engine.state);
+    const { processor } = this.host;
+    const outcome = returnFromException(
+      engine.state,
+      processor.levels,
+      (toEl, spsr) => processor.stepsAfterReturn(fromEl, toEl, spsr),
+    );
     this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });
     this.storm.exceptionReturn(outcome.elr, this.host.retired);
     this.host.processor.refresh();

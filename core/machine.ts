@@ -10,9 +10,12 @@ import type { BootPlan } from "./loader/boot.ts";
 import { LoopDetector } from "./loop_detector.ts";
 import { loopSubject } from "./loop_subject.ts";
 import { type MachineState, restoreMachine, saveMachine } from "./machine_state.ts";
+import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_routing.ts";
 import { MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
+import { admitLowerLevel, type ExceptionLevels, highestLevel } from "./privilege.ts";
+import { bootLevel, type PsciConduit, psciConduit } from "./privileged_calls.ts";
 import { Processor } from "./processor.ts";
 import { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
@@ -65,6 +68,10 @@ export interface MachineOptions {
   readonly storm?: number;
   /** SYSTEM_RESETs that boot again before one ends the run; 0 if left out. */
   readonly reboots?: number;
+  /** The processor has EL2. */
+  readonly virtualization?: boolean | undefined;
+  /** The processor has EL3, and the board a Secure address space. */
+  readonly secure?: boolean | undefined;
   /** Version of the interrupt controller; 2 if left out. */
   readonly gic?: 2 | 3;
   /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
@@ -83,8 +90,8 @@ const OUTLIVES_RESET: ReadonlySet<string> = new Set(["pl011", "pl031"]);
 const DEFAULT_STORM = 1000;
 /** 2000-01-01T00:00:00Z. */
 const DEFAULT_RTC = 946_684_800;
-/** EL1h, all interrupts masked, Z set: as the reference leaves reset. */
-const RESET_PSTATE = 0x4000_03c5n;
+/** ELx with its own stack pointer, all interrupts masked, Z set: as the reference leaves reset. */
+const RESET_PSTATE = 0x4000_03c1n;
 const PSTATE_IL = 0x10_0000;
 
 /** See the top of this file. */
@@ -122,6 +129,10 @@ export class Machine {
   input: InputSource | null = null;
   /** Told of everything that reached the guest from outside, at the present position. */
   inputObserver: ((source: string, bytes: Uint8Array) => void) | null = null;
+  /** The exception levels above EL1. */
+  readonly levels: ExceptionLevels;
+  /** The exception level that the guest started at. */
+  #bootLevel: number;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
@@ -139,6 +150,8 @@ export class Machine {
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.#options = options;
+    this.levels = { el2: options.virtualization ?? false, el3: options.secure ?? false };
+    this.#bootLevel = bootLevel(this.levels, false);
     this.engine = this.#makeEngine(options);
     const { engine } = this;
     const { memoryBytes } = options;
@@ -196,6 +209,11 @@ export class Machine {
     return this.engine;
   }
 
+  /** The instruction that calls the board's firmware. */
+  get conduit(): PsciConduit {
+    return psciConduit(this.levels, this.#bootLevel);
+  }
+
   /** Steps so far. */
   get position(): number {
     return this.engine.retired + this.entries;
@@ -221,7 +239,9 @@ export class Machine {
     }
     const { state } = this.engine;
     resetSystemRegisters(state);
-    state.setPstateBits(RESET_PSTATE);
+    if ("kind" in plan) this.#bootLevel = bootLevel(this.levels, plan.kind !== "elf");
+    state.setPstateBits(RESET_PSTATE | BigInt(this.#bootLevel << 2));
+    admitLowerLevel(state, this.levels, this.#bootLevel);
     state.sp = 0n;
     for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
     for (let n = 0; n < 32; n++) state.v(n).fill(0);
@@ -230,7 +250,7 @@ export class Machine {
     state.pc = plan.pc;
     state.clearExclusive();
     this.processor.reloadRegime();
-    this.processor.tlb.invalidateAll(0);
+    this.processor.tlb.clear();
     this.resume();
   }
 
@@ -293,6 +313,8 @@ export class Machine {
     const { engine, processor, board } = this;
     return saveMachine({
       state: engine.state,
+      levels: this.levels,
+      bootLevel: this.#bootLevel,
       tlb: processor.tlb,
       board: board.bus,
       pc: this.pc,
@@ -314,6 +336,7 @@ export class Machine {
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
     this.#resets = saved.resets ?? 0;
+    this.#bootLevel = saved.bootLevel ?? bootLevel(this.levels, false);
     processor.reloadRegime();
     this.#rom.drop();
     this.resume();
@@ -406,7 +429,7 @@ export class Machine {
   /** WFI: time jumps to the event that wakes the CPU, or the guest has halted. */
   #wait(): void {
     const { board } = this;
-    while (board.pendingInterrupts === 0) {
+    while ((board.pendingInterrupts | this.processor.virtualInterrupts) === 0) {
       const next = this.time.quietly(() => board.nextEvent());
       if (this.#inputEndsWait(next)) return;
       if (next === Infinity) return this.inputOpen ? undefined : this.end("halted");
@@ -432,10 +455,11 @@ export class Machine {
   #interrupted(): boolean {
     const { board, engine } = this;
     if (!board.idle) this.time.quietly(() => board.update());
-    const pending = board.pendingInterrupts & ~engine.state.daif;
-    if (pending === 0) return false;
-    const type = pending & 0x40 ? "fiq" : "irq";
-    this.#exceptions.take({ type, esr: 0n, elr: this.pc });
+    const chosen = chooseInterrupt(this.processor);
+    if (!chosen) return false;
+    const { type, target, virtualError } = chosen;
+    if (virtualError) acceptVirtualError(engine.state);
+    this.#exceptions.take({ type, esr: virtualError ? VIRTUAL_ERROR : 0n, elr: this.pc, target });
     return true;
   }
 
@@ -474,7 +498,7 @@ export class Machine {
     else if (this.input && this.board.isUart(access.address)) this.engine.stopAfterAccess();
   }
 
-  /** HVC: PSCI, whatever the immediate, as on the reference. */
+  /** HVC or SMC: PSCI, whatever the immediate, as on the reference. */
   firmwareCall(): void {
     const { engine } = this;
     const { state } = engine;
@@ -577,7 +601,8 @@ export class Machine {
     const rows = ROWS.filter(isSupported)
       .filter(({ feature }) => feature === undefined || features?.has(feature));
     const guestBytes = memoryBytes + RomWindow.bytes;
-    return new Engine({ rows, guestBytes, levels: 2, flow, storeMarks }, {
+    const levels = highestLevel(this.levels) + 1;
+    return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
       callOut: (what, argument) => this.processor.callOut(what, argument, this.access),
@@ -595,6 +620,7 @@ export class Machine {
       position: () => this.position,
       pc: () => this.pc,
       strict: this.#options.strict ?? false,
+      levels: this.levels,
     });
   }
 

@@ -2,7 +2,8 @@ import type { Board } from "./devices/bus.ts";
 import type { DeviceState } from "./devices/device.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { bankStackPointer } from "./system_stack.ts";
-import { STORED_REGISTERS } from "./sysregs.ts";
+import { type ExceptionLevels, highestLevel } from "./privilege.ts";
+import { STORED_REGISTERS, storedRegistersOf } from "./sysregs.ts";
 import type { Tlb } from "../mmu/tlb.ts";
 
 /** One CPU's registers, as keyframes hold them. A type, so that it is a CBOR map to the recorder. */
@@ -43,6 +44,8 @@ export type MachineState = {
     /** Nanoseconds skipped while waiting for an interrupt. */
     skippedNs: number;
   };
+  /** The level at which the guest started; absent where there is neither EL2 nor EL3. */
+  bootLevel?: number;
   /** Resets after which it booted again; absent in early traces, which have none. */
   resets?: number;
 };
@@ -50,6 +53,8 @@ export type MachineState = {
 /** Copies a machine's state. */
 export function saveMachine(machine: {
   state: CpuState;
+  levels: ExceptionLevels;
+  bootLevel: number;
   tlb: Tlb;
   board: Board;
   pc: bigint;
@@ -59,7 +64,19 @@ export function saveMachine(machine: {
   skippedNs: number;
   resets: number;
 }): MachineState {
-  const { state, tlb, board, pc, fetchedFrom, retired, entries, skippedNs, resets } = machine;
+  const {
+    state,
+    levels,
+    bootLevel,
+    tlb,
+    board,
+    pc,
+    fetchedFrom,
+    retired,
+    entries,
+    skippedNs,
+    resets,
+  } = machine;
   bankStackPointer(state);
   const v = new Uint8Array(512);
   for (let n = 0; n < 32; n++) v.set(state.v(n), 16 * n);
@@ -79,13 +96,14 @@ export function saveMachine(machine: {
         high: state.get64(SLOT.exclusiveHigh),
       },
       system: Object.fromEntries(
-        STORED_REGISTERS.map(({ name, slot }) => [name, state.get64(slot)]),
+        storedRegistersOf(levels).map(({ name, slot }) => [name, state.get64(slot)]),
       ),
       fetchedFrom,
     }],
     tlb: new Uint8Array(tlb.save().buffer),
     devices: board.save(),
     time: { retired, entries, skippedNs },
+    ...(highestLevel(levels) > 1 ? { bootLevel } : {}),
     resets,
   };
 }

@@ -94,6 +94,22 @@ export interface TlbFillEvent extends EventBase {
   permissions: number;
   /** In the order they were read. */
   descriptors: DescriptorRead[];
+  /** Left out for stage 1 of a Non-secure EL1&0, where there is no stage 2. */
+  translation?: TranslationContext;
+}
+
+/** What a TLB fill has beyond stage 1. */
+export interface TranslationContext {
+  /** The EL whose registers define the regime: 1, 2 or 3. */
+  regime: number;
+  /** The output is in the Secure address space. */
+  secure: boolean;
+  /** VMID that the entry is tagged with. */
+  vmid: number;
+  /** The intermediate physical address that stage 2 translated; null without a stage 2. */
+  ipa: number | null;
+  /** The walks of stage 2: of each stage 1 descriptor's address, then of `ipa`. */
+  stage2: { ipa: number; descriptors: DescriptorRead[] }[];
 }
 
 /** TLB or cache maintenance, or a barrier: the SYS or barrier instruction executed. */

@@ -1,7 +1,7 @@
 import { encodeSyndrome } from "../mmu/fault.ts";
 import { addressTranslation } from "../mmu/par.ts";
 import { ACCESS_NAMES, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
-import { dropsStaleEntries, makeRegime, REGIME_EL10, type RegimeRegisters } from "../mmu/regime.ts";
+import { dropsStaleEntries, REGIME_EL2, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
 import { type TlbFill, Translation } from "../mmu/translate.ts";
 import type { Clock } from "./devices/device.ts";
@@ -16,6 +16,16 @@ import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
+import {
+  defaultTarget,
+  effectiveHcr,
+  type ExceptionLevels,
+  HCR,
+  isEl2Enabled,
+  SCR,
+  scrOf,
+} from "./privilege.ts";
+import { descriptorRead, translationContext } from "./fill_context.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import type {
@@ -27,6 +37,8 @@ import type {
 } from "./system_context.ts";
 import { checkZeroBlock, executeBarrier, executeSys, executeSysl } from "./system_maintenance.ts";
 import { slotOf } from "./sysregs.ts";
+import { TranslationRegimes } from "./translation_regimes.ts";
+import { fpTrapTarget } from "./system_traps.ts";
 import type { VirtBoard } from "./virt_board.ts";
 
 /**
@@ -48,10 +60,10 @@ export interface ProcessorHost {
   /** Address of the instruction in hand. */
   pc(): bigint;
   readonly strict: boolean;
+  readonly levels: ExceptionLevels;
 }
 
-const SCTLR = slotOf("SCTLR_EL1"), TCR = slotOf("TCR_EL1"), MAIR = slotOf("MAIR_EL1");
-const TTBR0 = slotOf("TTBR0_EL1"), TTBR1 = slotOf("TTBR1_EL1"), CPACR = slotOf("CPACR_EL1");
+const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
 const SCTLR_NTWI = 0x1_0000n;
 const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
 const HINT = { wfe: 2, wfi: 3 } as const;
@@ -71,14 +83,16 @@ export class Processor implements SystemContext {
   refetch = false;
   /** WFI was executed and nothing woke it yet. */
   waiting = false;
-  #registers: RegimeRegisters;
+  readonly #regimes: TranslationRegimes;
+  /** SCTLR of the current EL. */
+  #control = 0n;
   readonly #hazards = new Set<string>();
 
   constructor(readonly host: ProcessorHost) {
     const { engine, memory } = host;
     this.state = engine.state;
     const words = new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS);
-    this.#registers = this.#readRegisters();
+    this.#regimes = new TranslationRegimes(this.state, host.levels);
     this.tlb = new Tlb(words, {
       onEvict: (_hi, lo, sizeLog2) => engine.lookup.dropRange(lo, sizeLog2),
       onEvictAll: () => engine.lookup.flush(),
@@ -86,7 +100,7 @@ export class Processor implements SystemContext {
     this.translation = new Translation({
       bus: descriptorBus(memory, host.board.bus),
       tlb: this.tlb,
-      regime: makeRegime(this.#registers),
+      regime: this.#regimes.of(1),
       listener: {
         onFill: (fill) => this.#filled(fill),
         onStale: (hi, lo) => this.hazard("stale-translation", wide(hi, lo)),
@@ -95,6 +109,12 @@ export class Processor implements SystemContext {
     });
   }
 
+  get levels(): ExceptionLevels {
+    return this.host.levels;
+  }
+  get strict(): boolean {
+    return this.host.strict;
+  }
   get clock(): Clock {
     return this.host.clock;
   }
@@ -122,9 +142,16 @@ export class Processor implements SystemContext {
   get pendingInterrupts(): number {
     return this.host.board.pendingInterrupts;
   }
-  /** SCTLR_EL1.A. */
+  get virtualInterrupts(): number {
+    const { state, levels } = this;
+    const board = this.host.board.virtualInterruptsOf(this.cpu);
+    if (!isEl2Enabled(state, levels)) return 0;
+    const hcr = Number(effectiveHcr(state, levels) & (HCR.VI | HCR.VF | HCR.VSE));
+    return board | hcr;
+  }
+  /** SCTLR_ELx.A. */
   get alignmentChecked(): boolean {
-    return (this.#registers.sctlr & SCTLR_A) !== 0n;
+    return (this.#control & SCTLR_A) !== 0n;
   }
 
   /** Derives everything anew from the registers: after a reset, a restore or a change of EL. */
@@ -133,53 +160,76 @@ export class Processor implements SystemContext {
     const { lookup } = this.host.engine;
     const { el } = state;
     state.set32(SLOT.dataLookup, lookup.data(el));
-    state.set32(SLOT.dataLookupEl0, lookup.data(0));
+    // At EL2 and EL3 the unprivileged loads and stores are ordinary ones.
+    state.set32(SLOT.dataLookupEl0, lookup.data(el < 2 ? 0 : el));
     state.set32(SLOT.fetchLookup, lookup.fetch(el));
-    const checked = state.get64(SCTLR) & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
+    this.translation.regime = this.#regimes.of(el);
+    this.#control = state.get64(SCTLR[el]);
+    const checked = this.#control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
     this.trapsChanged();
   }
 
   /** Takes the regime from the registers without dropping translations: after a restore. */
   reloadRegime(): void {
-    this.#registers = this.#readRegisters();
-    this.translation.regime = makeRegime(this.#registers);
+    this.#regimes.reload();
     this.host.engine.lookup.flush();
     this.refresh();
   }
 
   regimeChanged(dropStale: boolean): void {
-    const before = this.#registers;
+    const before = this.#regimes.registers;
     this.reloadRegime();
-    if (dropStale || dropsStaleEntries(before, this.#registers)) {
-      this.tlb.invalidateAll(REGIME_EL10);
+    if (dropStale || dropsStaleEntries(before, this.#regimes.registers)) {
+      this.tlb.invalidateAll(this.#regimes.el1.tag);
+    }
+    this.refetch = true;
+  }
+
+  privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void {
+    const { tag } = this.#regimes.el1;
+    this.reloadRegime();
+    if (drop === "all") this.tlb.clear();
+    if (drop === "el1") {
+      this.tlb.invalidateAll(tag, true);
+      this.tlb.invalidateAll(this.#regimes.el1.tag, true);
     }
     this.refetch = true;
   }
 
   trapsChanged(): void {
-    const enabled = Number((this.state.get64(CPACR) >> 20n) & 3n);
-    const trapped = enabled !== 3 && (enabled !== 1 || this.state.el === 0);
-    this.state.set32(SLOT.fpTrap, trapped ? 1 : 0);
+    this.state.set32(SLOT.fpTrap, fpTrapTarget(this));
   }
 
-  invalidateTlb({ scope, va, asid }: TlbInvalidation): void {
-    const { tlb, translation } = this;
+  /** HPFAR_EL2 for a fault of stage 2: FIPA[47:12] from bit 4. */
+  faultingIpa(ipa: number): bigint {
+    return (BigInt(ipa) >> 12n) << 4n;
+  }
+
+  invalidateTlb({ scope, va, asid, regime }: TlbInvalidation): void {
+    const { tlb } = this;
+    const { el1 } = this.#regimes;
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+    const tag = regime === 1 ? el1.tag : regime === 2 ? REGIME_EL2 : REGIME_EL3;
     // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
-    const masked = this.host.strict ? asid & translation.regime.asidMask : ANY_ASID;
+    const masked = this.host.strict ? asid & el1.asidMask : ANY_ASID;
     // The page being executed may be among those dropped.
     this.refetch = true;
     switch (scope) {
       case "all":
-        return tlb.invalidateAll(REGIME_EL10);
+        return tlb.invalidateAll(tag);
+      case "all-vmids":
+        return tlb.invalidateAll(tag, true);
       case "asid":
-        if (!this.host.strict) return tlb.invalidateAll(REGIME_EL10);
-        return tlb.invalidateAsid(REGIME_EL10, masked);
+        if (!this.host.strict) return tlb.invalidateAll(tag);
+        return tlb.invalidateAsid(tag, masked);
       case "va":
-        return tlb.invalidateVa(REGIME_EL10, masked, hi, lo);
+        return tlb.invalidateVa(tag, masked, hi, lo);
       case "va-any":
-        return tlb.invalidateVa(REGIME_EL10, ANY_ASID, hi, lo);
+        return tlb.invalidateVa(tag, ANY_ASID, hi, lo);
+      case "ipa":
+        // Entries are of both stages together; the invalidation of stage 1 that must follow drops them.
+        return;
     }
   }
 
@@ -190,16 +240,42 @@ export class Processor implements SystemContext {
     else if (operation.startsWith("IC")) records.maintained();
   }
 
-  translateAddress({ va, el, write }: AddressTranslation): bigint | SystemException {
+  translateAddress(
+    { va, el, write, bothStages }: AddressTranslation,
+  ): bigint | SystemException {
+    const { state, levels } = this;
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     const access = write ? ACCESS_WRITE : ACCESS_READ;
-    const { regime } = this.translation;
+    const regime = this.#regimes.of(el);
     const bus = descriptorBus(this.host.memory, this.host.board.bus);
-    const outcome = addressTranslation(bus, regime, hi, lo, access, el);
+    const fromEl = state.el;
+    const stages = bothStages ? "both" : "first";
+    const outcome = addressTranslation(bus, regime, { hi, lo, access, el, fromEl, stages });
     if ("par" in outcome) return outcome.par;
-    const fromEl = this.state.el;
-    const { esr } = encodeSyndrome(outcome.abort, { access, fromEl, toEl: 1, maintenance: true });
-    return { ec: esr >>> 26, iss: esr & 0x1ff_ffff, far: va };
+    const { abort } = outcome;
+    const stage2 = abort.kind === "stage2";
+    const toEl = stage2 ? Math.max(2, fromEl) : defaultTarget(state, levels);
+    const { esr } = encodeSyndrome(abort, { access, fromEl, toEl, maintenance: true });
+    return {
+      ec: esr >>> 26,
+      iss: esr & 0x1ff_ffff,
+      far: va,
+      target: toEl,
+      ...(stage2 && fromEl === 1 ? { hpfar: this.faultingIpa(abort.ipa) } : {}),
+    };
+  }
+
+  /** Whether an exception return starts a software step, so that PSTATE.SS is as saved. */
+  stepsAfterReturn(_fromEl: number, _toEl: number, _spsr: bigint): boolean {
+    return false;
+  }
+
+  /** The EL that a trapped WFI goes to; 0 if it is not trapped. */
+  #waitTrap(): number {
+    const { state, levels } = this;
+    if (state.el === 0 && !(state.get64(SCTLR[1]) & SCTLR_NTWI)) return 1;
+    if (state.el < 2 && effectiveHcr(state, levels) & HCR.TWI) return 2;
+    return levels.el3 && state.el < 3 && scrOf(state, levels) & SCR.TWI ? 3 : 0;
   }
 
   /** A call-out of generated code by its number in `CALL_OUTS`; operand and result are in scratch. */
@@ -266,10 +342,10 @@ export class Processor implements SystemContext {
    * trapped where EL0 may not wait.
    */
   #hint(argument: number): number {
-    if (argument !== HINT.wfi || this.pendingInterrupts !== 0) return ANSWER.done;
-    if (this.state.el === 0 && !(this.#registers.sctlr & SCTLR_NTWI)) {
-      return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS });
-    }
+    if (argument !== HINT.wfi) return ANSWER.done;
+    if ((this.pendingInterrupts | this.virtualInterrupts) !== 0) return ANSWER.done;
+    const target = this.#waitTrap();
+    if (target > 0) return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS, target });
     this.waiting = true;
     return ANSWER.leave;
   }
@@ -302,35 +378,22 @@ export class Processor implements SystemContext {
 
   #filled(fill: TlbFill): void {
     const { vaHi, vaLo, pa, asid, global, attributes, permissions, leaf, walk } = fill;
+    const { regime, stage2 } = fill;
     this.emit({
       kind: "tlb-fill",
       ...this.here(),
       access: ACCESS_NAMES[fill.access],
       va: wide(vaHi, vaLo),
       pa,
-      level: leaf.level,
-      sizeLog2: leaf.sizeLog2,
+      level: leaf?.level ?? 0,
+      sizeLog2: fill.sizeLog2,
       asid,
       global,
       attributes,
       permissions,
-      descriptors: walk.steps.map(({ level, address, hi, lo }) => ({
-        level,
-        address,
-        descriptor: wide(hi, lo),
-      })),
+      descriptors: (walk?.steps ?? []).map(descriptorRead),
+      ...translationContext(regime, walk, stage2, this.translation.secure),
     });
-  }
-
-  #readRegisters(): RegimeRegisters {
-    const { state } = this;
-    return {
-      sctlr: state.get64(SCTLR),
-      tcr: state.get64(TCR),
-      ttbr0: state.get64(TTBR0),
-      ttbr1: state.get64(TTBR1),
-      mair: state.get64(MAIR),
-    };
   }
 
   /** @param before interrupts that waited before: registers of the GICv3 can change them */

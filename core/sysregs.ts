@@ -27,6 +27,32 @@ for (const register of SYSTEM_REGISTERS) {
 
 /** The registers that have a slot in the processor state, in the order of their slots. */
 export const STORED_REGISTERS: readonly SystemRegister[] = SYSTEM_REGISTERS.filter((r) => r.slot);
+
+/** Those of {@linkcode STORED_REGISTERS} that a processor with such exception levels has. */
+export function storedRegistersOf(levels: { el2: boolean; el3: boolean }): SystemRegister[] {
+  return STORED_REGISTERS.filter((register) => isPresent(register, levels));
+}
+
+/** Whether a register exists on a processor with such exception levels; the GIC is not asked. */
+export function isPresent(
+  { needs, withoutEl2 }: SystemRegister,
+  { el2, el3 }: { el2: boolean; el3: boolean },
+): boolean {
+  switch (needs) {
+    case "el2":
+      return el2 || (el3 && withoutEl2 === "kept");
+    case "el3":
+      return el3;
+    case "el2-or-el3":
+      return el2 || el3;
+    case "el2-highest":
+      return el2 && !el3;
+    case "el1-highest":
+      return !el2 && !el3;
+    default:
+      return true;
+  }
+}
 if (STORED_REGISTERS.at(-1)!.slot >= SLOT.end) throw new Error("The system registers do not fit");
 
 /**

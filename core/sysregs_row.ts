@@ -19,7 +19,28 @@ export type El0Gate =
   | "pmu-events";
 
 /** What the machine must do after a write. */
-export type WriteEffect = "sctlr" | "tcr" | "ttbr" | "mair" | "traps" | "timer" | "pstate";
+export type WriteEffect =
+  | "sctlr"
+  | "tcr"
+  | "ttbr"
+  | "mair"
+  | "traps"
+  | "timer"
+  | "pstate"
+  | "el2-regime"
+  | "el3-regime"
+  | "stage2"
+  | "hypervisor"
+  | "security";
+
+/** What a machine may lack, and registers with it. */
+export type RegisterFeature =
+  | "gic-v3"
+  | "el2"
+  | "el3"
+  | "el2-or-el3"
+  | "el2-highest"
+  | "el1-highest";
 
 /** A system register. */
 export interface SystemRegister {
@@ -43,11 +64,18 @@ export interface SystemRegister {
   readonly gate?: El0Gate;
   /** What a write means beside its value. */
   readonly effect?: WriteEffect;
+  /** What the machine must have for the register to exist. */
+  readonly needs?: RegisterFeature;
+  /**
+   * What a register of EL2 is from EL3 where there is no EL2: the same, or a constant that is its
+   * reset value; zero if left out.
+   */
+  readonly withoutEl2?: "kept" | "constant";
 }
 
 /** The optional columns of a row. */
 export type RowOptions = Partial<
-  Pick<SystemRegister, "reset" | "mask" | "gate" | "effect">
+  Pick<SystemRegister, "reset" | "mask" | "gate" | "effect" | "needs" | "withoutEl2">
 >;
 
 /** A row before slots are given out. */

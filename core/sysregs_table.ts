@@ -1,6 +1,8 @@
 /** A table: every system register of the processor (Arm ARM D13.1.2 order: op0, op1, CRn, CRm, op2). */
 
 import { SLOT } from "./state.ts";
+import { GIC_ROWS } from "./sysregs_gic.ts";
+import { PRIVILEGED_ROWS } from "./sysregs_privileged.ts";
 import { constant, type RowDraft, special, stored, type SystemRegister } from "./sysregs_row.ts";
 
 const UINT32 = 0xffff_ffffn;
@@ -118,7 +120,7 @@ const CONTROL: RowDraft[] = [
   stored("MAIR_EL1", "3 0 10 2 0", "1 1", { effect: "mair" }),
   constant("AMAIR_EL1", "3 0 10 3 0", "1 1", 0n),
   stored("VBAR_EL1", "3 0 12 0 0", "1 1", { mask: 0xffff_ffff_ffff_ffe0n }),
-  constant("RVBAR_EL1", "3 0 12 0 1", "1 -", 0n),
+  { ...constant("RVBAR_EL1", "3 0 12 0 1", "1 -", 0n), needs: "el1-highest" },
   special("ISR_EL1", "3 0 12 1 0", "1 -"),
   stored("CONTEXTIDR_EL1", "3 0 13 0 1", "1 1"),
   stored("TPIDR_EL1", "3 0 13 0 4", "1 1"),
@@ -229,11 +231,11 @@ const TIMERS: RowDraft[] = [
 ];
 
 /**
- * Kept beside the others, but out of reach of MRS and MSR: SP_EL1 needs EL2, and what the
- * performance monitors remember is no register (its encoding is none).
+ * Beside the others: SP_EL1 belongs to EL1 but is reached from EL2, and what the performance
+ * monitors remember is no register (its encoding is none).
  */
 const HIDDEN: RowDraft[] = [
-  stored("SP_EL1", "3 4 4 1 0", "- -"),
+  stored("SP_EL1", "3 4 4 1 0", "2 2"),
   stored("PMU_TIME", "0 0 0 0 1", "- -"),
   stored("PMU_RETIRED", "0 0 0 0 2", "- -"),
 ];
@@ -246,7 +248,9 @@ export const SYSTEM_REGISTERS: readonly SystemRegister[] = giveSlots([
   ...USER,
   ...PMU,
   ...TIMERS,
+  ...GIC_ROWS,
   ...HIDDEN,
+  ...PRIVILEGED_ROWS,
 ]);
 
 function giveSlots(drafts: readonly RowDraft[]): SystemRegister[] {

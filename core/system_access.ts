@@ -7,6 +7,7 @@
  */
 
 import { namedInstruction, systemRegisterName } from "./isa/system_names.ts";
+import { HCR, SCR } from "./privilege.ts";
 import {
   type SystemContext,
   type SystemException,
@@ -15,9 +16,11 @@ import {
   UNDEFINED,
 } from "./system_context.ts";
 import { SPECIAL_REGISTERS, type SpecialRegister } from "./system_special.ts";
+import { type TrapGroup, trapGroup, trapTarget } from "./system_traps.ts";
 import type { El0Gate } from "./sysregs_row.ts";
 import {
   genericName,
+  isPresent,
   slotOf,
   SYSTEM_REGISTERS,
   type SystemRegister,
@@ -37,13 +40,18 @@ const CNTKCTL_BITS = { pct: 1n, vct: 2n, vt: 0x100n, pt: 0x200n };
 const PMUSERENR_BITS = { en: 1n, sw: 2n, cr: 4n, er: 8n };
 
 const SP_EL0_ENCODING = 0xc208;
-/** SPSR/DAIF bits of IRQ and FIQ. */
-const DAIF_INTERRUPTS = 0xc0;
+/** SPSR/DAIF bits of SError, IRQ and FIQ. */
+const DAIF_INTERRUPTS = 0x1c0;
 const ASID_SHIFT = 48n;
 
 /** Functions of the special registers, by encoding. */
 const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
-for (const { name, encoding } of SYSTEM_REGISTERS) SPECIAL[encoding] = SPECIAL_REGISTERS[name];
+/** What EL2 and EL3 may trap, by encoding. */
+const TRAP_GROUPS: (TrapGroup | undefined)[] = new Array(0x1_0000).fill(undefined);
+for (const { name, encoding } of SYSTEM_REGISTERS) {
+  SPECIAL[encoding] = SPECIAL_REGISTERS[name];
+  TRAP_GROUPS[encoding] = trapGroup(name);
+}
 
 /**
  * MRS.
@@ -55,7 +63,7 @@ export function readSystemRegister(
   context: SystemContext,
   encoding: number,
 ): bigint | SystemException {
-  const register = systemRegister(encoding);
+  const register = presentRegister(context, encoding);
   if (!register) return unknownRegister(context, encoding);
   const exception = checkAccess(context, register, false);
   return exception ?? currentValue(context, register);
@@ -71,7 +79,7 @@ export function writeSystemRegister(
   encoding: number,
   value: bigint,
 ): SystemOutcome {
-  const register = systemRegister(encoding);
+  const register = presentRegister(context, encoding);
   if (!register) return unknownRegister(context, encoding);
   const exception = checkAccess(context, register, true);
   if (exception) return exception;
@@ -139,10 +147,22 @@ function pstateEncoding(argument: number): number {
   return (op1 << 11) | (4 << 7) | (crm << 3) | op2;
 }
 
+/** The register at an encoding, if this machine has it. */
+function presentRegister(context: SystemContext, encoding: number): SystemRegister | undefined {
+  const register = systemRegister(encoding);
+  if (!register?.needs) return register;
+  if (register.needs === "gic-v3") return context.gic ? register : undefined;
+  if (isPresent(register, context.levels)) return register;
+  if (register.needs !== "el2" || !context.levels.el3) return undefined;
+  // From EL3 the registers of an EL2 that does not exist are constants.
+  const reset = register.withoutEl2 === "constant" ? register.reset : 0n;
+  return { ...register, constant: true, slot: 0, reset };
+}
+
 /** The value that a read gives, access rights aside. Used for listing registers, too. */
 export function currentValue(context: SystemContext, register: SystemRegister): bigint {
   const get = SPECIAL[register.encoding]?.get;
-  if (get) return get(context);
+  if (get && !(register.constant && register.needs === "el2")) return get(context);
   return register.slot ? context.state.get64(register.slot) : register.reset;
 }
 
@@ -172,12 +192,20 @@ function checkAccess(
   const { state } = context;
   const lowest = isWrite ? register.write : register.read;
   if (state.el < lowest) return UNDEFINED;
+  const refused = SPECIAL[register.encoding]?.refuse?.(context, isWrite);
+  if (refused) return refused;
   // SP_EL0 has no name of its own while it is the stack pointer in use.
   if (register.encoding === SP_EL0_ENCODING && state.spSel === 0) return UNDEFINED;
-  if (state.el > 0 || !register.gate || isGateOpen(context, register.gate, isWrite)) {
-    return undefined;
+  const trap = (target?: number) => ({
+    ...systemTrap(register.encoding, context.word & 31, !isWrite),
+    ...(target === undefined ? {} : { target }),
+  });
+  if (state.el === 0 && register.gate && !isGateOpen(context, register.gate, isWrite)) {
+    return trap();
   }
-  return systemTrap(register.encoding, context.word & 31, !isWrite);
+  const group = TRAP_GROUPS[register.encoding];
+  const target = group === undefined ? 0 : trapTarget(context, group, isWrite);
+  return target === 0 ? undefined : target < 0 ? UNDEFINED : trap(target);
 }
 
 /** Whether EL0 may use what a gate guards. */
@@ -213,14 +241,34 @@ function isGateOpen({ state }: SystemContext, gate: El0Gate, isWrite: boolean): 
   }
 }
 
+/** What the reference forgets with a write to a register that EL2 or EL3 has for itself. */
+function dropped({ name }: SystemRegister, old: bigint, value: bigint): "nothing" | "el1" | "all" {
+  const changed = old ^ value;
+  switch (name) {
+    case "SCTLR_EL2":
+    case "SCTLR_EL3":
+      return changed ? "all" : "nothing";
+    case "TCR_EL2":
+      return "all";
+    case "HCR_EL2":
+      return changed & (HCR.VM | HCR.PTW | HCR.DC) ? "all" : "nothing";
+    case "VTTBR_EL2":
+      return changed >> ASID_SHIFT ? "el1" : "nothing";
+    case "SCR_EL3":
+      return changed & SCR.NS ? "el1" : "nothing";
+    default:
+      return "nothing";
+  }
+}
+
 function isPstate(register: SystemRegister): boolean {
   return register.effect === "pstate";
 }
 
 /** After a change of DAIF or SPSel: leave if an interrupt may now be taken. */
-function pstateOutcome({ state, pendingInterrupts }: SystemContext, old: number): SystemOutcome {
-  const unmasked = old & ~state.daif & DAIF_INTERRUPTS;
-  return unmasked && pendingInterrupts ? "leave" : "done";
+function pstateOutcome(context: SystemContext, old: number): SystemOutcome {
+  const unmasked = old & ~context.state.daif & DAIF_INTERRUPTS;
+  return unmasked && (context.pendingInterrupts | context.virtualInterrupts) ? "leave" : "done";
 }
 
 /** Tells the machine what a write means beside its value. */
@@ -248,6 +296,13 @@ function applyEffect(
       return "leave";
     case "timer":
       context.timer.update();
+      return "leave";
+    case "el2-regime":
+    case "el3-regime":
+    case "stage2":
+    case "hypervisor":
+    case "security":
+      context.privilegedRegimeChanged(dropped(register, old, value));
       return "leave";
     default:
       return "done";

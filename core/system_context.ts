@@ -6,14 +6,20 @@
  */
 
 import type { Clock } from "./devices/device.ts";
+import type { GicV3CpuInterface } from "./devices/gic_v3_cpu_interface.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import type { Observer } from "./observer.ts";
+import type { ExceptionLevels } from "./privilege.ts";
 import type { CpuState } from "./state.ts";
 
 /** One CPU while it executes a system instruction. */
 export interface SystemContext {
   /** This CPU's registers. */
   readonly state: CpuState;
+  /** The exception levels above EL1 that there are. */
+  readonly levels: ExceptionLevels;
+  /** Faults where hardware may, instead of going on as the reference does. */
+  readonly strict: boolean;
   /** Index of this CPU, from 0. */
   readonly cpu: number;
   /** Number of CPUs of the machine. */
@@ -22,6 +28,8 @@ export interface SystemContext {
   readonly clock: Clock;
   /** This CPU's timers. */
   readonly timer: GenericTimer;
+  /** This CPU's interface to the interrupt controller, where it is one of system registers (GICv3). */
+  readonly gic?: GicV3CpuInterface | undefined;
   /** Receives the events. */
   readonly observer: Observer;
   /** Steps executed before the instruction in hand. */
@@ -32,8 +40,10 @@ export interface SystemContext {
   readonly pc: bigint;
   /** The instruction word in hand; read only where an access traps or is unknown. */
   readonly word: number;
-  /** Interrupts that wait for this CPU, masked or not, as ISR_EL1: bit 8 SError, 7 IRQ, 6 FIQ. */
+  /** Physical interrupts that wait for this CPU, masked or not: bit 7 IRQ, 6 FIQ. */
   readonly pendingInterrupts: number;
+  /** Virtual ones: bit 8 SError, 7 IRQ, 6 FIQ. */
+  readonly virtualInterrupts: number;
   /**
    * SCTLR, TCR, TTBRn or MAIR of EL1 was written; the slots hold the new values.
    *
@@ -41,14 +51,20 @@ export interface SystemContext {
    * SCTLR, any write to TCR, a TTBR write that changes the ASID
    */
   regimeChanged(dropStale: boolean): void;
-  /** CPACR_EL1 or MDSCR_EL1 was written: what the engine derives from them is out of date. */
+  /**
+   * A register of the regimes above EL1, of stage 2, HCR_EL2 or SCR_EL3 was written.
+   *
+   * @param drop what the reference forgets with this write
+   */
+  privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void;
+  /** A register that traps FP, debug or alignment was written: what the engine derives from them is out of date. */
   trapsChanged(): void;
   /** A TLBI was executed. */
   invalidateTlb(invalidation: TlbInvalidation): void;
   /** An IC or DC instruction was executed. Nothing has to happen: caches are not modelled. */
   maintainCache(operation: string, address: bigint): void;
   /**
-   * Stage 1 translation for an AT instruction.
+   * Translation for an AT instruction.
    *
    * @returns the value for PAR_EL1, or the Data Abort (CM set) that an external abort on the walk takes
    */
@@ -57,10 +73,16 @@ export interface SystemContext {
 
 /** Operand of a TLBI, decoded (Arm ARM D5.10.2). */
 export interface TlbInvalidation {
+  /** The EL whose translations go: 1 stands for EL1&0. */
+  readonly regime: 1 | 2 | 3;
   /** Inner Shareable: on every CPU. */
   readonly broadcast: boolean;
-  /** `all`: everything of EL1&0; `asid`: non-global entries of an ASID; `va`: a page in an ASID, or global; `va-any`: a page in any ASID. */
-  readonly scope: "all" | "asid" | "va" | "va-any";
+  /**
+   * `all`: everything of the regime and the current VMID; `all-vmids`: and of any other; `asid`:
+   * non-global entries of an ASID; `va`: a page in an ASID, or global; `va-any`: a page in any ASID;
+   * `ipa`: stage 2 alone, which is not held by itself.
+   */
+  readonly scope: "all" | "all-vmids" | "asid" | "va" | "va-any" | "ipa";
   /** Virtual address, sign-extended from bit 55; 0 where the scope has none. */
   readonly va: bigint;
   /** 0 where the scope has none. */
@@ -73,20 +95,26 @@ export interface TlbInvalidation {
 export interface AddressTranslation {
   /** The address in Xt. */
   readonly va: bigint;
-  /** The EL whose permissions count. */
-  readonly el: 0 | 1;
+  /** The EL whose permissions count: 0 and 1 of the EL1&0 regime. */
+  readonly el: 0 | 1 | 2 | 3;
+  /** Stage 2 is applied, too. */
+  readonly bothStages: boolean;
   /** Whether write permission is asked for. */
   readonly write: boolean;
 }
 
-/** The instruction traps: to EL1 with this syndrome. IL is set. */
+/** The instruction traps: with this syndrome. IL is set. */
 export interface SystemException {
   /** ESR_ELx.EC: 0x00 UNDEFINED, 0x18 trapped MSR, MRS or system instruction; 0x25 where AT aborts. */
   readonly ec: number;
   /** ESR_ELx.ISS, 25 bits. */
   readonly iss: number;
-  /** FAR_EL1; left out where it keeps its value. */
+  /** FAR_ELx; left out where it keeps its value. */
   readonly far?: bigint;
+  /** HPFAR_EL2; left out where it keeps its value. */
+  readonly hpfar?: bigint;
+  /** The EL it is taken to, if not the one that takes EL1's exceptions. */
+  readonly target?: number;
 }
 
 /**

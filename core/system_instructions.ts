@@ -1,12 +1,16 @@
 /** A table: the IC, DC, AT and TLBI instructions of the processor (Arm ARM C5.3 to C5.5). */
 
-import type { TlbInvalidation } from "./system_context.ts";
+import type { AddressTranslation, TlbInvalidation } from "./system_context.ts";
+import type { TrapGroup } from "./system_traps.ts";
 
 /** What a SYS instruction does. */
 export type SystemOperation =
   | { readonly kind: "cache" }
-  | { readonly kind: "translate"; readonly el: 0 | 1; readonly write: boolean }
-  | ({ readonly kind: "tlbi" } & Pick<TlbInvalidation, "broadcast" | "scope" | "lastLevel">);
+  | ({ readonly kind: "translate" } & Pick<AddressTranslation, "el" | "write" | "bothStages">)
+  | (
+    & { readonly kind: "tlbi" }
+    & Pick<TlbInvalidation, "regime" | "broadcast" | "scope" | "lastLevel">
+  );
 
 /** One SYS instruction. */
 export interface SystemInstruction {
@@ -14,8 +18,12 @@ export interface SystemInstruction {
   readonly name: string;
   /** op1:CRn:CRm:op2 in 14 bits. */
   readonly encoding: number;
-  /** Lowest EL: 0 where SCTLR_EL1.UCI lets it, else 1. */
-  readonly lowestEl: 0 | 1;
+  /** Lowest EL: 0 where SCTLR_EL1.UCI lets it. */
+  readonly lowestEl: 0 | 1 | 2 | 3;
+  /** It is UNDEFINED without EL2, or also from EL3 while EL1 is Secure. */
+  readonly needs?: "el2" | "el2-enabled";
+  /** What EL2 may trap it with. */
+  readonly trap?: TrapGroup;
   /** True where Xt is an operand. */
   readonly operand: boolean;
   readonly operation: SystemOperation;
@@ -23,26 +31,38 @@ export interface SystemInstruction {
 
 /** Every SYS instruction but DC ZVA, which is a store and has a row of its own. */
 export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
-  cache("IC IALLUIS", "0 7 1 0", 1, false),
-  cache("IC IALLU", "0 7 5 0", 1, false),
-  cache("IC IVAU", "3 7 5 1", 0),
-  cache("DC IVAC", "0 7 6 1", 1),
-  cache("DC ISW", "0 7 6 2", 1),
-  cache("DC CSW", "0 7 10 2", 1),
-  cache("DC CISW", "0 7 14 2", 1),
-  cache("DC CVAC", "3 7 10 1", 0),
-  cache("DC CVAU", "3 7 11 1", 0),
-  cache("DC CIVAC", "3 7 14 1", 0),
-  translate("AT S1E1R", "0 7 8 0", 1, false),
-  translate("AT S1E1W", "0 7 8 1", 1, true),
-  translate("AT S1E0R", "0 7 8 2", 0, false),
-  translate("AT S1E0W", "0 7 8 3", 0, true),
+  cache("IC IALLUIS", "0 7 1 0", "cache-unification", 1, false),
+  cache("IC IALLU", "0 7 5 0", "cache-unification", 1, false),
+  cache("IC IVAU", "3 7 5 1", "cache-unification", 0),
+  cache("DC IVAC", "0 7 6 1", "cache-coherency", 1),
+  cache("DC ISW", "0 7 6 2", "set-way", 1),
+  cache("DC CSW", "0 7 10 2", "set-way", 1),
+  cache("DC CISW", "0 7 14 2", "set-way", 1),
+  cache("DC CVAC", "3 7 10 1", "cache-coherency", 0),
+  cache("DC CVAU", "3 7 11 1", "cache-unification", 0),
+  cache("DC CIVAC", "3 7 14 1", "cache-coherency", 0),
+  ...translate("AT S1E1", "0 7 8", 0, { el: 1, bothStages: false }, 1),
+  ...translate("AT S1E0", "0 7 8", 2, { el: 0, bothStages: false }, 1),
+  ...translate("AT S1E2", "4 7 8", 0, { el: 2, bothStages: false }, 2),
+  ...translate("AT S12E1", "4 7 8", 4, { el: 1, bothStages: true }, 2),
+  ...translate("AT S12E0", "4 7 8", 6, { el: 0, bothStages: true }, 2),
+  ...translate("AT S1E3", "6 7 8", 0, { el: 3, bothStages: false }, 3),
   ...tlbi("VMALLE1", 0, "all"),
   ...tlbi("VAE1", 1, "va"),
   ...tlbi("ASIDE1", 2, "asid"),
   ...tlbi("VAAE1", 3, "va-any"),
   ...tlbi("VALE1", 5, "va", true),
   ...tlbi("VAALE1", 7, "va-any", true),
+  ...tlbiAbove("IPAS2E1", 4, 1, { regime: 1, scope: "ipa" }),
+  ...tlbiAbove("IPAS2LE1", 4, 5, { regime: 1, scope: "ipa", lastLevel: true }),
+  ...tlbiAbove("ALLE2", 4, 0, { regime: 2, scope: "all" }),
+  ...tlbiAbove("VAE2", 4, 1, { regime: 2, scope: "va-any" }),
+  ...tlbiAbove("ALLE1", 4, 4, { regime: 1, scope: "all-vmids" }),
+  ...tlbiAbove("VALE2", 4, 5, { regime: 2, scope: "va-any", lastLevel: true }),
+  ...tlbiAbove("VMALLS12E1", 4, 6, { regime: 1, scope: "all" }),
+  ...tlbiAbove("ALLE3", 6, 0, { regime: 3, scope: "all" }),
+  ...tlbiAbove("VAE3", 6, 1, { regime: 3, scope: "va-any" }),
+  ...tlbiAbove("VALE3", 6, 5, { regime: 3, scope: "va-any", lastLevel: true }),
 ];
 
 /** DC ZVA: op1:CRn:CRm:op2. */
@@ -61,13 +81,32 @@ function at(fields: string): number {
   return (op1 << 11) | (crn << 7) | (crm << 3) | op2;
 }
 
-function cache(name: string, fields: string, lowestEl: 0 | 1, operand = true): SystemInstruction {
-  return { name, encoding: at(fields), lowestEl, operand, operation: { kind: "cache" } };
+function cache(
+  name: string,
+  fields: string,
+  trap: TrapGroup,
+  lowestEl: 0 | 1,
+  operand = true,
+): SystemInstruction {
+  return { name, encoding: at(fields), lowestEl, operand, trap, operation: { kind: "cache" } };
 }
 
-function translate(name: string, fields: string, el: 0 | 1, write: boolean): SystemInstruction {
-  const operation = { kind: "translate", el, write } as const;
-  return { name, encoding: at(fields), lowestEl: 1, operand: true, operation };
+/** Both forms of an AT: reading, and writing at the next op2. */
+function translate(
+  name: string,
+  fields: string,
+  op2: number,
+  what: Pick<AddressTranslation, "el" | "bothStages">,
+  lowestEl: 1 | 2 | 3,
+): SystemInstruction[] {
+  return [false, true].map((write) => ({
+    name: `${name}${write ? "W" : "R"}`,
+    encoding: at(`${fields} ${op2 + Number(write)}`),
+    lowestEl,
+    operand: true,
+    ...(what.el === 2 ? { needs: "el2-enabled" as const } : {}),
+    operation: { kind: "translate", ...what, write },
+  }));
 }
 
 /** Both forms of a TLBI: inner shareable (CRm 3) and local (CRm 7). */
@@ -82,6 +121,25 @@ function tlbi(
     encoding: at(`0 8 ${broadcast ? 3 : 7} ${op2}`),
     lowestEl: 1,
     operand: scope !== "all",
-    operation: { kind: "tlbi", broadcast, scope, lastLevel },
+    trap: "tlb",
+    operation: { kind: "tlbi", regime: 1, broadcast, scope, lastLevel },
+  }));
+}
+
+/** Both forms of a TLBI of EL2 (`op1` 4) or EL3 (6). Those by IPA have CRm 0 and 4. */
+function tlbiAbove(
+  name: string,
+  op1: 4 | 6,
+  op2: number,
+  what: Pick<TlbInvalidation, "regime" | "scope"> & { lastLevel?: boolean },
+): SystemInstruction[] {
+  const { regime, scope, lastLevel = false } = what;
+  return [true, false].map((broadcast) => ({
+    name: `TLBI ${name}${broadcast ? "IS" : ""}`,
+    encoding: at(`${op1} 8 ${(broadcast ? 3 : 7) - (scope === "ipa" ? 3 : 0)} ${op2}`),
+    lowestEl: op1 === 4 ? 2 : 3,
+    operand: scope === "va-any" || scope === "ipa",
+    ...(regime === 2 ? { needs: "el2" as const } : {}),
+    operation: { kind: "tlbi", regime, broadcast, scope, lastLevel },
   }));
 }

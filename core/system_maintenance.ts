@@ -9,11 +9,12 @@ import {
 } from "./system_context.ts";
 import { DC_ZVA, type SystemInstruction, systemInstruction } from "./system_instructions.ts";
 import { unknownRegister } from "./system_access.ts";
+import { highestLevel, isSecureBelowEl3 } from "./privilege.ts";
+import { trapTarget, zeroBlockTrap } from "./system_traps.ts";
 import { slotOf } from "./sysregs.ts";
 
 const SCTLR = slotOf("SCTLR_EL1");
 const PAR = slotOf("PAR_EL1");
-const SCTLR_DZE = 1n << 14n;
 const SCTLR_UCI = 1n << 26n;
 /** op0 of SYS in a 16-bit encoding. */
 const SYS_OP0 = 1 << 14;
@@ -30,13 +31,25 @@ export function executeSys(
   operand: bigint,
 ): SystemOutcome {
   const instruction = systemInstruction(argument);
-  if (!instruction) return unknownRegister(context, SYS_OP0 | argument);
-  const { state } = context;
-  if (state.el < instruction.lowestEl) return UNDEFINED;
-  if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UCI)) {
-    return systemTrap(SYS_OP0 | argument, context.word & 31, false);
+  if (!instruction || instruction.lowestEl > highestLevel(context.levels)) {
+    return unknownRegister(context, SYS_OP0 | argument);
   }
+  const { state } = context;
+  if (state.el < instruction.lowestEl || !isPresent(instruction, context)) return UNDEFINED;
+  const trap = systemTrap(SYS_OP0 | argument, context.word & 31, false);
+  if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UCI)) return trap;
+  const target = instruction.trap ? trapTarget(context, instruction.trap, true) : 0;
+  if (target > 0) return { ...trap, target };
   return perform(context, instruction, instruction.operand ? operand : 0n);
+}
+
+/**
+ * Whether an instruction of a higher level is there: those for EL2's own regime need an EL2, and
+ * AT S1E2 from EL3 a Non-secure EL1 (as on the reference).
+ */
+function isPresent({ needs }: SystemInstruction, { levels, state }: SystemContext): boolean {
+  if (needs === undefined || levels.el2 === false) return needs === undefined;
+  return needs === "el2" || state.el === 2 || !isSecureBelowEl3(state, levels);
 }
 
 /** SYSL: this processor has none, so it is always UNDEFINED. */
@@ -47,12 +60,13 @@ export function executeSysl(context: SystemContext, argument: number): SystemExc
 /**
  * Whether DC ZVA may be executed here. The 64 bytes themselves are the machine's to store.
  *
- * @returns the exception it takes at EL0 with SCTLR_EL1.DZE clear, else undefined
+ * @returns the exception it takes at EL0 with SCTLR_EL1.DZE clear or with HCR_EL2.TDZ, else undefined
  */
 export function checkZeroBlock(context: SystemContext): SystemException | undefined {
-  const { state } = context;
-  if (state.el > 0 || state.get64(SCTLR) & SCTLR_DZE) return undefined;
-  return systemTrap(SYS_OP0 | DC_ZVA, context.word & 31, false);
+  const target = zeroBlockTrap(context);
+  if (target === 0) return undefined;
+  const trap = systemTrap(SYS_OP0 | DC_ZVA, context.word & 31, false);
+  return target === 1 ? trap : { ...trap, target };
 }
 
 /**
@@ -112,17 +126,17 @@ function perform(
       context.maintainCache(name, operand);
       return "done";
     case "translate": {
-      const { el, write } = operation;
-      const result = context.translateAddress({ va: operand, el, write });
+      const { el, write, bothStages } = operation;
+      const result = context.translateAddress({ va: operand, el, write, bothStages });
       if (typeof result !== "bigint") return result;
       context.state.set64(PAR, result);
       return "done";
     }
     case "tlbi": {
-      const { broadcast, scope, lastLevel } = operation;
+      const { broadcast, scope, lastLevel, regime } = operation;
       emit(context, "tlbi", name, operand);
       const { va, asid } = decodeTlbiOperand(scope, operand);
-      context.invalidateTlb({ broadcast, scope, lastLevel, va, asid });
+      context.invalidateTlb({ regime, broadcast, scope, lastLevel, va, asid });
       return "leave";
     }
   }

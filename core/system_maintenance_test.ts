@@ -69,10 +69,17 @@ Deno.test("executeSys() decodes what a TLBI names", () => {
   executeSys(context, encodingOf("TLBI ASIDE1"), operand);
   executeSys(context, encodingOf("TLBI VMALLE1IS"), operand);
   assertEquals(context.invalidations, [
-    { broadcast: false, scope: "va", lastLevel: false, va: 0xffff_ffff_ffff_f000n, asid: 0x42 },
-    { broadcast: true, scope: "va-any", lastLevel: true, va: 0x4040_0000n, asid: 0 },
-    { broadcast: false, scope: "asid", lastLevel: false, va: 0n, asid: 0x42 },
-    { broadcast: true, scope: "all", lastLevel: false, va: 0n, asid: 0 },
+    {
+      regime: 1,
+      broadcast: false,
+      scope: "va",
+      lastLevel: false,
+      va: 0xffff_ffff_ffff_f000n,
+      asid: 0x42,
+    },
+    { regime: 1, broadcast: true, scope: "va-any", lastLevel: true, va: 0x4040_0000n, asid: 0 },
+    { regime: 1, broadcast: false, scope: "asid", lastLevel: false, va: 0n, asid: 0x42 },
+    { regime: 1, broadcast: true, scope: "all", lastLevel: false, va: 0n, asid: 0 },
   ]);
   const operations = context.events.map((event) =>
     event.kind === "tlbi" ? [event.operation, event.value] : []
@@ -88,7 +95,7 @@ Deno.test("executeSys() decodes what a TLBI names", () => {
 Deno.test("executeSys() puts the result of AT into PAR_EL1", () => {
   const context = new TestContext();
   assertEquals(executeSys(context, encodingOf("AT S1E0W"), 0x1234n), "done");
-  assertEquals(context.translations, [{ va: 0x1234n, el: 0, write: true }]);
+  assertEquals(context.translations, [{ va: 0x1234n, el: 0, write: true, bothStages: false }]);
   assertEquals(context.state.get64(slotOf("PAR_EL1")), 0xa00n);
 });
 

@@ -6,9 +6,12 @@
  */
 
 import { SLOT } from "./state.ts";
-import type { SystemContext } from "./system_context.ts";
+import { GIC_REGISTERS } from "./system_gic.ts";
+import type { SystemContext, SystemException } from "./system_context.ts";
 import { PMU_REGISTERS } from "./system_pmu.ts";
+import { PRIVILEGED_REGISTERS, seenFromEl1 } from "./system_privileged.ts";
 import { selectStackPointer } from "./system_stack.ts";
+import { zeroBlockTrap } from "./system_traps.ts";
 import { slotOf } from "./sysregs.ts";
 
 /** How to access a register that is not plain. */
@@ -17,13 +20,14 @@ export interface SpecialRegister {
   readonly get?: (context: SystemContext) => bigint;
   /** Takes all 64 bits that MSR writes. */
   readonly set?: (context: SystemContext, value: bigint) => void;
+  /** The trap that an access takes from an EL that otherwise may make it. */
+  readonly refuse?: (context: SystemContext, isWrite: boolean) => SystemException | undefined;
 }
 
 const OSLSR = slotOf("OSLSR_EL1");
 const CSSELR = slotOf("CSSELR_EL1");
-const SCTLR = slotOf("SCTLR_EL1");
+const VMPIDR = slotOf("VMPIDR_EL2");
 
-const SCTLR_DZE = 1n << 14n;
 const OSLSR_OSLK = 2n;
 const DCZID_DZP = 0x10n;
 /** 2 to this many words are zeroed by DC ZVA: 64 bytes. */
@@ -40,7 +44,8 @@ export function affinity(cpu: number): bigint {
 
 /** Registers that are not plain, by name. */
 export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
-  MPIDR_EL1: { get: (context) => affinity(context.cpu) },
+  MPIDR_EL1: { get: (context) => seenFromEl1(context, VMPIDR) ?? affinity(context.cpu) },
+  ...PRIVILEGED_REGISTERS,
   CurrentEL: { get: (context) => BigInt(context.state.el << 2) },
   SPSel: {
     get: (context) => BigInt(context.state.spSel),
@@ -56,14 +61,12 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   },
   FPCR: slotRegister(SLOT.fpcr),
   FPSR: slotRegister(SLOT.fpsr),
-  ISR_EL1: { get: (context) => BigInt(context.pendingInterrupts) },
   CCSIDR_EL1: {
     get: (context) => CACHE_SIZES[Number(context.state.get64(CSSELR))] ?? 0n,
   },
   L2CTLR_EL1: { get: (context) => BigInt(context.cpuCount - 1) << 24n, set: ignored },
   DCZID_EL0: {
-    get: ({ state }) =>
-      state.el === 0 && !(state.get64(SCTLR) & SCTLR_DZE) ? ZERO_BLOCK | DCZID_DZP : ZERO_BLOCK,
+    get: (context) => zeroBlockTrap(context) ? ZERO_BLOCK | DCZID_DZP : ZERO_BLOCK,
   },
   OSLAR_EL1: {
     set({ state }, value) {
@@ -79,7 +82,7 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((n) => breakpointControl(`DBGBCR${n}_EL1`))),
 
   CNTPCT_EL0: { get: (context) => context.timer.counter() },
-  CNTVCT_EL0: { get: (context) => context.timer.counter() },
+  CNTVCT_EL0: { get: (context) => context.timer.virtualCounter() },
   CNTP_CTL_EL0: { get: (context) => context.timer.control("physical") },
   CNTV_CTL_EL0: { get: (context) => context.timer.control("virtual") },
   CNTP_TVAL_EL0: {
@@ -91,6 +94,7 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
     set: (context, value) => context.timer.setValue("virtual", value),
   },
   ...PMU_REGISTERS,
+  ...GIC_REGISTERS,
 };
 
 /** Writes that do nothing. */

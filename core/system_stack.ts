@@ -30,8 +30,7 @@ export function bankStackPointer(state: CpuState): void {
 
 /** Where a stack pointer rests while it is not in use. */
 function bankSlot(el: number, spSel: number): number {
-  return el === 0 || spSel === 0 ? SP_EL0 : SP_EL1;
+  return spSel === 0 ? STACK_POINTERS[0] : STACK_POINTERS[el];
 }
 
-const SP_EL0 = slotOf("SP_EL0");
-const SP_EL1 = slotOf("SP_EL1");
+const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"].map(slotOf);

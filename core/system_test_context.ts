@@ -2,6 +2,7 @@
 
 import { GenericTimer } from "./devices/generic_timer.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
+import { type ExceptionLevels, ONLY_EL1 } from "./privilege.ts";
 import { CpuState, SLOT } from "./state.ts";
 import { resetSystemRegisters } from "./sysregs.ts";
 import type { AddressTranslation, SystemContext, TlbInvalidation } from "./system_context.ts";
@@ -28,12 +29,17 @@ export class TestContext implements SystemContext {
   pc = 0x4040_0000n;
   word = 0;
   pendingInterrupts = 0;
+  virtualInterrupts = 0;
+  levels: ExceptionLevels = ONLY_EL1;
+  strict = false;
   /** Levels of the timers' lines. */
   readonly lines = { virtual: false, physical: false };
   readonly clock = { nanoseconds: () => this.now };
   readonly timer = new GenericTimer(this.state, this.clock, {
     virtual: { set: (level) => this.lines.virtual = level },
     physical: { set: (level) => this.lines.physical = level },
+    hypervisor: { set: () => {} },
+    secure: { set: () => {} },
   });
   readonly observer: Observer = { event: (event) => this.events.push(event) };
 
@@ -50,6 +56,7 @@ export class TestContext implements SystemContext {
   regimeChanged(dropStale: boolean): void {
     this.regimeChanges.push(dropStale);
   }
+  privilegedRegimeChanged(): void {}
   trapsChanged(): void {
     this.trapChanges++;
   }

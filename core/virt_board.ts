@@ -1,6 +1,7 @@
 import {
   Board,
   type Clock,
+  type CpuSecurity,
   type Device,
   type DmaMemory,
   Flash,
@@ -36,6 +37,8 @@ const BASE = {
   gicDistributor: 0x0800_0000,
   gicCpuInterface: 0x0801_0000,
   gicV2m: 0x0802_0000,
+  gicHypervisorInterface: 0x0803_0000,
+  gicVirtualCpuInterface: 0x0804_0000,
   its: 0x0808_0000,
   gicRedistributors: 0x080a_0000,
   uart: 0x0900_0000,
@@ -63,7 +66,7 @@ const CLUSTER = { 2: 8, 3: 16 } as const;
 const IRQ = 0x80, FIQ = 0x40;
 
 /** The part of an interrupt controller that devices are wired to. */
-type InterruptController = Pick<GicV2 | GicV3, "sharedLine" | "privateLine">;
+type InterruptController = Pick<GicV2 | GicV3, "sharedLine" | "privateLine" | "giveToNonSecure">;
 
 /** What the board is connected to. */
 export interface VirtBoardOptions {
@@ -77,6 +80,10 @@ export interface VirtBoardOptions {
   readonly rtc: number;
   /** Version of the interrupt controller; 2 if left out. */
   readonly gic?: 2 | 3 | undefined;
+  /** The processor has EL2: the interrupt controller has its virtual part. */
+  readonly virtualization?: boolean | undefined;
+  /** The processor has EL3: the interrupt controller knows two security states. */
+  readonly secure?: boolean | undefined;
   /** Number of CPUs; 1 if left out. */
   readonly cpus?: number | undefined;
   /** Contents of flash, disks and fw_cfg. */
@@ -94,6 +101,8 @@ export class VirtBoard {
   readonly requester: Requester = { cpu: 0, secure: false };
   /** System registers of the interrupt controller by CPU; none with GICv2. */
   readonly gicInterfaces: readonly GicV3CpuInterface[];
+  readonly #gic: InterruptController;
+  readonly #security: CpuSecurity[];
   readonly #pending: number[];
   readonly #virtual: number[];
 
@@ -101,11 +110,15 @@ export class VirtBoard {
     const { clock, cpus = 1, media = {}, memory } = options;
     this.#pending = new Array(cpus).fill(0);
     this.#virtual = new Array(cpus).fill(0);
+    this.#security = new Array(cpus).fill({ secure: false, el3: false });
     const { gic, windows, interfaces } = this.#makeController(options, cpus);
     this.gicInterfaces = interfaces;
+    this.#gic = gic;
     this.timer = new GenericTimer(options.state, options.clock, {
       virtual: gic.privateLine(0, TIMER_INTERRUPT.virtual),
       physical: gic.privateLine(0, TIMER_INTERRUPT.physical),
+      hypervisor: gic.privateLine(0, TIMER_INTERRUPT.hypervisor),
+      secure: gic.privateLine(0, TIMER_INTERRUPT.secure),
     });
     const line = (spi: number) => gic.sharedLine(spi);
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
@@ -133,6 +146,25 @@ export class VirtBoard {
   /** Whether a physical address is one of the first UART's registers. */
   isUart(address: number): boolean {
     return address >= this.uart.base && address < this.uart.base + this.uart.size;
+  }
+
+  /**
+   * Where a CPU executes has changed.
+   *
+   * @param secure whether its accesses are Secure
+   * @param el3 whether it is at EL3
+   */
+  securityChanged(cpu: number, secure: boolean, el3: boolean): void {
+    if (cpu === this.requester.cpu) this.requester.secure = secure;
+    const before = this.#security[cpu];
+    if (before.secure === secure && before.el3 === el3) return;
+    this.#security[cpu] = { secure, el3 };
+    this.gicInterfaces[cpu]?.securityChanged();
+  }
+
+  /** Leaves the interrupt controller as firmware does for a kernel in Non-secure state. */
+  giveToNonSecure(): void {
+    this.#gic.giveToNonSecure();
   }
 
   /** Interrupts that wait for the first CPU: see {@linkcode interruptsOf}. */
@@ -166,12 +198,13 @@ export class VirtBoard {
     this.bus.update();
   }
 
-  #makeController({ gic, memory, interruptsChanged }: VirtBoardOptions, cpus: number): {
+  #makeController(options: VirtBoardOptions, cpus: number): {
     gic: InterruptController;
     windows: readonly Device[];
     interfaces: readonly GicV3CpuInterface[];
   } {
     const { requester } = this;
+    const { gic, memory, interruptsChanged, virtualization, secure: security = false } = options;
     const output = (levels: number[], cpu: number, bit: number): InterruptLine => ({
       set: (level) => {
         const before = levels[cpu];
@@ -193,6 +226,8 @@ export class VirtBoard {
         lines,
         affinities: Array.from({ length: cpus }, (_, cpu) => affinityOf(cpu, CLUSTER[3])),
         requester,
+        security,
+        securityOf: (cpu) => this.#security[cpu],
         memory,
       });
       return { gic: controller, windows: controller.devices, interfaces: controller.interfaces };
@@ -200,14 +235,24 @@ export class VirtBoard {
     const controller = new GicV2({
       distributorBase: BASE.gicDistributor,
       cpuInterfaceBase: BASE.gicCpuInterface,
+      ...(virtualization
+        ? {
+          virtualBases: {
+            hypervisor: BASE.gicHypervisorInterface,
+            virtual: BASE.gicVirtualCpuInterface,
+          },
+        }
+        : {}),
       lines,
-      currentCpu: () => requester.cpu,
+      requester,
+      security,
     });
     const messages = new GicV2m({
       base: BASE.gicV2m,
       line: (interrupt) => controller.sharedLine(interrupt - FIRST_SPI),
     });
-    const windows = [controller.distributor, controller.cpuInterface, messages];
+    const { distributor, cpuInterface, virtual } = controller;
+    const windows = [distributor, cpuInterface, ...virtual, messages];
     return { gic: controller, windows, interfaces: [] };
   }
 }

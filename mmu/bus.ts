@@ -10,7 +10,8 @@ export interface DescriptorBus {
    *
    * @param address physical address in bytes, a multiple of 8
    * @param into receives `[low word, high word]`
+   * @param secure reads the Secure physical address space; the Non-secure one if left out
    * @returns false where nothing answers: a synchronous external abort on the walk
    */
-  readDescriptor(address: number, into: Uint32Array): boolean;
+  readDescriptor(address: number, into: Uint32Array, secure?: boolean): boolean;
 }

@@ -1,5 +1,5 @@
 /**
- * The fields of a VMSAv8-64 stage 1 descriptor, each declared once (Arm ARM DDI 0487, D8.3).
+ * The fields of VMSAv8-64 descriptors, each declared once (Arm ARM DDI 0487, D8.3).
  *
  * A descriptor is two unsigned 32-bit words: `lo` holds bits 31:0 and `hi` holds bits 63:32. No
  * other file shifts descriptor bits.
@@ -20,6 +20,21 @@ export function isTableOrPage(lo: number): boolean {
 /** Bits 4:2: index into MAIR_ELx. Blocks and pages only, as are all fields up to {@linkcode uxn}. */
 export function attrIndex(lo: number): number {
   return lo >>> 2 & 7;
+}
+
+/** Bit 5, NS: in the Secure state, the page is in the Non-secure address space. Blocks and pages only. */
+export function nonSecure(lo: number): boolean {
+  return (lo & 1 << 5) !== 0;
+}
+
+/** Bit 63, NSTable: in the Secure state, all below is in the Non-secure address space. Tables only. */
+export function nonSecureTable(hi: number): boolean {
+  return hi < 0 || hi >= 0x8000_0000;
+}
+
+/** Bits 5:2 of a stage 2 block or page, MemAttr[3:0]. Its S2AP stands where AP[2:1] does, its XN where UXN does. */
+export function stage2MemoryAttributes(lo: number): number {
+  return lo >>> 2 & 15;
 }
 
 /** Bits 7:6, AP[2:1]: 0 EL1 read-write; 1 all read-write; 2 EL1 read-only; 3 all read-only. */

@@ -5,6 +5,7 @@
  */
 
 import { type Access, ACCESS_EXECUTE, ACCESS_WRITE, type PermissionReason } from "./permissions.ts";
+import type { Stage2Walk } from "./stage2.ts";
 
 /** Why there is no translation. */
 export type TranslationCause =
@@ -19,12 +20,46 @@ export type TranslationCause =
   /** Bit 0 is set, bit 1 clear: reserved at level 3, or a block where the granule has none. */
   | "reserved";
 
-/** The faults that a table walk can end with. */
-export type WalkFault =
+/** The faults that the tables of one stage can make. */
+export type TableFault =
   | { kind: "translation"; level: number; cause: TranslationCause }
   | { kind: "address-size"; level: number; cause: "ttbr" | "descriptor"; address: number }
   | { kind: "access-flag"; level: number }
   | { kind: "external-abort-on-walk"; level: number; address: number };
+
+/** Why stage 2 denied an access. */
+export type Stage2Reason =
+  /** S2AP[0] is clear. */
+  | "s2ap-read"
+  /** S2AP[1] is clear. */
+  | "s2ap-write"
+  /** XN is set. */
+  | "s2-xn"
+  /** HCR_EL2.PTW, and a stage 1 table is in Device memory. */
+  | "protected-walk";
+
+/** What stage 2 can end with. */
+export type StageFault =
+  | TableFault
+  | { kind: "permission"; level: number; reason: Stage2Reason };
+
+/** A fault of stage 2: of an access, or of the read of a stage 1 descriptor (`onWalk`, S1PTW). */
+export interface Stage2Fault {
+  kind: "stage2";
+  /** Level of the stage 2 fault. */
+  level: number;
+  /** The intermediate physical address: what HPFAR_EL2 gets. */
+  ipa: number;
+  /** It was a stage 1 descriptor that could not be read. */
+  onWalk: boolean;
+  /** What stage 2 found. */
+  fault: StageFault;
+  /** Its walk. */
+  walk: Stage2Walk;
+}
+
+/** The faults that a table walk can end with. */
+export type WalkFault = TableFault | Stage2Fault;
 
 /** What made an alignment fault. */
 export type AlignmentCause =
@@ -59,8 +94,8 @@ export interface FaultContext {
   toEl: number;
   /** The access is cache maintenance or address translation: CM = 1, WnR = 1. */
   maintenance?: boolean;
-  /** A stage 2 fault on a stage 1 table access. */
-  s1ptw?: boolean;
+  /** ISS bits 24:14 of the instruction, for a Data Abort taken to EL2; 0 where they are not valid. */
+  instruction?: number;
 }
 
 /** A syndrome. */
@@ -82,7 +117,7 @@ const IL = 1 << 25, EA = 1 << 9, CM = 1 << 8, S1PTW = 1 << 7, WNR = 1 << 6;
 
 /**
  * Encodes ESR_ELx for a fault (Arm ARM D17.2.37: ISS encodings for an Instruction Abort, a Data
- * Abort, and PC and SP alignment). ISV is 0: stage 1 aborts give no instruction syndrome.
+ * Abort, and PC and SP alignment). ISV is set for EL2 only, and not for a walk.
  */
 export function encodeSyndrome(fault: Fault, context: FaultContext): Syndrome {
   if (fault.kind === "pc-alignment") {
@@ -95,8 +130,10 @@ export function encodeSyndrome(fault: Fault, context: FaultContext): Syndrome {
   const same = context.fromEl === context.toEl ? EC_SAME_LEVEL : 0;
   let iss = faultStatusCode(fault);
   if (fault.kind === "external-abort" && fault.slaveError) iss |= EA;
-  if (context.s1ptw) iss |= S1PTW;
+  const onWalk = fault.kind === "stage2" && fault.onWalk;
+  if (onWalk) iss |= S1PTW;
   if (!execute) {
+    if (!onWalk) iss |= context.instruction ?? 0;
     if (context.maintenance) iss |= CM | WNR;
     if (context.access === ACCESS_WRITE) iss |= WNR;
   }
@@ -109,7 +146,7 @@ export function encodeSyndrome(fault: Fault, context: FaultContext): Syndrome {
  *
  * PC and SP alignment have no code; they give that of an alignment fault.
  */
-export function faultStatusCode(fault: Fault): number {
+export function faultStatusCode(fault: Fault | StageFault): number {
   switch (fault.kind) {
     case "address-size":
       return 0b000000 | fault.level;
@@ -119,6 +156,8 @@ export function faultStatusCode(fault: Fault): number {
       return 0b001000 | fault.level;
     case "permission":
       return 0b001100 | fault.level;
+    case "stage2":
+      return faultStatusCode(fault.fault);
     case "external-abort":
       return 0b010000;
     case "external-abort-on-walk":

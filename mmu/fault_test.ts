@@ -35,12 +35,16 @@ Deno.test("encodeSyndrome() chooses the class by access and by change of excepti
   assertEquals(esr(fault, { access: 2, fromEl: 0 }), "8200000f");
 });
 
-Deno.test("encodeSyndrome() sets WnR for writes, CM and WnR for maintenance, S1PTW on request", () => {
+Deno.test("encodeSyndrome() sets WnR for writes, CM and WnR for maintenance, S1PTW for stage 2 on a walk", () => {
   const fault: Fault = { kind: "translation", level: 2, cause: "invalid" };
   assertEquals(esr(fault, { access: 1 }), "96000046");
   assertEquals(esr(fault, { maintenance: true }), "96000146");
-  assertEquals(esr(fault, { s1ptw: true }), "96000086");
-  assertEquals(esr(fault, { access: 2, s1ptw: true }), "86000086");
+  const walk = { ipa: 0x1000, steps: [], leaf: null, fault };
+  const ofWalk: Fault = { kind: "stage2", level: 2, ipa: 0x1000, onWalk: true, fault, walk };
+  assertEquals(esr(ofWalk), "96000086");
+  assertEquals(esr(ofWalk, { instruction: 1 << 24 }), "96000086");
+  assertEquals(esr(ofWalk, { access: 2 }), "86000086");
+  assertEquals(esr({ ...ofWalk, onWalk: false }, { instruction: 1 << 24 }), "97000006");
 });
 
 Deno.test("encodeSyndrome() gives PC and SP alignment their own classes", () => {

@@ -3,7 +3,7 @@
  */
 
 import * as descriptor from "./descriptor.ts";
-import type { WalkFault } from "./fault.ts";
+import type { Stage2Fault, WalkFault } from "./fault.ts";
 import type { Regime } from "./regime.ts";
 import type { Walk, WalkStep } from "./walk.ts";
 
@@ -79,9 +79,19 @@ export function describeFault(fault: WalkFault): string {
       }`;
     case "access-flag":
       return `Access flag fault at level ${fault.level}`;
+    case "stage2":
+      return describeStage2(fault);
     case "external-abort-on-walk":
       return `External abort at level ${fault.level}: nothing answers at ${hex(fault.address)}`;
   }
+}
+
+function describeStage2({ fault, ipa, onWalk }: Stage2Fault): string {
+  const what = fault.kind === "permission"
+    ? `Permission fault at level ${fault.level}: ${fault.reason}`
+    : describeFault(fault);
+  const where = onWalk ? "the stage 1 table at IPA" : "IPA";
+  return `Stage 2, ${where} ${hex(ipa)}: ${what}`;
 }
 
 /** 2^21 as `2 MB`. */

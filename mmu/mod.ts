@@ -1,5 +1,5 @@
 /**
- * The memory management unit: VMSAv8-64 stage 1 as in the Arm ARM (DDI 0487), chapter D8.
+ * The memory management unit: VMSAv8-64, both stages, as in the Arm ARM (DDI 0487), chapter D8.
  *
  * `makeRegime()` decodes the registers, `walk()` reads the tables, `Translation` joins walk, TLB
  * and permissions, `encodeSyndrome()` turns a fault into ESR. Nothing here knows a CPU.
@@ -13,6 +13,7 @@ export * from "./format_walk.ts";
 export * from "./par.ts";
 export * from "./permissions.ts";
 export * from "./regime.ts";
+export * from "./stage2.ts";
 export * from "./tlb.ts";
 export * from "./tlbi.ts";
 export * from "./translate.ts";

@@ -1,5 +1,5 @@
 /**
- * Address translation instructions: AT S1E0R, S1E0W, S1E1R, S1E1W and the PAR_EL1 they leave.
+ * Address translation instructions, AT, and the PAR_EL1 they leave.
  *
  * As in the reference, AT walks the tables without using or filling the TLB.
  */
@@ -14,36 +14,61 @@ import { Translation } from "./translate.ts";
 export type AddressTranslation =
   /** The value for PAR_EL1. */
   | { par: bigint }
-  /** The walk had a synchronous external abort: AT takes it as a Data Abort with CM = 1. */
+  /**
+   * The walk had a synchronous external abort, or at EL1 a stage 2 fault: AT takes it as a Data
+   * Abort with CM = 1.
+   */
   | { abort: Fault };
 
+/** What decides about the fault of an AT that has to be taken. */
+function isTaken(fault: Fault, el: number): boolean {
+  if (fault.kind === "external-abort-on-walk") return true;
+  if (fault.kind !== "stage2") return false;
+  return fault.fault.kind === "external-abort-on-walk" || fault.onWalk && el === 1;
+}
+
 const PAR_RES1 = 1n << 11n, PAR_NS = 1n << 9n;
+/** Of a fault: of stage 2, and of stage 2 for a stage 1 table. */
+const PAR_S = 1n << 9n, PAR_PTW = 1n << 8n;
+
+/** What an AT instruction asks. */
+export interface TranslationRequest {
+  /** Bits 63:32 of the address, unsigned. */
+  hi: number;
+  /** Bits 31:0, unsigned. */
+  lo: number;
+  access: Access;
+  /** Whose permissions count. */
+  el: number;
+  /** The EL that executes it; 1 if left out. */
+  fromEl?: number;
+  /** Whether the result is that of stage 1, whose tables stage 2 translates in any case; both if left out. */
+  stages?: "first" | "both";
+}
 
 /**
  * Executes AT S1E{0,1}{R,W} (Arm ARM C5.4, PAR_EL1 in D17.2).
- *
- * @param vaHi bits 63:32 of the address, unsigned
- * @param vaLo bits 31:0, unsigned
  */
 export function addressTranslation(
   bus: DescriptorBus,
   regime: Regime,
-  vaHi: number,
-  vaLo: number,
-  access: Access,
-  el: number,
+  request: TranslationRequest,
 ): AddressTranslation {
-  const translation = new Translation({ bus, tlb: null, regime });
+  const { hi: vaHi, lo: vaLo, access, el, fromEl = 1, stages = "both" } = request;
+  const translation = new Translation({ bus, tlb: null, regime, firstOnly: stages === "first" });
   if (!translation.translate(vaHi, vaLo, access, el)) {
     const fault = translation.fault!;
-    if (fault.kind === "external-abort-on-walk") return { abort: fault };
-    return { par: PAR_RES1 | BigInt(faultStatusCode(fault)) << 1n | 1n };
+    if (isTaken(fault, fromEl)) return { abort: fault };
+    const par = PAR_RES1 | BigInt(faultStatusCode(fault)) << 1n | 1n;
+    if (fault.kind !== "stage2") return { par };
+    return { par: par | PAR_S | (fault.onWalk ? PAR_PTW : 0n) };
   }
   // SH is the descriptor's own field, as in the reference; the architecture says outer shareable
   // for Device and Non-cacheable memory.
   const { attributes, shareability } = translation;
   const page = BigInt(translation.pa) & ~0xfffn;
   return {
-    par: BigInt(attributes) << 56n | page | PAR_RES1 | PAR_NS | BigInt(shareability) << 7n,
+    par: BigInt(attributes) << 56n | page | PAR_RES1 | (translation.secure ? 0n : PAR_NS) |
+      BigInt(shareability) << 7n,
   };
 }

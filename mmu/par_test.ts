@@ -9,7 +9,7 @@ function at(descriptor: bigint, access: 0 | 1, el: number, end?: number) {
   const memory = new TestMemory(end);
   memory.set(0x10000, descriptor);
   const regime = testRegime({ tcr: TCR, ttbr0: 0x10000n, mair: 0xff44n });
-  return addressTranslation(memory, regime, 0, 0xabc, access, el);
+  return addressTranslation(memory, regime, { hi: 0, lo: 0xabc, access, el });
 }
 
 Deno.test("addressTranslation() gives address, attributes and shareability", () => {

@@ -1,5 +1,5 @@
 /**
- * Stage 1 permissions of the EL1&0 regime (Arm ARM D8.4; pseudocode S1ApplyTablePerms and
+ * Stage 1 permissions (Arm ARM D8.4; pseudocode S1ApplyTablePerms and
  * AArch64.CheckPermission).
  *
  * A translation's permission fields are packed into one byte, so that a TLB entry keeps what the
@@ -45,7 +45,8 @@ export interface PermissionFields {
 
 /**
  * Why an access was denied. `table-attributes`: only APTable, UXNTable or PXNTable forbids it.
- * `el0-writable`: writable at EL0 implies PXN.
+ * `el0-writable`: writable at EL0 implies PXN. `secure-fetch`: SCR_EL3.SIF forbids the Secure state
+ * to execute Non-secure memory.
  */
 export type PermissionReason =
   | "ap"
@@ -53,6 +54,7 @@ export type PermissionReason =
   | "pxn"
   | "wxn"
   | "el0-writable"
+  | "secure-fetch"
   | "table-attributes";
 
 /** Packs permission fields into the byte described at the top of this file. */
@@ -72,6 +74,16 @@ export function permissionMask(packed: number, wxn: boolean): number {
 }
 
 /**
+ * The same for a regime of one privilege level, EL2 or EL3: AP[1] and PXN mean nothing, UXN is XN.
+ * The level's rights stand where EL1's do.
+ */
+export function privilegedMask(packed: number, wxn: boolean): number {
+  const readOnly = (packed & 2 | packed >> 4 & 2) !== 0;
+  const never = (packed >> 2 | packed >> 6) & 1 || (wxn && !readOnly);
+  return 8 | (readOnly ? 0 : 16) | (never ? 0 : 32);
+}
+
+/**
  * Why `access` at `el` is denied, naming the leaf's own field before a table's.
  *
  * @returns null where it is permitted
@@ -82,6 +94,7 @@ export function denialReason(
   access: Access,
   el: number,
 ): PermissionReason | null {
+  if (el > 1) return privilegedReason(packed, wxn, access);
   const wanted = 1 << access + (el === 0 ? 0 : 3);
   if ((permissionMask(packed, wxn) & wanted) !== 0) return null;
   if (access !== ACCESS_EXECUTE) {
@@ -93,6 +106,13 @@ export function denialReason(
   if (tableNever) return "table-attributes";
   if (el !== 0 && (permissionMask(packed, false) & wanted) === 0) return "el0-writable";
   return "wxn";
+}
+
+function privilegedReason(packed: number, wxn: boolean, access: Access): PermissionReason | null {
+  if ((privilegedMask(packed, wxn) & 8 << access) !== 0) return null;
+  if (access !== ACCESS_EXECUTE) return packed & 2 ? "ap" : "table-attributes";
+  if (packed & 4) return "uxn";
+  return packed & 0x40 ? "table-attributes" : "wxn";
 }
 
 function computeMask(packed: number, wxn: boolean): number {

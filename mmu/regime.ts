@@ -2,8 +2,10 @@
  * A translation regime, decoded once for each change of the registers that define it.
  *
  * The walk and the TLB read only this record, never a system register. It describes any stage 1
- * regime: one address range or two, one privilege level or two. Only EL1&0 is made so far.
+ * regime: one address range or two, one privilege level or two.
  */
+
+import { makeStage2, type Stage2, type Stage2Registers } from "./stage2.ts";
 
 /** What an implementation supports: the fields of ID_AA64MMFR0_EL1 and its relations that change walks. */
 export interface MmuFeatures {
@@ -53,9 +55,18 @@ export interface RegimeRegisters {
   ttbr1: bigint;
   /** MAIR_EL1. */
   mair: bigint;
-  /** HCR_EL2 where EL2 exists: bit 12, DC, makes stage 1 flat with Normal memory. */
+  /** HCR_EL2 as it is in effect: DC makes stage 1 flat with Normal memory, TGE flat, VM and DC bring stage 2. */
   hcr?: bigint;
+  /** VTCR_EL2, VTTBR_EL2 and what goes with them, where EL2 is enabled. */
+  stage2?: Stage2Registers;
+  /** The regime is Secure. */
+  secure?: boolean;
+  /** SCR_EL3.SIF: the Secure state does not execute Non-secure memory. */
+  secureFetchOnly?: boolean;
 }
+
+/** The registers that define the regime of EL2 or EL3, as 64-bit values. */
+export type PrivilegedRegisters = Omit<RegimeRegisters, "ttbr1" | "hcr" | "stage2">;
 
 /** One TTBR with its half of TCR. */
 export interface AddressRange {
@@ -81,13 +92,32 @@ export interface AddressRange {
   tableBaseTooLarge: boolean;
 }
 
-/** Regimes, as tagged in the TLB. */
+/**
+ * Regimes, as tagged in the TLB. {@linkcode REGIME_SECURE} is added for Secure EL1&0, and for
+ * EL1&0 under EL2 the VMID from {@linkcode VMID_SHIFT} upwards.
+ */
 export const REGIME_EL10 = 0;
+/** The regime of EL2. */
+export const REGIME_EL2 = 1;
+/** The regime of EL3. */
+export const REGIME_EL3 = 2;
+/** Beside {@linkcode REGIME_EL10}. */
+export const REGIME_SECURE = 4;
+/** See {@linkcode REGIME_EL10}. */
+export const VMID_SHIFT = 8;
 
 /** A decoded translation regime. */
 export interface Regime {
   /** Which regime: {@linkcode REGIME_EL10}. */
   readonly tag: number;
+  /** The EL whose registers define it: 1, 2 or 3. */
+  readonly el: 1 | 2 | 3;
+  /** It is Secure: walks begin in the Secure address space. */
+  readonly secure: boolean;
+  /** SCR_EL3.SIF, in a Secure regime. */
+  readonly secureFetchOnly: boolean;
+  /** Stage 2, or null where there is none. */
+  readonly stage2: Stage2 | null;
   /** Stage 1 translation is on (SCTLR.M, and not HCR_EL2.DC). */
   readonly enabled: boolean;
   /** HCR_EL2.DC: flat data accesses are Normal Write-Back. */
@@ -114,7 +144,10 @@ export interface Regime {
   readonly instructionCache: boolean;
 }
 
-const SCTLR_M = 0, SCTLR_I = 12, SCTLR_WXN = 19, SCTLR_EE = 25, HCR_DC = 12;
+const SCTLR_M = 0, SCTLR_I = 12, SCTLR_WXN = 19, SCTLR_EE = 25;
+const HCR_VM = 0, HCR_DC = 12, HCR_TGE = 27;
+/** VMIDs of Armv8.0 have 8 bits. */
+const VTTBR_VMID = 48, VMID_BITS = 8;
 const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
 
 /** Where the two halves of TCR_EL1 keep their fields. */
@@ -122,6 +155,10 @@ const TCR_HALF = [
   { txsz: 0, epd: 7, tg: 14, tbi: 37, granules: [12, 16, 14, 0] },
   { txsz: 16, epd: 23, tg: 30, tbi: 38, granules: [0, 14, 12, 16] },
 ];
+
+/** TCR_EL2 and TCR_EL3. */
+const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, granules: [12, 16, 14, 0] };
+const TCR_PS = 16;
 
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
 const MIN_TXSZ = 16;
@@ -136,27 +173,31 @@ export function makeRegime(
   registers: RegimeRegisters,
   features: MmuFeatures = CORTEX_A57_MMU,
 ): Regime {
-  const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n } = registers;
+  const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n, secure = false } = registers;
   const defaultCacheable = bit(hcr, HCR_DC);
+  const second = bit(hcr, HCR_VM) || defaultCacheable ? registers.stage2 : undefined;
+  const vmid = registers.stage2 ? field(registers.stage2.vttbr, VTTBR_VMID, VMID_BITS) : 0;
   const outputSize = Math.min(
     OUTPUT_SIZES[field(tcr, TCR_IPS, 3)],
     features.physicalAddressBits,
   );
-  const attributes = new Uint8Array(8);
-  for (let i = 0; i < 8; i++) attributes[i] = field(mair, 8 * i, 8);
   const asidMask = features.asidBits === 16 && bit(tcr, TCR_AS) ? 0xffff : 0xff;
   return {
-    tag: REGIME_EL10,
-    enabled: bit(sctlr, SCTLR_M) && !defaultCacheable,
+    tag: REGIME_EL10 | (secure ? REGIME_SECURE : 0) | vmid << VMID_SHIFT,
+    el: 1,
+    secure,
+    secureFetchOnly: secure && (registers.secureFetchOnly ?? false),
+    stage2: second ? makeStage2(second, features) : null,
+    enabled: bit(sctlr, SCTLR_M) && !defaultCacheable && !bit(hcr, HCR_TGE),
     defaultCacheable,
     ranges: [
-      makeRange(0, tcr, ttbr0, outputSize, features),
-      makeRange(1, tcr, ttbr1, outputSize, features),
+      makeRange(TCR_HALF[0], tcr, ttbr0, outputSize, features),
+      makeRange(TCR_HALF[1], tcr, ttbr1, outputSize, features),
     ],
     outputSize,
     physicalAddressBits: features.physicalAddressBits,
     reservedBlocksFault: features.reservedBlocksFault,
-    attributes,
+    attributes: attributeBytes(mair),
     asid: field(bit(tcr, TCR_A1) ? ttbr1 : ttbr0, 48, 16) & asidMask,
     asidMask,
     wxn: bit(sctlr, SCTLR_WXN),
@@ -165,14 +206,56 @@ export function makeRegime(
   };
 }
 
+/**
+ * Decodes the regime of EL2 or EL3: one range, one privilege level, no ASIDs, no stage 2 (Arm ARM
+ * D17.2: SCTLR_ELx, TCR_ELx, TTBR0_ELx, MAIR_ELx).
+ *
+ * @param registers current register values
+ * @param el 2 or 3
+ * @param features the implementation; the default is the reference's Cortex-A57
+ */
+export function makePrivilegedRegime(
+  registers: PrivilegedRegisters,
+  el: 2 | 3,
+  features: MmuFeatures = CORTEX_A57_MMU,
+): Regime {
+  const { sctlr, tcr, ttbr0, mair, secure = false } = registers;
+  const outputSize = Math.min(
+    OUTPUT_SIZES[field(tcr, TCR_PS, 3)],
+    features.physicalAddressBits,
+  );
+  return {
+    tag: el === 2 ? REGIME_EL2 : REGIME_EL3,
+    el,
+    secure,
+    secureFetchOnly: secure && (registers.secureFetchOnly ?? false),
+    stage2: null,
+    enabled: bit(sctlr, SCTLR_M),
+    defaultCacheable: false,
+    ranges: [makeRange(TCR_ONE, tcr, ttbr0, outputSize, features)],
+    outputSize,
+    physicalAddressBits: features.physicalAddressBits,
+    reservedBlocksFault: features.reservedBlocksFault,
+    attributes: attributeBytes(mair),
+    asid: 0,
+    asidMask: 0,
+    wxn: bit(sctlr, SCTLR_WXN),
+    bigEndianTables: bit(sctlr, SCTLR_EE),
+    instructionCache: bit(sctlr, SCTLR_I),
+  };
+}
+
+function attributeBytes(mair: bigint): Uint8Array {
+  return Uint8Array.from({ length: 8 }, (_, i) => field(mair, 8 * i, 8));
+}
+
 function makeRange(
-  select: 0 | 1,
+  half: { txsz: number; tg: number; tbi: number; epd?: number; granules: readonly number[] },
   tcr: bigint,
   ttbr: bigint,
   outputSize: number,
   features: MmuFeatures,
 ): AddressRange {
-  const half = TCR_HALF[select];
   const txsz = field(tcr, half.txsz, 6);
   // Out of range is IMPLEMENTATION DEFINED: clamp, or fault. The reference faults; the clamped
   // value only keeps the rest of this record meaningful.
@@ -193,7 +276,7 @@ function makeRange(
   return {
     inputSize,
     txszOutOfRange: clamped !== txsz,
-    walksDisabled: bit(tcr, half.epd),
+    walksDisabled: half.epd !== undefined && bit(tcr, half.epd),
     granuleLog2,
     startLevel,
     topByteIgnored,

@@ -20,11 +20,14 @@
  * and of an entry:
  *
  *     0  bit 0 valid, 1 global, 5:2 size class, 7:6 level, 9:8 regime, 11:10 shareability,
- *        14:12 AttrIndx, 23:16 permission fields as permissions.ts packs them
- *     1  15:0 ASID, 31:16 VMID (reserved, 0)
+ *        14:12 AttrIndx, 23:16 permission fields as permissions.ts packs them, 24 the regime is
+ *        Secure, 25 the output is in the Secure address space
+ *     1  15:0 ASID, 31:16 VMID
  *     2  address bits 31:0, aligned to the size        3  address bits 63:32
  *     4  physical address bits 31:0                    5  bits 47:32
- *     6, 7  reserved, 0
+ *     6  stage 2, 0 where there is none: 3:0 MemAttr, 5:4 shareability, 8:6 read, write, execute,
+ *        10:9 level, 11 stage 1 is off, 12 set
+ *     7  reserved, 0
  *
  * Geometry, hash and replacement are part of the machine version. Cost of a lookup: 4 compares
  * per size present; of an invalidation by address the same; of the others one pass of 1024.
@@ -64,6 +67,24 @@ export interface TlbEntry {
   shareability: number;
   /** The byte that permissions.ts packs. */
   packedPermissions: number;
+  /** The output is in the Secure address space. */
+  secure: boolean;
+  /** What stage 2 said; null where there is none. Size and base are those of both stages together. */
+  stage2: TlbStage2 | null;
+}
+
+/** The part of stage 2 in an entry. */
+export interface TlbStage2 {
+  /** Level of the leaf descriptor. */
+  level: number;
+  /** S2AP and XN: bit 0 read, 1 write, 2 execute. */
+  permissions: number;
+  /** MemAttr[3:0]. */
+  memoryAttributes: number;
+  /** SH. */
+  shareability: number;
+  /** Stage 1 is off: all of its fields but the address mean nothing. */
+  flat: boolean;
 }
 
 /** Is told of every entry that leaves the TLB, so that what was derived from it can be dropped. */
@@ -82,6 +103,10 @@ const SET_WORDS = TLB_WAYS * ENTRY_WORDS;
 
 const VALID = 1;
 const GLOBAL = 2;
+const SECURE_REGIME = 1 << 24, SECURE_OUTPUT = 1 << 25;
+/** Valid, size class and regime. */
+const IDENTITY = VALID | 15 << 2 | 3 << 8 | SECURE_REGIME;
+const STAGE2_FLAT = 1 << 11, STAGE2_SET = 1 << 12;
 
 /** Masks of the address bits that name a page, by size class. */
 const MASK_LO = SIZES.map((size) => size >= 32 ? 0 : -1 << size >>> 0);
@@ -167,8 +192,10 @@ export class Tlb {
     const first = setOf(e.vaHi, e.vaLo, sizeClass);
     const entry = this.#victim(first);
     words[entry] = VALID | (e.global ? GLOBAL : 0) | sizeClass << 2 | e.level << 6 |
-      e.regime << 8 | e.shareability << 10 | e.attrIndex << 12 | e.packedPermissions << 16;
-    words[entry + 1] = e.asid;
+      tagBits(e.regime) | e.shareability << 10 | e.attrIndex << 12 | e.packedPermissions << 16 |
+      (e.secure ? SECURE_OUTPUT : 0);
+    words[entry + 1] = e.asid | e.regime >>> 8 << 16;
+    words[entry + 6] = e.stage2 === null ? 0 : packStage2(e.stage2);
     words[entry + 2] = e.vaLo & MASK_LO[sizeClass];
     words[entry + 3] = e.vaHi & MASK_HI[sizeClass];
     words[entry + 4] = e.base % 0x1_0000_0000;
@@ -177,11 +204,17 @@ export class Tlb {
     return entry;
   }
 
-  /** TLBI ALLE1, VMALLE1: drops every entry of the regime. */
-  invalidateAll(regime: number): void {
+  /**
+   * TLBI VMALLE1, ALLE2, ALLE3: drops every entry of the regime.
+   *
+   * @param anyVmid of every VMID, as ALLE1
+   */
+  invalidateAll(regime: number, anyVmid = false): void {
+    const wanted = anyVmid ? regime & 0xff : regime;
     for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
       if ((this.#words[entry] & VALID) === 0) continue;
-      if (this.regimeOf(entry) === regime) this.#clear(entry);
+      const tag = this.regimeOf(entry);
+      if ((anyVmid ? tag & 0xff : tag) === wanted) this.#clear(entry);
     }
     this.#listener?.onEvictAll();
   }
@@ -191,7 +224,7 @@ export class Tlb {
     for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
       const flags = this.#words[entry];
       if ((flags & (VALID | GLOBAL)) !== VALID) continue;
-      if (this.regimeOf(entry) === regime && this.#words[entry + 1] === asid) this.#evict(entry);
+      if (this.regimeOf(entry) === regime && this.asidOf(entry) === asid) this.#evict(entry);
     }
   }
 
@@ -211,6 +244,14 @@ export class Tlb {
         if (this.#covers(entry, sizeClass, regime, asid, vaHi, vaLo)) this.#evict(entry);
       }
     }
+  }
+
+  /** Drops everything, of whatever regime. */
+  clear(): void {
+    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+      if ((this.#words[entry] & VALID) !== 0) this.#clear(entry);
+    }
+    this.#listener?.onEvictAll();
   }
 
   /** Drops one entry. */
@@ -233,9 +274,28 @@ export class Tlb {
     return this.#words[entry] >>> 6 & 3;
   }
 
-  /** Regime tag of an entry. */
+  /** Regime tag of an entry, with its VMID. */
   regimeOf(entry: number): number {
-    return this.#words[entry] >>> 8 & 3;
+    const flags = this.#words[entry];
+    return flags >>> 8 & 3 | flags >>> 22 & 4 | this.#words[entry + 1] >>> 16 << 8;
+  }
+
+  /** Whether an entry's output is in the Secure address space. */
+  secureOf(entry: number): boolean {
+    return (this.#words[entry] & SECURE_OUTPUT) !== 0;
+  }
+
+  /** What stage 2 said of an entry. */
+  stage2Of(entry: number): TlbStage2 | null {
+    const word = this.#words[entry + 6];
+    if (word === 0) return null;
+    return {
+      memoryAttributes: word & 15,
+      shareability: word >>> 4 & 3,
+      permissions: word >>> 6 & 7,
+      level: word >>> 9 & 3,
+      flat: (word & STAGE2_FLAT) !== 0,
+    };
   }
 
   /** Shareability field of an entry. */
@@ -284,6 +344,8 @@ export class Tlb {
         attrIndex: this.attrIndexOf(entry),
         shareability: this.shareabilityOf(entry),
         packedPermissions: this.packedPermissionsOf(entry),
+        secure: this.secureOf(entry),
+        stage2: this.stage2Of(entry),
       };
     }
   }
@@ -298,7 +360,8 @@ export class Tlb {
   ): boolean {
     const words = this.#words;
     const flags = words[entry];
-    return (flags & (VALID | 15 << 2 | 3 << 8)) === (VALID | sizeClass << 2 | regime << 8) &&
+    return (flags & IDENTITY) === (VALID | sizeClass << 2 | tagBits(regime)) &&
+      words[entry + 1] >>> 16 === regime >>> 8 &&
       ((words[entry + 2] ^ vaLo) & MASK_LO[sizeClass]) === 0 &&
       ((words[entry + 3] ^ vaHi) & MASK_HI[sizeClass]) === 0 &&
       (asid === ANY_ASID || (flags & GLOBAL) !== 0 || (words[entry + 1] & 0xffff) === asid);
@@ -330,6 +393,16 @@ export class Tlb {
     this.#words[this.#words[entry] >>> 2 & 15]--;
     this.#words.fill(0, entry, entry + ENTRY_WORDS);
   }
+}
+
+/** A regime's tag, without its VMID, as an entry's first word has it. */
+function tagBits(regime: number): number {
+  return (regime & 3) << 8 | (regime & 4) << 22;
+}
+
+function packStage2({ memoryAttributes, shareability, permissions, level, flat }: TlbStage2) {
+  return memoryAttributes | shareability << 4 | permissions << 6 | level << 9 |
+    (flat ? STAGE2_FLAT : 0) | STAGE2_SET;
 }
 
 /** First word of the set where a page of the size class that holds the address stands. */

@@ -14,6 +14,8 @@ const PAGE: TlbEntry = {
   attrIndex: 7,
   shareability: 3,
   packedPermissions: 0xa5,
+  secure: false,
+  stage2: null,
 };
 
 function empty(): Tlb {

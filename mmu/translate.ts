@@ -14,9 +14,20 @@ import {
   denialReason,
   packPermissions,
   permissionMask,
+  privilegedMask,
 } from "./permissions.ts";
 import type { Regime } from "./regime.ts";
-import type { Tlb } from "./tlb.ts";
+import {
+  combineAttributes,
+  combineShareability,
+  stage2Address,
+  stage2Denial,
+  type Stage2Leaf,
+  stage2Mask,
+  type Stage2Walk,
+  walkStage2,
+} from "./stage2.ts";
+import type { Tlb, TlbStage2 } from "./tlb.ts";
 import { checkRange, type Leaf, leafAddress, selectRange, type Walk, walk } from "./walk.ts";
 
 /** A fill of the TLB, with the walk that produced it. */
@@ -37,10 +48,16 @@ export interface TlbFill {
   attributes: number;
   /** Mask of permissions.ts. */
   permissions: number;
-  /** The leaf that `walk` found. */
-  leaf: Leaf;
-  /** The walk, with the descriptors that it read. */
-  walk: Walk;
+  /** log2 of the bytes that the entry covers: the smaller of both stages. */
+  sizeLog2: number;
+  /** The leaf that `walk` found; null where stage 1 is off. */
+  leaf: Leaf | null;
+  /** The walk, with the descriptors that it read; null where stage 1 is off. */
+  walk: Walk | null;
+  /** The regime it is tagged with. */
+  regime: Regime;
+  /** Stage 2's walk of the output of stage 1; null where there is no stage 2. */
+  stage2: Stage2Walk | null;
 }
 
 /** What a translation reports besides its result. */
@@ -66,6 +83,8 @@ export interface TranslationParts {
   listener?: TranslationListener;
   /** Keep to a TLB entry that denies an access, as hardware may, instead of walking again. */
   strict?: boolean;
+  /** The result is that of stage 1, whose tables stage 2 translates in any case. */
+  firstOnly?: boolean;
 }
 
 /** Device-nGnRnE. */
@@ -76,6 +95,10 @@ const NORMAL_WRITE_BACK = 0xff;
 /** The reference reports flat data as non-shareable; Device memory has no such property. */
 const NON_SHAREABLE = 0;
 const OUTER_SHAREABLE = 2;
+/** log2 of what stage 1 maps at once where it is off: more than stage 2 can. */
+const FLAT_SIZE = 48;
+/** Execute at EL0 and at the privileged level, of a mask of permissions.ts. */
+const EXECUTE_BITS = 0x24;
 
 /** Translates addresses of one CPU. */
 export class Translation {
@@ -94,6 +117,8 @@ export class Translation {
   attributes = 0;
   /** 0 non-shareable, 2 outer, 3 inner. */
   shareability = 0;
+  /** `pa` is in the Secure address space. */
+  secure = false;
 
   /** The fault, after {@linkcode translate} returned false. */
   fault: Fault | null = null;
@@ -104,6 +129,9 @@ export class Translation {
   readonly #tlb: Tlb | null;
   readonly #listener: TranslationListener | null;
   readonly #strict: boolean;
+  readonly #firstOnly: boolean;
+  /** Stage 2's walk for the translation in hand. */
+  #second: Stage2Walk | null = null;
 
   /** Makes a translation over its parts. */
   constructor(parts: TranslationParts) {
@@ -112,6 +140,7 @@ export class Translation {
     this.regime = parts.regime;
     this.#listener = parts.listener ?? null;
     this.#strict = parts.strict ?? false;
+    this.#firstOnly = parts.firstOnly ?? false;
   }
 
   /**
@@ -124,7 +153,7 @@ export class Translation {
    */
   translate(vaHi: number, vaLo: number, access: Access, el: number): boolean {
     const { regime } = this;
-    if (!regime.enabled) return this.#flat(vaHi, vaLo, access);
+    if (!regime.enabled) return this.#flat(vaHi, vaLo, access, el);
     const select = selectRange(regime, vaHi);
     const range = regime.ranges[select];
     const rangeFault = checkRange(range, select, vaHi, vaLo);
@@ -149,22 +178,55 @@ export class Translation {
     access: Access,
     el: number,
   ): boolean {
-    const permissions = permissionMask(tlb.packedPermissionsOf(entry), this.regime.wxn);
+    const { regime } = this;
+    const second = regime.stage2 === null ? null : tlb.stage2Of(entry);
+    const flat = second !== null && second.flat;
+    const secure = tlb.secureOf(entry);
+    let permissions = flat
+      ? ALL_PERMISSIONS
+      : this.#stage1Permissions(tlb.packedPermissionsOf(entry), secure);
+    if (second !== null) permissions &= stage2Mask(second.permissions);
     if ((permissions & wanted(access, el)) === 0) return false;
     this.pa = tlb.physicalOf(entry, vaHi, vaLo);
     this.sizeLog2 = tlb.sizeLog2Of(entry);
     this.level = tlb.levelOf(entry);
     this.permissions = permissions;
-    this.attributes = this.regime.attributes[tlb.attrIndexOf(entry)];
-    this.shareability = tlb.shareabilityOf(entry);
+    this.secure = secure;
+    this.attributes = flat
+      ? flatAttributes(regime, access)
+      : regime.attributes[tlb.attrIndexOf(entry)];
+    this.shareability = flat ? flatShareability(access) : tlb.shareabilityOf(entry);
+    if (second !== null) this.#combine(second);
     return true;
+  }
+
+  /** What stage 1 permits. */
+  #stage1Permissions(packed: number, toSecure: boolean): number {
+    const { regime } = this;
+    const mask = regime.el === 1
+      ? permissionMask(packed, regime.wxn)
+      : privilegedMask(packed, regime.wxn);
+    return regime.secureFetchOnly && !toSecure ? mask & ~EXECUTE_BITS : mask;
+  }
+
+  /** Attributes of both stages. */
+  #combine(second: Pick<TlbStage2, "memoryAttributes" | "shareability">): void {
+    const { regime } = this;
+    // HCR_EL2.DC: stage 1 is Normal, Write-Back, Non-shareable, whatever the access.
+    if (regime.defaultCacheable) this.shareability = NON_SHAREABLE;
+    this.attributes = combineAttributes(this.attributes, second.memoryAttributes);
+    this.shareability = combineShareability(
+      this.shareability,
+      second.shareability,
+      this.attributes,
+    );
   }
 
   /** Walks; `denying` is the entry that denied the access, or -1. */
   #miss(vaHi: number, vaLo: number, access: Access, el: number, denying: number): boolean {
     const { regime } = this;
     const tlb = this.#tlb;
-    if (denying >= 0 && this.#strict) {
+    if (denying >= 0 && this.#strict && regime.stage2 === null) {
       this.faultWalk = null;
       return this.#deny(tlb!.levelOf(denying), tlb!.packedPermissionsOf(denying), access, el);
     }
@@ -173,55 +235,98 @@ export class Translation {
     const { leaf } = outcome;
     if (leaf === null) return this.#fail(outcome.fault!);
     const packed = packPermissions(leaf);
-    this.permissions = permissionMask(packed, regime.wxn);
+    this.permissions = this.#stage1Permissions(packed, leaf.secure);
     if ((this.permissions & wanted(access, el)) === 0) {
       return this.#deny(leaf.level, packed, access, el);
     }
-    this.faultWalk = null;
     this.pa = leafAddress(leaf, vaHi, vaLo);
     this.sizeLog2 = leaf.sizeLog2;
     this.level = leaf.level;
+    this.secure = leaf.secure;
     this.attributes = regime.attributes[leaf.attrIndex];
     this.shareability = leaf.shareability;
+    if (regime.stage2 !== null && !this.#firstOnly && !this.#secondStage(access)) return false;
+    this.faultWalk = null;
     if (tlb === null) return true;
     if (denying >= 0) {
       tlb.invalidateEntry(denying);
       this.#listener?.onStale(vaHi, vaLo);
     }
-    this.#fill(tlb, leaf, packed, vaHi, vaLo);
+    this.#fill(tlb, { leaf, walk: outcome }, access, vaHi, vaLo);
+    return true;
+  }
+
+  /**
+   * Translates `pa`, which is an IPA, by stage 2 and combines what both stages say.
+   *
+   * @returns false with `fault`
+   */
+  #secondStage(access: Access): boolean {
+    const ipa = this.pa;
+    const walk = walkStage2(this.#bus, this.regime.stage2!, ipa);
+    const { leaf } = walk;
+    const fault = leaf === null ? walk.fault! : stage2Denial(leaf, access);
+    if (fault !== null) {
+      const { level } = fault;
+      return this.#fail({ kind: "stage2", level, ipa, onWalk: false, fault, walk });
+    }
+    this.#second = walk;
+    this.#apply(leaf!, ipa);
+    return true;
+  }
+
+  #apply(leaf: Stage2Leaf, ipa: number): void {
+    this.pa = stage2Address(leaf, ipa);
+    this.sizeLog2 = Math.min(this.sizeLog2, leaf.sizeLog2);
+    this.permissions &= stage2Mask(leaf.permissions);
+    this.#combine(leaf);
+  }
+
+  /** Enters what the fields say. `found` is stage 1's; null where it is off. */
+  #fill(
+    tlb: Tlb,
+    found: { leaf: Leaf; walk: Walk } | null,
+    access: Access,
+    vaHi: number,
+    vaLo: number,
+  ): void {
+    const { regime, sizeLog2, pa } = this;
+    const leaf = found?.leaf ?? null;
+    const second = regime.stage2 === null ? null : this.#second;
+    tlb.fill({
+      regime: regime.tag,
+      asid: regime.asid,
+      global: !(leaf?.notGlobal ?? false),
+      vaHi: canonical(vaHi),
+      vaLo,
+      base: pa - pa % 2 ** sizeLog2,
+      sizeLog2,
+      level: this.level,
+      attrIndex: leaf?.attrIndex ?? 0,
+      shareability: leaf?.shareability ?? 0,
+      packedPermissions: leaf === null ? 0 : packPermissions(leaf),
+      secure: this.secure,
+      stage2: second === null ? null : { ...second.leaf!, flat: leaf === null },
+    });
     this.#listener?.onFill({
       access,
       vaHi,
       vaLo,
-      pa: this.pa,
+      pa,
       asid: regime.asid,
-      global: !leaf.notGlobal,
+      global: !(leaf?.notGlobal ?? false),
       attributes: this.attributes,
       permissions: this.permissions,
+      sizeLog2,
       leaf,
-      walk: outcome,
-    });
-    return true;
-  }
-
-  #fill(tlb: Tlb, leaf: Leaf, packedPermissions: number, vaHi: number, vaLo: number): void {
-    tlb.fill({
-      regime: this.regime.tag,
-      asid: this.regime.asid,
-      global: !leaf.notGlobal,
-      vaHi: canonical(vaHi),
-      vaLo,
-      base: leaf.base,
-      sizeLog2: leaf.sizeLog2,
-      level: leaf.level,
-      attrIndex: leaf.attrIndex,
-      shareability: leaf.shareability,
-      packedPermissions,
+      walk: found?.walk ?? null,
+      regime,
+      stage2: second,
     });
   }
 
-  /** Stage 1 off (Arm ARM D8.2.10): the address is physical, of at most the implemented size. */
-  #flat(vaHi: number, vaLo: number, access: Access): boolean {
+  /** Stage 1 off (Arm ARM D8.2.10): the address is physical or an IPA, of at most the implemented size. */
+  #flat(vaHi: number, vaLo: number, access: Access, el: number): boolean {
     const { regime } = this;
     const select = selectRange(regime, vaHi);
     const high = regime.ranges[select].topByteIgnored ? vaHi & 0xff_ffff : vaHi;
@@ -229,18 +334,46 @@ export class Translation {
       this.faultWalk = null;
       return this.#fail({ kind: "address-size", level: 0, cause: "flat" });
     }
-    this.pa = high * 0x1_0000_0000 + vaLo;
+    if (regime.stage2 !== null && !this.#firstOnly) {
+      return this.#flatFirst(high, vaLo, access, el);
+    }
+    this.#setFlat(high, vaLo, access);
     this.sizeLog2 = 12;
+    return true;
+  }
+
+  #setFlat(high: number, vaLo: number, access: Access): void {
+    const { regime } = this;
+    this.pa = high * 0x1_0000_0000 + vaLo;
     this.level = 0;
     this.permissions = ALL_PERMISSIONS;
+    this.secure = regime.secure;
     this.attributes = flatAttributes(regime, access);
-    this.shareability = access === ACCESS_EXECUTE ? OUTER_SHAREABLE : NON_SHAREABLE;
+    this.shareability = flatShareability(access);
+  }
+
+  /** Stage 1 off, stage 2 on. */
+  #flatFirst(high: number, vaLo: number, access: Access, el: number): boolean {
+    const { regime } = this;
+    const tlb = this.#tlb;
+    const entry = tlb === null ? -1 : tlb.lookup(regime.tag, regime.asid, high, vaLo);
+    if (entry >= 0 && this.#use(tlb!, entry, high, vaLo, access, el)) return true;
+    this.#setFlat(high, vaLo, access);
+    this.sizeLog2 = FLAT_SIZE;
+    this.faultWalk = null;
+    if (!this.#secondStage(access)) return false;
+    if (tlb === null) return true;
+    if (entry >= 0) {
+      tlb.invalidateEntry(entry);
+      this.#listener?.onStale(high, vaLo);
+    }
+    this.#fill(tlb, null, access, high, vaLo);
     return true;
   }
 
   #deny(level: number, packed: number, access: Access, el: number): boolean {
-    const reason = denialReason(packed, this.regime.wxn, access, el)!;
-    return this.#fail({ kind: "permission", level, reason });
+    const reason = denialReason(packed, this.regime.wxn, access, this.regime.el === 1 ? el : 2);
+    return this.#fail({ kind: "permission", level, reason: reason ?? "secure-fetch" });
   }
 
   #fail(fault: Fault): boolean {
@@ -257,6 +390,10 @@ function wanted(access: Access, el: number): number {
 /** High word with bits 63:56 made equal to bit 55: the form in which the TLB holds addresses. */
 export function canonical(vaHi: number): number {
   return vaHi << 8 >> 8 >>> 0;
+}
+
+function flatShareability(access: Access): number {
+  return access === ACCESS_EXECUTE ? OUTER_SHAREABLE : NON_SHAREABLE;
 }
 
 function flatAttributes(regime: Regime, access: Access): number {

@@ -40,7 +40,7 @@ Deno.test("translate() walks once, fills the TLB, then hits", () => {
   assertEquals(fills.length, 1);
   const [fill] = fills;
   assertEquals([fill.access, fill.vaLo, fill.pa, fill.global], [READ, 0x123, 0x8000_0123, true]);
-  assertEquals(fill.walk.steps.map((s) => s.address), [0x1000, 0x3000, 0x4000, 0x5000]);
+  assertEquals(fill.walk!.steps.map((s) => s.address), [0x1000, 0x3000, 0x4000, 0x5000]);
 });
 
 Deno.test("translate() gives the same outcome from the TLB as from the walk", () => {

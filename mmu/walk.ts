@@ -10,7 +10,18 @@ import type { DescriptorBus } from "./bus.ts";
 import * as descriptor from "./descriptor.ts";
 import type { WalkFault } from "./fault.ts";
 import type { PermissionFields } from "./permissions.ts";
+import { ACCESS_READ } from "./permissions.ts";
 import { type AddressRange, levelShift, type Regime } from "./regime.ts";
+import {
+  isStage2Device,
+  stage2Address,
+  stage2Denial,
+  type Stage2Walk,
+  walkStage2,
+} from "./stage2.ts";
+import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
+
+export { blockAllowed };
 
 /** One descriptor that a walk read. */
 export interface WalkStep {
@@ -24,6 +35,10 @@ export interface WalkStep {
   lo: number;
   /** Bits 63:32. */
   hi: number;
+  /** It is in the Secure address space. */
+  secure?: true;
+  /** Where there is a stage 2, how it translated the IPA of the descriptor to `address`. */
+  stage2?: Stage2Walk;
 }
 
 /** What a block or page descriptor, and the tables above it, say. */
@@ -46,6 +61,8 @@ export interface Leaf extends PermissionFields {
   notGlobal: boolean;
   /** The contiguous hint. */
   contiguous: boolean;
+  /** The output is in the Secure address space. */
+  secure: boolean;
 }
 
 /** The outcome of a walk: either `leaf` or `fault` is null. */
@@ -126,35 +143,72 @@ function lookUp(
   const tables = { apTable: 0, uxnTable: 0, pxnTable: 0 };
   let table = range.tableBase;
   let top = range.inputSize;
+  let { secure } = regime;
   for (let level = range.startLevel;; level++) {
     // 3. The index is the address bits that this level resolves; the first may have fewer.
     const shift = levelShift(granuleLog2, level);
     const index = addressBits(vaHi, vaLo, shift, top - shift);
-    const address = table + 8 * index;
+    let address = table + 8 * index;
     top = shift;
-    // 4. Fetch the descriptor.
-    if (!bus.readDescriptor(address, words)) {
+    // 4. Fetch the descriptor. Where there is a stage 2, its address is an IPA.
+    const stage2 = regime.stage2 === null ? null : translateTable(bus, regime, address);
+    if (stage2 !== null) {
+      if (stage2.leaf === null || stage2.fault !== null) {
+        const fault = stage2.fault!;
+        result.fault = {
+          kind: "stage2",
+          level: fault.level,
+          ipa: address,
+          onWalk: true,
+          fault,
+          walk: stage2,
+        };
+        return;
+      }
+      address = stage2Address(stage2.leaf, address);
+    }
+    if (!bus.readDescriptor(address, words, secure)) {
       result.fault = { kind: "external-abort-on-walk", level, address };
       return;
     }
     const lo = regime.bigEndianTables ? swapBytes(words[1]) : words[0];
     const hi = regime.bigEndianTables ? swapBytes(words[0]) : words[1];
-    result.steps.push({ level, index, address, lo, hi });
+    const step: WalkStep = { level, index, address, lo, hi };
+    if (secure) step.secure = true;
+    if (stage2 !== null) step.stage2 = stage2;
+    result.steps.push(step);
     result.fault = checkDescriptor(regime, granuleLog2, level, lo, hi);
     if (result.fault !== null) return;
     const output = descriptor.outputAddress(lo, hi, granuleLog2);
     if (level === 3 || !descriptor.isTableOrPage(lo)) {
       // 7. A block or page. Permissions are checked by the caller, after the access flag here.
       if (!descriptor.accessFlag(lo)) result.fault = { kind: "access-flag", level };
-      else result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, tables);
+      else {
+        const toSecure = secure && !descriptor.nonSecure(lo);
+        result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, { ...tables, secure: toSecure });
+      }
       return;
     }
     // 8. A table: its attributes restrict everything below.
     tables.apTable |= descriptor.apTable(hi);
     tables.uxnTable |= descriptor.uxnTable(hi);
     tables.pxnTable |= descriptor.pxnTable(hi);
+    secure &&= !descriptor.nonSecureTable(hi);
     table = output;
   }
+}
+
+/** Stage 2 of a stage 1 descriptor's address: a read, and with HCR_EL2.PTW one of Normal memory. */
+function translateTable(bus: DescriptorBus, regime: Regime, ipa: number): Stage2Walk {
+  const stage2 = regime.stage2!;
+  const outcome = walkStage2(bus, stage2, ipa);
+  const { leaf } = outcome;
+  if (leaf === null) return outcome;
+  outcome.fault = stage2Denial(leaf, ACCESS_READ);
+  if (stage2.protectedWalks && isStage2Device(leaf.memoryAttributes)) {
+    outcome.fault ??= { kind: "permission", level: leaf.level, reason: "protected-walk" };
+  }
+  return outcome;
 }
 
 /** What is wrong with a descriptor, whether table, block or page; null if nothing is. */
@@ -184,21 +238,13 @@ function isReserved(regime: Regime, granuleLog2: number, level: number, lo: numb
   return regime.reservedBlocksFault && !blockAllowed(granuleLog2, level);
 }
 
-/**
- * Whether the granule has block descriptors at `level`, in implementations with at most 48 bits
- * of physical address: 4 KB at levels 1 and 2, 16 and 64 KB at level 2.
- */
-export function blockAllowed(granuleLog2: number, level: number): boolean {
-  return level === 2 || level === 1 && granuleLog2 === 12;
-}
-
 function makeLeaf(
   granuleLog2: number,
   level: number,
   output: number,
   lo: number,
   hi: number,
-  tables: Pick<PermissionFields, "apTable" | "uxnTable" | "pxnTable">,
+  tables: Pick<Leaf, "apTable" | "uxnTable" | "pxnTable" | "secure">,
 ): Leaf {
   const sizeLog2 = levelShift(granuleLog2, level);
   const size = 2 ** sizeLog2;
@@ -225,14 +271,4 @@ export function leafAddress(leaf: Leaf, vaHi: number, vaLo: number): number {
   const { base, sizeLog2 } = leaf;
   if (sizeLog2 < 32) return base + (vaLo & (1 << sizeLog2) - 1);
   return base + (vaHi & (1 << sizeLog2 - 32) - 1) * 0x1_0000_0000 + vaLo;
-}
-
-/** `width` (at most 13) address bits from `shift` (12 to 47) upwards. */
-function addressBits(vaHi: number, vaLo: number, shift: number, width: number): number {
-  const bits = shift >= 32 ? vaHi >>> shift - 32 : vaLo >>> shift | vaHi << 32 - shift;
-  return bits & (1 << width) - 1;
-}
-
-function swapBytes(word: number): number {
-  return ((word & 0xff) << 24 | (word & 0xff00) << 8 | word >>> 8 & 0xff00 | word >>> 24) >>> 0;
 }

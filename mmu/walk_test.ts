@@ -50,6 +50,7 @@ Deno.test("walk() reads one descriptor of each level and returns the page", () =
     apTable: 0,
     uxnTable: 0,
     pxnTable: 0,
+    secure: false,
   });
   assertEquals(leafAddress(leaf!, 0, 0x1234), 0x8000_1234);
 });

@@ -1,20 +1,20 @@
 /**
- * The generic timer of one CPU (Arm ARM D11): counter, virtual and physical EL1 timer.
+ * The generic timer of one CPU (Arm ARM D11): counters and timers.
  *
  * Control and compare values live in the CPU's system register slots, so saving the registers
  * saves the timers. The counter is virtual time at 62.5 MHz, one tick per 16 ns, as the
- * reference's; CNTVOFF is 0 without EL2.
+ * reference's; CNTVOFF_EL2 is 0 without EL2.
  */
 
 import { slotOf } from "../sysregs.ts";
 import type { CpuState } from "../state.ts";
 import type { Clock, InterruptLine } from "./device.ts";
 
-/** The timers that EL1 has. */
-export type TimerName = "virtual" | "physical";
+/** The timers: two of EL1, that of EL2 and that of Secure EL1. */
+export type TimerName = "virtual" | "physical" | "hypervisor" | "secure";
 
 /** Private interrupt numbers as the board wires them. */
-export const TIMER_INTERRUPT = { virtual: 27, physical: 30 } as const;
+export const TIMER_INTERRUPT = { virtual: 27, physical: 30, hypervisor: 26, secure: 29 } as const;
 
 const NANOSECONDS_PER_TICK = 16;
 const ENABLE = 1n;
@@ -23,9 +23,21 @@ const ISTATUS = 4n;
 /** Ticks from here on do not fit a number of nanoseconds: in 104 days of virtual time. */
 const NEVER_TICKS = BigInt(Number.MAX_SAFE_INTEGER) / BigInt(NANOSECONDS_PER_TICK);
 
-const CONTROL = { virtual: slotOf("CNTV_CTL_EL0"), physical: slotOf("CNTP_CTL_EL0") } as const;
-const COMPARE = { virtual: slotOf("CNTV_CVAL_EL0"), physical: slotOf("CNTP_CVAL_EL0") } as const;
-const TIMERS: readonly TimerName[] = ["virtual", "physical"];
+const CONTROL = {
+  virtual: slotOf("CNTV_CTL_EL0"),
+  physical: slotOf("CNTP_CTL_EL0"),
+  hypervisor: slotOf("CNTHP_CTL_EL2"),
+  secure: slotOf("CNTPS_CTL_EL1"),
+} as const;
+const COMPARE = {
+  virtual: slotOf("CNTV_CVAL_EL0"),
+  physical: slotOf("CNTP_CVAL_EL0"),
+  hypervisor: slotOf("CNTHP_CVAL_EL2"),
+  secure: slotOf("CNTPS_CVAL_EL1"),
+} as const;
+const TIMERS: readonly TimerName[] = ["virtual", "physical", "hypervisor", "secure"];
+/** CNTVOFF_EL2: how far the virtual counter is behind. */
+const OFFSET = slotOf("CNTVOFF_EL2");
 
 /** Counter and timers of one CPU. */
 export class GenericTimer {
@@ -40,26 +52,36 @@ export class GenericTimer {
     this.#lines = lines;
   }
 
-  /** CNTPCT and CNTVCT: ticks since reset. */
+  /** CNTPCT: ticks since reset. */
   counter(): bigint {
     return BigInt(Math.floor(this.#clock.nanoseconds() / NANOSECONDS_PER_TICK));
+  }
+
+  /** CNTVCT: the same without what EL2 takes off. */
+  virtualCounter(): bigint {
+    return BigInt.asUintN(64, this.counter() - this.#state.get64(OFFSET));
+  }
+
+  /** The counter that a timer compares with. */
+  #count(timer: TimerName): bigint {
+    return timer === "virtual" ? this.virtualCounter() : this.counter();
   }
 
   /** CNTx_CTL: ENABLE, IMASK, and ISTATUS where the timer is on and its condition holds. */
   control(timer: TimerName): bigint {
     const control = this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK);
     if (!(control & ENABLE)) return control;
-    return this.counter() >= this.#state.get64(COMPARE[timer]) ? control | ISTATUS : control;
+    return this.#count(timer) >= this.#state.get64(COMPARE[timer]) ? control | ISTATUS : control;
   }
 
   /** CNTx_TVAL: ticks until the condition holds, 32 bits, signed in the guest's eyes. */
   value(timer: TimerName): bigint {
-    return BigInt.asUintN(32, this.#state.get64(COMPARE[timer]) - this.counter());
+    return BigInt.asUintN(32, this.#state.get64(COMPARE[timer]) - this.#count(timer));
   }
 
   /** Writes CNTx_TVAL: sets the compare value relative to now. */
   setValue(timer: TimerName, value: bigint): void {
-    const compare = this.counter() + BigInt.asIntN(32, value);
+    const compare = this.#count(timer) + BigInt.asIntN(32, value);
     this.#state.set64(COMPARE[timer], BigInt.asUintN(64, compare));
   }
 
@@ -76,7 +98,8 @@ export class GenericTimer {
     let next = Infinity;
     for (const timer of TIMERS) {
       if ((this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK)) !== ENABLE) continue;
-      const compare = this.#state.get64(COMPARE[timer]);
+      const own = this.#state.get64(COMPARE[timer]);
+      const compare = timer === "virtual" ? own + this.#state.get64(OFFSET) : own;
       if (compare >= NEVER_TICKS || compare <= this.counter()) continue;
       next = Math.min(next, Number(compare) * NANOSECONDS_PER_TICK);
     }
@@ -90,6 +113,6 @@ export class GenericTimer {
 
   #output(timer: TimerName): boolean {
     const control = this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK);
-    return control === ENABLE && this.counter() >= this.#state.get64(COMPARE[timer]);
+    return control === ENABLE && this.#count(timer) >= this.#state.get64(COMPARE[timer]);
   }
 }

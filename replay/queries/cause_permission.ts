@@ -19,6 +19,10 @@ export const DENIALS: Readonly<
     why: "AP is 01, writable at EL0: that alone forbids execution at EL1",
   },
   ap: { cause: "ap", why: "AP does not permit the access" },
+  "secure-fetch": {
+    cause: "secure-fetch",
+    why: "SCR_EL3.SIF is set: the Secure state may not execute Non-secure memory",
+  },
   "table-attributes": {
     cause: "table-attributes",
     why: "a table descriptor above forbids it for everything below: APTable, PXNTable or UXNTable",
@@ -36,6 +40,8 @@ export function bitsOf(reason: PermissionReason, { access, el }: FailedAccess): 
       return [7];
     case "el0-writable":
       return [6, 7];
+    case "secure-fetch":
+      return [5];
     case "ap":
       return el === 0 ? [6, 7] : [7];
     case "table-attributes":

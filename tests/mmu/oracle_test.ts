@@ -96,7 +96,7 @@ function evaluate(c: OracleCase, features: MmuFeatures): OracleResult {
   if (name.startsWith("AT")) {
     const el = name[6] === "1" ? 1 : 0;
     const access: Access = name.endsWith("W") ? 1 : 0;
-    const result = addressTranslation(bus, regime, hi, lo, access, el);
+    const result = addressTranslation(bus, regime, { hi, lo, access, el });
     if ("par" in result) return { kind: "par", par: result.par };
     const context = { access, fromEl: 2, toEl: 2, maintenance: true };
     const { esr } = encodeSyndrome(result.abort, context);

@@ -1,0 +1,77 @@
+import { effectiveHcr, type ExceptionLevels, HCR, SCR, scrOf } from "./privilege.ts";
+import { type CpuState } from "./state.ts";
+import { slotOf } from "./sysregs.ts";
+
+/**
+ * Which interrupt is taken next, and to which level (Arm ARM D1.3.6, tables D1-11 and D1-13).
+ */
+
+/** What decides about interrupts. */
+export interface InterruptedCpu {
+  readonly state: CpuState;
+  readonly levels: ExceptionLevels;
+  /** Physical ones that wait: bit 7 IRQ, 6 FIQ. */
+  readonly pendingInterrupts: number;
+  /** Virtual ones: bit 8 SError, 7 IRQ, 6 FIQ. */
+  readonly virtualInterrupts: number;
+}
+
+/** An interrupt that is not masked. */
+export interface ChosenInterrupt {
+  readonly type: "irq" | "fiq" | "serror";
+  readonly target: number;
+  /** It is the SError that HCR_EL2.VSE asks for. */
+  readonly virtualError: boolean;
+}
+
+const IRQ = 0x80, FIQ = 0x40, SERROR = 0x100;
+
+/** The interrupt to take before the next instruction, in the order in which the reference looks. */
+export function chooseInterrupt(cpu: InterruptedCpu): ChosenInterrupt | undefined {
+  const { pendingInterrupts, virtualInterrupts } = cpu;
+  if ((pendingInterrupts | virtualInterrupts) === 0) return undefined;
+  return physical(cpu, "fiq", FIQ, { scr: SCR.FIQ, hcr: HCR.FMO }) ??
+    physical(cpu, "irq", IRQ, { scr: SCR.IRQ, hcr: HCR.IMO }) ??
+    virtual(cpu, "irq", IRQ, HCR.IMO) ??
+    virtual(cpu, "fiq", FIQ, HCR.FMO) ??
+    virtual(cpu, "serror", SERROR, HCR.AMO);
+}
+
+function physical(
+  { state, levels, pendingInterrupts }: InterruptedCpu,
+  type: "irq" | "fiq",
+  bit: number,
+  routing: { scr: bigint; hcr: bigint },
+): ChosenInterrupt | undefined {
+  if ((pendingInterrupts & bit) === 0) return undefined;
+  const { el } = state;
+  const toEl3 = levels.el3 && (scrOf(state, levels) & routing.scr) !== 0n;
+  const toEl2 = (effectiveHcr(state, levels) & routing.hcr) !== 0n;
+  const target = toEl3 ? 3 : toEl2 ? 2 : 1;
+  // What goes to a lower level stays pending; what leaves for EL2 or EL3 cannot be masked below.
+  if (el > target) return undefined;
+  const masked = (state.daif & bit) !== 0 && !(target > el && target > 1);
+  return masked ? undefined : { type, target, virtualError: false };
+}
+
+function virtual(
+  { state, levels, virtualInterrupts }: InterruptedCpu,
+  type: ChosenInterrupt["type"],
+  bit: number,
+  routing: bigint,
+): ChosenInterrupt | undefined {
+  if ((virtualInterrupts & bit) === 0 || state.el > 1 || state.daif & bit) return undefined;
+  const hcr = effectiveHcr(state, levels);
+  if (!(hcr & routing) || hcr & HCR.TGE) return undefined;
+  return { type, target: 1, virtualError: type === "serror" };
+}
+
+/** ESR of a virtual SError: its class, with a syndrome of zero. */
+export const VIRTUAL_ERROR = 0xbe00_0000n;
+
+const HCR_EL2 = slotOf("HCR_EL2");
+
+/** The virtual SError is being taken: HCR_EL2.VSE goes back to 0. */
+export function acceptVirtualError(state: CpuState): void {
+  state.set64(HCR_EL2, state.get64(HCR_EL2) & ~HCR.VSE);
+}
