@@ -95,10 +95,11 @@ const BINARY: readonly string[] = [
   ..."FPAdd FPSub FPMul FPMulX FPDiv FPMax FPMin FPMaxNum FPMinNum".split(" "),
   ..."FPRecipStepFused FPRSqrtStepFused".split(" "),
 ];
+const UNARY: readonly string[] = "FPSqrt FPRecipEstimate FPRSqrtEstimate FPRecpX".split(" ");
 
 const DEFINITIONS: Readonly<Record<string, Definition>> = {
   ...Object.fromEntries(BINARY.map((name) => [name, named(name, 2)])),
-  FPSqrt: named("FPSqrt", 1),
+  ...Object.fromEntries(UNARY.map((name) => [name, named(name, 1)])),
   FPMulAdd: named("FPMulAdd", 3),
   FPMulSub: {
     vectors: 3,

@@ -93,6 +93,8 @@ const BOTH: readonly (readonly [name: string, bits: string, operation: Operation
     toInteger("P", U, "1 11010", ROUNDING.plusInfinity),
     toInteger("Z", U, "1 11011", ROUNDING.zero),
   ]),
+  ["FRECPE", "0 1 11101", called("FPRecipEstimate")],
+  ["FRSQRTE", "1 1 11101", called("FPRSqrtEstimate")],
 ];
 
 const VECTORS: readonly (readonly [name: string, bits: string, operation: Operation])[] = [
@@ -183,6 +185,7 @@ export const SIMD_FP_SCALAR_TWO_MISC: readonly Row[] = [
   ...WITH_ZERO.flatMap(([name, bits, operation]) =>
     twoMisc("scalar", name, bits, operation, [ZERO])
   ),
+  ...twoMisc("scalar", "FRECPX", "0 1 11111", called("FPRecpX")),
   SCALAR_CONVERT_ODD,
 ];
 

@@ -12,6 +12,7 @@ import {
 import type { Fields, Row } from "../../core/isa/row.ts";
 import type { CpuSnapshot } from "./vectors.ts";
 import { HELPERS, loadOperation, plainOperation } from "./evaluate_operations.ts";
+import { evaluateFloat } from "./evaluate_fp.ts";
 import { SATURATING_HELPERS, SIMD_HELPERS } from "./evaluate_simd.ts";
 
 /**
@@ -243,9 +244,8 @@ class Evaluation {
         return this.#assign(statement.result, result);
       }
       case "cumulative": {
-        const operands = statement.operands.map((operand) => this.value(operand));
-        const { value, saturated } = SATURATING_HELPERS[statement.name](...operands);
-        if (saturated) this.state.fpsr |= 1n << 27n;
+        const { value, flags } = this.#cumulative(statement);
+        this.state.fpsr |= flags;
         return this.#assign(statement.result, value);
       }
       case "assign":
@@ -253,6 +253,24 @@ class Evaluation {
       case "when":
         if (this.value(statement.condition) !== 0n) this.run(statement.body);
     }
+  }
+
+  /** What a function gives, and the bits of FPSR that it sets. */
+  #cumulative({ name, operands }: Extract<Statement, { k: "cumulative" }>): {
+    value: bigint;
+    flags: bigint;
+  } {
+    const saturating = SATURATING_HELPERS[name];
+    if (saturating) {
+      const { value, saturated } = saturating(...operands.map((operand) => this.value(operand)));
+      return { value, flags: saturated ? 1n << 27n : 0n };
+    }
+    const values = operands.map((operand) => {
+      const value = this.value(operand);
+      return operand.type === "i32" ? BigInt.asIntN(32, value) : value;
+    });
+    const { value, flags } = evaluateFloat(name, values, this.state.fpcr);
+    return { value, flags: BigInt(flags) };
   }
 
   #address(value: Value, access: Access): bigint {

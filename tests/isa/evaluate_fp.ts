@@ -1,21 +1,12 @@
+import { evaluateFp, type FpResult } from "./fp_evaluator.ts";
+
 /**
  * Floating-point functions on vectors, on BigInts: the manual's loop over the elements around the
- * functions of one number (`fp_evaluator.ts`).
+ * functions of one number (`fp_evaluator.ts`), by their names in
+ * `core/engine/simd_fp_helpers.ts`.
  *
  * A `shape` is log2 of the element's bytes, and above it the number of elements.
  */
-
-/** What a function gives, and the cumulative bits of FPSR that it sets. */
-export interface FloatResult {
-  readonly value: bigint;
-  readonly flags: bigint;
-}
-
-/** A function of floating point. i32 operands come as unsigned numbers. */
-export type FloatFunction = (fpcr: bigint, ...operands: bigint[]) => FloatResult;
-
-/** Functions of one number by the manual's names and the number of bits. */
-export type FloatFunctions = Readonly<Record<string, FloatFunction>>;
 
 /** What one element's result is computed with. */
 interface Element {
@@ -92,8 +83,7 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   FPConvertLong: {
     vectors: 1,
     to: 2,
-    element: ({ call, bits, operands }) =>
-      call(`FPConvert${bits}to${2 * bits}`, ...operands, ones(32)),
+    element: ({ call, bits, operands }) => call(`FPConvert${bits}to${2 * bits}`, ...operands, -1n),
   },
   FPConvertNarrow: {
     vectors: 1,
@@ -103,35 +93,37 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   },
 };
 
-function onVectors(
-  { vectors, from = 1, to = 1, element }: Definition,
-  functions: FloatFunctions,
-): FloatFunction {
-  return (fpcr, ...all) => {
-    const shape = Number(all[all.length - 1]);
-    const bits = 8 << (shape & 3);
-    const numbers = all.slice(vectors, -1);
-    let flags = 0n, value = 0n;
-    const call = (name: string, ...operands: bigint[]) => {
-      const result = functions[name](fpcr, ...operands);
-      flags |= result.flags;
-      return result.value;
-    };
-    for (let i = 0; i < shape >> 2; i++) {
-      const operands = all.slice(0, vectors)
-        .map((v) => v >> BigInt(i * from * bits) & ones(from * bits));
-      value |= element({ bits, operands, numbers, call }) << BigInt(i * to * bits);
-    }
-    return { value, flags };
-  };
+/**
+ * Evaluates a function of floating point, on vectors or on one number; operands that are no numbers
+ * or vectors are signed.
+ */
+export function evaluateFloat(
+  name: string,
+  operands: readonly bigint[],
+  fpcr: bigint,
+): FpResult {
+  const definition = DEFINITIONS[name];
+  return definition ? onVectors(definition, operands, fpcr) : evaluateFp(name, operands, fpcr);
 }
 
-/** The functions of vectors by their names in `core/engine/simd_fp_helpers.ts`. */
-export function floatVectorFunctions(functions: FloatFunctions): FloatFunctions {
-  return Object.fromEntries(
-    Object.entries(DEFINITIONS).map(([name, definition]) => [
-      name,
-      onVectors(definition, functions),
-    ]),
-  );
+function onVectors(
+  { vectors, from = 1, to = 1, element }: Definition,
+  all: readonly bigint[],
+  fpcr: bigint,
+): FpResult {
+  const shape = Number(all[all.length - 1]);
+  const bits = 8 << (shape & 3);
+  const numbers = all.slice(vectors, -1);
+  let flags = 0, value = 0n;
+  const call = (name: string, ...operands: bigint[]) => {
+    const result = evaluateFp(name, operands, fpcr);
+    flags |= result.flags;
+    return result.value;
+  };
+  for (let i = 0; i < shape >> 2; i++) {
+    const operands = all.slice(0, vectors)
+      .map((v) => v >> BigInt(i * from * bits) & ones(from * bits));
+    value |= element({ bits, operands, numbers, call }) << BigInt(i * to * bits);
+  }
+  return { value, flags };
 }
