@@ -112,7 +112,7 @@ const SWAP = row("SWP", "size:2 111000 A R 1 Rs 1 000 00 Rn Rt", {
   },
 });
 
-const COMPARE_AND_SWAP = row("CAS", "size:2 0010001 L 1 Rs o0 (11111) Rn Rt", {
+const COMPARE_AND_SWAP = row("CAS", "size:2 0010001 L 1 Rs o0 11111 Rn Rt", {
   ...LSE,
   static: ["size"],
   assembly: [3, 2, 1, 0].flatMap((size) =>
@@ -143,7 +143,7 @@ function nextRegister(sz: number, field: string): Operand {
   };
 }
 
-const COMPARE_AND_SWAP_PAIR = row("CASP", "0 sz 0010000 L 1 Rs o0 (11111) Rn Rt", {
+const COMPARE_AND_SWAP_PAIR = row("CASP", "0 sz 0010000 L 1 Rs o0 11111 Rn Rt", {
   ...LSE,
   static: ["sz"],
   when: ({ Rs, Rt }) => (Rs === undefined || Rs % 2 === 0) && (Rt === undefined || Rt % 2 === 0),
@@ -176,7 +176,10 @@ const COMPARE_AND_SWAP_PAIR = row("CASP", "0 sz 0010000 L 1 Rs o0 (11111) Rn Rt"
   },
 });
 
-/** Loads and stores with acquire and release and no offset. */
+/**
+ * Loads and stores with acquire and release and no offset. The reference does not check the
+ * alignment of LDAPR.
+ */
 function ordered(
   name: string,
   pattern: string,
@@ -195,7 +198,8 @@ function ordered(
     })),
     execute(o, { size }) {
       const transfer: Transfer = { register: size === 3 ? "x" : "w", bytes: BYTES[size] };
-      transferRegisters(o, kind, o.base("Rn"), transfer, ["Rt"], { alignment: "ordered" });
+      const how = mnemonic === "ldapr" ? {} : { alignment: "ordered" } as const;
+      transferRegisters(o, kind, o.base("Rn"), transfer, ["Rt"], how);
     },
   });
 }

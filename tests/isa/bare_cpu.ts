@@ -40,8 +40,8 @@ const BLOCK_DESCRIPTOR = 0x701n;
 const EL0_ACCESS = 0x40n;
 const TABLE_DESCRIPTOR = 3n;
 
-/** 39-bit addresses by TTBR0, 4 KiB granule, none by TTBR1. */
-const TCR_VALUE = 25n | 3n << 12n | 1n << 23n;
+/** 39-bit addresses by TTBR0, their top byte ignored as under Linux, 4 KiB granule, none by TTBR1. */
+const TCR_VALUE = 25n | 3n << 12n | 1n << 23n | 1n << 37n;
 /** M, UMA, DZE, UCT, UCI on; A off. */
 const SCTLR_ON = 1n | 1n << 9n | 1n << 14n | 1n << 15n | 1n << 26n;
 const SCTLR_A = 2n;
