@@ -184,6 +184,8 @@ export class Machine {
       },
       rtc: options.rtc ?? DEFAULT_RTC,
       gic: options.gic,
+      virtualization: options.virtualization,
+      secure: options.secure,
       media: options.media,
       interruptsChanged: () => this.#interruptsChanged(),
     });
@@ -242,6 +244,7 @@ export class Machine {
     if ("kind" in plan) this.#bootLevel = bootLevel(this.levels, plan.kind !== "elf");
     state.setPstateBits(RESET_PSTATE | BigInt(this.#bootLevel << 2));
     admitLowerLevel(state, this.levels, this.#bootLevel);
+    if (this.levels.el3 && this.#bootLevel < 3) this.board.giveToNonSecure();
     state.sp = 0n;
     for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
     for (let n = 0; n < 32; n++) state.v(n).fill(0);

@@ -22,6 +22,7 @@ import {
   type ExceptionLevels,
   HCR,
   isEl2Enabled,
+  isSecure,
   SCR,
   scrOf,
 } from "./privilege.ts";
@@ -168,6 +169,9 @@ export class Processor implements SystemContext {
     const checked = this.#control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
     this.trapsChanged();
+    if (this.levels.el3) {
+      this.host.board.securityChanged(this.cpu, isSecure(state, this.levels), el === 3);
+    }
   }
 
   /** Takes the regime from the registers without dropping translations: after a restore. */

@@ -21,6 +21,8 @@ export const INTERRUPT_COUNT = 288;
 export const SPURIOUS = 1023;
 /** What it gives for a group 1 interrupt while GICC_CTLR.AckCtl is 0. */
 export const SPURIOUS_GROUP1 = 1022;
+/** Priorities from here on are those that Non-secure accesses reach. */
+export const NON_SECURE_PRIORITY = 0x80;
 /** Running priority of a CPU that handles no interrupt. */
 export const IDLE_PRIORITY = 0x100;
 export const MAXIMUM_CPUS = 8;
@@ -35,6 +37,8 @@ export const GICC_CTLR = {
   fiqEnable: 8,
   commonBinaryPoint: 0x10,
   eoiMode: 0x200,
+  /** With security: EOImode of Non-secure accesses. */
+  nonSecureEoiMode: 0x400,
   writable: 0x21f,
 } as const;
 
@@ -55,6 +59,9 @@ export interface CpuLines {
   readonly irq: InterruptLine;
   /** To its FIQ input. */
   readonly fiq: InterruptLine;
+  /** What the virtual CPU interface asks for; left out where there is no EL2. */
+  readonly virtualIrq?: InterruptLine;
+  readonly virtualFiq?: InterruptLine;
 }
 
 /** Per-interrupt bytes of CPU bits. */
@@ -80,8 +87,11 @@ export class GicCore {
   readonly #best: number[];
   readonly #lines: readonly CpuLines[];
 
-  /** @param lines one pair per CPU, at most {@linkcode MAXIMUM_CPUS} */
-  constructor(lines: readonly CpuLines[]) {
+  /**
+   * @param lines one record per CPU, at most {@linkcode MAXIMUM_CPUS}
+   * @param security whether group 0 is Secure
+   */
+  constructor(lines: readonly CpuLines[], readonly security: boolean) {
     this.cpuCount = lines.length;
     this.#lines = lines;
     this.bits = Object.fromEntries(
@@ -95,6 +105,15 @@ export class GicCore {
     this.bits.enabled.fill(ALL_CPUS, 0, SGI_COUNT);
     this.edge.fill(1, 0, SGI_COUNT);
     if (lines.length === 1) this.targets.fill(1);
+  }
+
+  /** What firmware does for a kernel in Non-secure state: every interrupt is its. */
+  giveToNonSecure(): void {
+    if (!this.security) return;
+    this.bits.group.fill(ALL_CPUS);
+    this.priorities.fill(NON_SECURE_PRIORITY);
+    for (const own of this.interfaces) own.priorityMask = NON_SECURE_PRIORITY;
+    this.update();
   }
 
   /** CPUs whose bits a register access by `cpu` concerns. */
@@ -152,17 +171,22 @@ export class GicCore {
     return IDLE_PRIORITY;
   }
 
-  /** The interrupt that a CPU would be given now, or a spurious number (GICC_HPPIR). */
-  highestPending(cpu: number): number {
+  /**
+   * The interrupt that a CPU would be given now, or a spurious number (GICC_HPPIR).
+   *
+   * @param restricted for a Non-secure access, which sees group 1 alone
+   */
+  highestPending(cpu: number, restricted = false): number {
     const best = this.#best[cpu];
     if (best === SPURIOUS) return SPURIOUS;
     const group1 = this.bits.group[best] & (1 << cpu);
+    if (restricted) return group1 ? best : SPURIOUS;
     return group1 && !(this.interfaces[cpu].control & GICC_CTLR.ackCtl) ? SPURIOUS_GROUP1 : best;
   }
 
   /** GICC_IAR: takes the highest pending interrupt and makes it active. */
-  acknowledge(cpu: number): number {
-    const interrupt = this.highestPending(cpu);
+  acknowledge(cpu: number, restricted = false): number {
+    const interrupt = this.highestPending(cpu, restricted);
     if (interrupt >= SPURIOUS_GROUP1) return interrupt;
     if (this.priorities[this.priorityIndex(interrupt, cpu)] >= this.runningPriority(cpu)) {
       return SPURIOUS;
@@ -174,21 +198,22 @@ export class GicCore {
   }
 
   /** GICC_EOIR: drops the running priority and, unless EOImode splits that off, deactivates. */
-  endOfInterrupt(interrupt: number, cpu: number): void {
+  endOfInterrupt(interrupt: number, cpu: number, restricted = false): void {
     if (interrupt >= INTERRUPT_COUNT || this.runningPriority(cpu) === IDLE_PRIORITY) return;
     const state = this.interfaces[cpu];
     const group1 = this.bits.group[interrupt] & (1 << cpu);
+    if (restricted && !group1) return;
     const priorities = group1 ? state.nonSecureActivePriorities : state.activePriorities;
     const i = priorities.findIndex((bits) => bits !== 0);
     if (i >= 0) priorities[i] = (priorities[i] & (priorities[i] - 1)) >>> 0;
-    if (!(state.control & GICC_CTLR.eoiMode)) this.#deactivate(interrupt, cpu);
+    if (!this.#splitsEnd(cpu, restricted)) this.#deactivate(interrupt, cpu);
     this.update();
   }
 
   /** GICC_DIR: deactivates; without EOImode it is ignored. */
-  deactivate(interrupt: number, cpu: number): void {
-    if (interrupt >= INTERRUPT_COUNT) return;
-    if (!(this.interfaces[cpu].control & GICC_CTLR.eoiMode)) return;
+  deactivate(interrupt: number, cpu: number, restricted = false): void {
+    if (interrupt >= INTERRUPT_COUNT || !this.#splitsEnd(cpu, restricted)) return;
+    if (restricted && !(this.bits.group[interrupt] & (1 << cpu))) return;
     this.#deactivate(interrupt, cpu);
     this.update();
   }
@@ -249,6 +274,11 @@ export class GicCore {
     this.bits.active[interrupt] |= 1 << cpu;
   }
 
+  #splitsEnd(cpu: number, restricted: boolean): boolean {
+    const mode = restricted ? GICC_CTLR.nonSecureEoiMode : GICC_CTLR.eoiMode;
+    return (this.interfaces[cpu].control & mode) !== 0;
+  }
+
   #deactivate(interrupt: number, cpu: number): void {
     this.bits.active[interrupt] &= ~(1 << cpu);
   }
@@ -268,7 +298,7 @@ export class GicCore {
 }
 
 /** Lowest bit that is set in a 32-bit number that is not 0. */
-function trailingZeros(bits: number): number {
+export function trailingZeros(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 

@@ -6,7 +6,7 @@ const GICD_SGIR = 0xf00, GICC_IAR = 0xc, GICC_EOIR = 0x10, GICC_RPR = 0x14, GICC
 const GICC_DIR = 0x1000;
 
 function make(cpuCount = 1) {
-  let cpu = 0;
+  const requester = { cpu: 0, secure: false };
   const lines = Array.from({ length: cpuCount }, () => ({
     irq: new TestLine(),
     fiq: new TestLine(),
@@ -15,9 +15,15 @@ function make(cpuCount = 1) {
     distributorBase: 0x800_0000,
     cpuInterfaceBase: 0x801_0000,
     lines,
-    currentCpu: () => cpu,
+    requester,
   });
-  return { gic, lines, d: gic.distributor, c: gic.cpuInterface, as: (n: number) => cpu = n };
+  return {
+    gic,
+    lines,
+    d: gic.distributor,
+    c: gic.cpuInterface,
+    as: (n: number) => requester.cpu = n,
+  };
 }
 
 /** Everything on, all priorities let through. */

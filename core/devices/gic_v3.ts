@@ -61,6 +61,11 @@ export class GicV3 {
     this.interfaces = core.cpus.map((cpu) => new GicV3CpuInterface(core, cpu));
   }
 
+  /** Sets what firmware sets for a kernel in Non-secure state that is booted without. */
+  giveToNonSecure(): void {
+    this.#core.giveToNonSecure();
+  }
+
   /** The wire of a shared interrupt; `number` counts from 0 and becomes interrupt 32 + number. */
   sharedLine(number: number): InterruptLine {
     const interrupt = PRIVATE_INTERRUPTS + number;
@@ -71,11 +76,5 @@ export class GicV3 {
   privateLine(cpu: number, interrupt: number): InterruptLine {
     const own = this.#core.cpus[cpu];
     return { set: (level) => this.#core.setPrivate(own, interrupt, level) };
-  }
-
-  /** The CPU has changed its EL or security state, which decides between IRQ and FIQ. */
-  stateChanged(cpu: number): void {
-    this.#core.signal(this.#core.cpus[cpu]);
-    this.interfaces[cpu].virtual.signal();
   }
 }

@@ -100,6 +100,14 @@ export class GicV3Core {
     return this.cpus.find((cpu) => cpu.affinity === affinity);
   }
 
+  /** What firmware does for a kernel in Non-secure state: every interrupt is its. */
+  giveToNonSecure(): void {
+    if (!this.hasSecurity) return;
+    this.distributor.bits.group.fill(~0, 1);
+    for (const cpu of this.cpus) cpu.group = ~0;
+    this.updateAll();
+  }
+
   /** Changes the wire of a shared interrupt. */
   setShared(interrupt: number, high: boolean): void {
     const { distributor } = this;

@@ -86,6 +86,12 @@ export class GicV3CpuInterface {
     register.write!(this, value, access);
   }
 
+  /** The CPU has changed its EL or security state, which decides between IRQ and FIQ. */
+  securityChanged(): void {
+    this.core.signal(this.cpu);
+    this.virtual.signal();
+  }
+
   /** The bank of a group 1 register for an access. */
   bank(access: IccAccess): Group {
     return access.secureBelowEl3 ? GROUP.secureOne : GROUP.nonSecureOne;

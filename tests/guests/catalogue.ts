@@ -19,6 +19,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly memory?: number | undefined;
   readonly append?: string | undefined;
   readonly initrd?: Uint8Array | undefined;
+  /** Version of the interrupt controller, 2 if left out. */
+  readonly gic?: 2 | 3;
   /** What is typed on the console. */
   readonly input?: string | undefined;
   /** Takes more than a second: only in the long form. */
@@ -220,6 +222,26 @@ export const GUESTS: readonly Guest[] = [
   program("counter"),
   program("timers"),
   program("gic"),
+  program("gic3", { gic: 3 }),
+  program("its", { gic: 3, exceptions: "synchronous" }),
+  ...[1, 2].map((seed) =>
+    program(`its_random-${seed}`, {
+      file: "its_random",
+      gic: 3,
+      defines: [`SEED=0x243f6a8885a308d${seed}UL`, "ROUNDS=20000"],
+      levels: ["-O2"],
+      exceptions: "none",
+    })
+  ),
+  ...[1, 2, 3].map((seed) =>
+    program(`gic3_random-${seed}`, {
+      file: "gic3_random",
+      gic: 3,
+      defines: [`SEED=0x9e3779b97f4a7c1${seed}UL`, "ROUNDS=30000"],
+      levels: ["-O2"],
+      exceptions: "none",
+    })
+  ),
   program("uart_irq"),
   program("uart_input", {
     input: "1 2 +\n6 7 * 2 -\n100 7 /\n3 4 5 * +\n12345678901 1 -\nquit\n",

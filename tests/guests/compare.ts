@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly memory?: number | undefined;
   readonly append?: string | undefined;
   readonly initrd?: Uint8Array | undefined;
+  /** Version of the interrupt controller, 2 if left out. */
+  readonly gic?: 2 | 3;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
   /** Steps that our machine is given. */
@@ -112,10 +114,10 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   machine: Machine;
 } {
   const memoryBytes = (options.memory ?? 128) * 2 ** 20;
-  const { append, initrd } = options;
+  const { append, initrd, gic } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
-  const machine = new Machine({ memoryBytes, flow: true });
+  const machine = new Machine({ memoryBytes, flow: true, ...(gic ? { gic } : {}) });
   const steps = new StepCounter();
   machine.flowObserver = steps;
   machine.observer = { event: (event) => note(event) };
@@ -127,7 +129,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     if (event.kind !== "exception" || exceptions.length === MOST_EXCEPTIONS) return;
     if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
   }
-  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd }));
+  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic }));
   const end = runWithInput(machine, options);
   machine.cutFlow();
   if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
@@ -178,8 +180,9 @@ function around(bytes: Uint8Array, at: number): string {
   return JSON.stringify(new TextDecoder().decode(bytes.subarray(Math.max(0, at - 80), at + 80)));
 }
 
-function bootOptions({ memory, append, initrd }: RunOptions): QemuOptions {
+function bootOptions({ memory, append, initrd, gic }: RunOptions): QemuOptions {
   return {
+    ...(gic === undefined ? {} : { gic }),
     ...(memory === undefined ? {} : { memory: `${memory}M` }),
     ...(append === undefined ? {} : { append }),
     ...(initrd === undefined ? {} : { initrd }),
