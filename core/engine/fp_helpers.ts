@@ -24,6 +24,8 @@ import {
 } from "./fp_estimate.ts";
 import { DOUBLE, HALF, SINGLE } from "./fp_format.ts";
 import { defineFusedSum, defineMulAdd, defineStep } from "./fp_mul_add.ts";
+import { defineNativeAdd, defineNativeProduct, defineNativeSquareRoot } from "./fp_native.ts";
+import { defineNativeMulAdd32, defineNativeMulAdd64 } from "./fp_native_mul_add.ts";
 import type { FunctionReference } from "./wasm/function_builder.ts";
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
 
@@ -74,13 +76,8 @@ function defineOfFormat(
   const maximum = defineMaximum(m, base, "max"), minimum = defineMaximum(m, base, "min");
   const fusedSum = defineFusedSum(m, base);
   return {
-    FPAdd: defineAdd(m, base, false),
-    FPSub: defineAdd(m, base, true),
-    FPMul: defineMultiply(m, base, false),
+    ...defineArithmetic(m, base, defineMulAdd(m, base, fusedSum)),
     FPMulX: defineMultiply(m, base, true),
-    FPDiv: defineDivide(m, base),
-    FPSqrt: defineSquareRoot(m, base),
-    FPMulAdd: defineMulAdd(m, base, fusedSum),
     FPRecipStepFused: defineStep(m, base, fusedSum, "reciprocal"),
     FPRSqrtStepFused: defineStep(m, base, fusedSum, "reciprocal square root"),
     FPRecipEstimate: defineFpRecipEstimate(m, base, estimates.reciprocal),
@@ -98,5 +95,32 @@ function defineOfFormat(
     ...(base.bits === 16 ? {} : { FPRoundIntSized: defineRoundIntSized(m, base) }),
     FPToFixed: defineToFixed(m, base),
     FixedToFP: defineFromFixed(m, base),
+  };
+}
+
+/** What WebAssembly has instructions for is done by them where they give the same. */
+function defineArithmetic(
+  m: ModuleBuilder,
+  base: FpBase,
+  mulAdd: FunctionReference,
+): Record<string, FunctionReference> {
+  const slow = {
+    FPAdd: defineAdd(m, base, false),
+    FPSub: defineAdd(m, base, true),
+    FPMul: defineMultiply(m, base, false),
+    FPDiv: defineDivide(m, base),
+    FPSqrt: defineSquareRoot(m, base),
+    FPMulAdd: mulAdd,
+  };
+  if (base.bits === 16) return slow;
+  return {
+    FPAdd: defineNativeAdd(m, base, slow.FPAdd, false),
+    FPSub: defineNativeAdd(m, base, slow.FPSub, true),
+    FPMul: defineNativeProduct(m, base, slow.FPMul, "mul"),
+    FPDiv: defineNativeProduct(m, base, slow.FPDiv, "div"),
+    FPSqrt: defineNativeSquareRoot(m, base, slow.FPSqrt),
+    FPMulAdd: base.bits === 32
+      ? defineNativeMulAdd32(m, base, mulAdd)
+      : defineNativeMulAdd64(m, base, mulAdd),
   };
 }
