@@ -65,7 +65,7 @@ export function* makeCases({ features, only }: CaseChoice, random: Random): Gene
         }
         if (everything && random.u32() % ANY_WORD === 0) {
           const any = random.u32();
-          if (isHarmless(any)) {
+          if (isHarmless(any, features)) {
             yield { word: any, state: stateFor(findRow(any), any, random, half) };
           }
         }
