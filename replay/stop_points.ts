@@ -14,6 +14,8 @@ import type { MachineEvent } from "../core/observer.ts";
 import type { MemoryWatch, WatchedAccess } from "../core/memory.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
 import type { EventKind, Trace } from "../trace/mod.ts";
+import type { PhysicalRange } from "./queries/writers.ts";
+import { writtenStretches } from "./queries/writers_stretches.ts";
 import { ReplayError } from "./replay_error.ts";
 import type { Session } from "./session.ts";
 import type { Timeline } from "./timeline.ts";
@@ -228,6 +230,9 @@ export class Watchpoint implements StopPoint {
   /** The nearest stop on a way. */
   find({ session }: Places, { direction, from, limit }: Way): Hit | undefined {
     const forward = direction === "forward";
+    const isWrite = this.#kind === "write" || this.#kind === "change";
+    const range = forward || !isWrite ? undefined : this.#bytes.range(session.trace, from);
+    if (range) return this.#lastWrite(session, range, { from: limit, before: from });
     let size = FIRST_STRETCH;
     for (let at = from; forward ? at < limit : at > limit;) {
       const end = forward ? Math.min(limit, at + size) : Math.max(limit, at - size);
@@ -238,6 +243,18 @@ export class Watchpoint implements StopPoint {
       }
       at = end;
       size = Math.min(size * 4, LONGEST_STRETCH);
+    }
+    return undefined;
+  }
+
+  #lastWrite(
+    session: Session,
+    range: PhysicalRange,
+    way: { readonly from: number; readonly before: number },
+  ): Hit | undefined {
+    for (const stretch of writtenStretches(session, range, way)) {
+      const report = this.#scan(session, stretch.from, stretch.to, false);
+      if (report) return { position: report.position, access: report };
     }
     return undefined;
   }

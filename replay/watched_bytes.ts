@@ -10,6 +10,7 @@ import { PAGE_BYTES, type WatchedAccess } from "../core/memory.ts";
 import { canonical } from "../mmu/translate.ts";
 import type { Trace } from "../trace/mod.ts";
 import { halves, tlbEntryOf, translationOf } from "./guest_view.ts";
+import type { PhysicalRange } from "./queries/writers.ts";
 import type { Session } from "./session.ts";
 
 /** A part of an access: first and last byte, the latter not included. */
@@ -24,6 +25,8 @@ export interface AccessPart {
 export interface WatchedBytes {
   /** Pages of physical memory that the bytes can be in before a position. */
   pages(trace: Trace, before: number): ReadonlySet<number>;
+  /** The one range of physical memory that the bytes are in before a position, if it is only one. */
+  range(trace: Trace, before: number): PhysicalRange | undefined;
   /**
    * The part of an access to those pages, about to be made, that is one to the bytes.
    *
@@ -41,6 +44,11 @@ export class PhysicalBytes implements WatchedBytes {
   constructor({ address, length }: { readonly address: number; readonly length: number }) {
     this.#first = address;
     this.#end = address + length;
+  }
+
+  /** The range. */
+  range(): PhysicalRange {
+    return { address: this.#first, length: this.#end - this.#first };
   }
 
   /** The pages of the range. */
@@ -112,6 +120,13 @@ export class VirtualBytes implements WatchedBytes {
     }
     this.#known = { before, pages };
     return pages;
+  }
+
+  /** The range, if all is in one page that was never elsewhere. */
+  range(trace: Trace, before: number): PhysicalRange | undefined {
+    const [page, ...others] = this.pages(trace, before);
+    if (page === undefined || others.length > 0 || this.#virtualPages.length > 1) return undefined;
+    return { address: page + Number(this.#va & 0xfffn), length: this.#length };
   }
 
   /**

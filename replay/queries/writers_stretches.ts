@@ -119,6 +119,7 @@ function markedParts(session: Session, units: Units, { from, to }: Stretch, step
   else session.seek(from);
   for (let at = from; at < to;) {
     const end = Math.min(to, at + steps);
+    session.poll();
     marks.fill(0);
     const reason = session.observe(end, {});
     if (session.position < end) {
