@@ -11,6 +11,7 @@ import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
 import { readFile } from "./files.ts";
 import { openMedia } from "./guest_media.ts";
+import { board } from "./machine_option.ts";
 import {
   Expected,
   flag,
@@ -38,6 +39,11 @@ export const BOOT_OPTIONS = {
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
   cpu: optionOr("NAME", oneOf(CPU), CPU, "processor"),
   cpus: optionOr("N", only(1, "more CPUs are"), "1", "number of CPUs"),
+  machine: option("BOARD", board, "as QEMU's -M: virt,virtualization=on,secure=on,gic-version=3", {
+    short: "M",
+  }),
+  virtualization: flag("a processor with EL2"),
+  secure: flag("a processor with EL3, and a Secure address space"),
   gic: optionOr("2|3", gicVersion, "2", "version of the interrupt controller"),
   initrd: option("FILE", text, "initial ramdisk"),
   append: option("TEXT", text, "kernel command line"),
@@ -76,7 +82,7 @@ export interface Guest {
  * @throws UserError, UsageError or ImageError with one line
  */
 export async function prepareGuest(image: string | undefined, values: BootValues): Promise<Guest> {
-  const { memory, bug } = values;
+  const { memory, bug } = values = withBoard(values);
   if (image !== undefined && bug !== undefined) {
     throw new UsageError("Option --bug is for the built-in kernel, not for an image");
   }
@@ -108,10 +114,23 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       reboots: values.reboots,
       rtc: values.rtc,
       gic: values.gic,
+      virtualization: values.virtualization,
+      secure: values.secure,
     },
     media,
     description: { name, kind, describe, pc, files, warnings },
     options: notedOptions(values),
+  };
+}
+
+/** What `--machine` says, as if the options for it had been given. */
+function withBoard({ machine, ...values }: BootValues): BootValues {
+  return {
+    ...values,
+    machine: undefined,
+    virtualization: machine?.virtualization ?? values.virtualization,
+    secure: machine?.secure ?? values.secure,
+    gic: machine?.gic ?? values.gic,
   };
 }
 
@@ -145,10 +164,12 @@ export function baseName(path: string): string {
 }
 
 function loadOptions(values: BootValues): LoadOptions {
-  const { memory, append, initrd, dtb, seed, gic } = values;
+  const { memory, append, initrd, dtb, seed, gic, virtualization, secure } = values;
   return {
     memory,
     gic,
+    virtualization,
+    secure,
     append,
     initrd: initrd === undefined ? undefined : readFile(initrd),
     dtb: dtb === undefined ? undefined : readFile(dtb),

@@ -79,6 +79,8 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),
     ...(options.gic === 3 ? { gic: 3 } : {}),
+    virtualization: options.virtualization === true,
+    secure: options.secure === true,
   };
   const machine = new Machine(machineOptions);
   machine.bootsAgain = bootedImage(trace, machine);

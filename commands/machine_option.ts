@@ -1,0 +1,47 @@
+/** `--machine`: the board as QEMU's `-M` names it. */
+import { Expected, type ValueParser } from "./options.ts";
+
+/** The properties of the board that there are here. */
+export interface BoardProperties {
+  virtualization?: boolean;
+  secure?: boolean;
+  gic?: 2 | 3;
+}
+
+const SWITCHES: Readonly<Record<string, boolean>> = {
+  on: true,
+  yes: true,
+  true: true,
+  off: false,
+  no: false,
+  false: false,
+};
+
+/** `virt`, then properties with commas between them: `virt,virtualization=on,gic-version=3`. */
+export const board: ValueParser<BoardProperties> = (value) => {
+  const [name, ...properties] = value.split(",");
+  if (!["virt", "virt-7.2", "type=virt"].includes(name)) {
+    throw new Expected("virt, and properties such as virtualization=on");
+  }
+  const result: BoardProperties = {};
+  for (const property of properties) {
+    const [key, setting = "on"] = property.split("=");
+    if (key === "virtualization" || key === "secure") result[key] = switched(key, setting);
+    else if (key === "gic-version") result.gic = gicVersion(setting);
+    else throw new Expected(`virtualization, secure or gic-version, not ${key}`);
+  }
+  return result;
+};
+
+function switched(key: string, setting: string): boolean {
+  const value = SWITCHES[setting];
+  if (value === undefined) throw new Expected(`${key}=on or ${key}=off`);
+  return value;
+}
+
+function gicVersion(setting: string): 2 | 3 {
+  if (setting === "2") return 2;
+  // What the reference takes for the newest that its processor knows.
+  if (setting === "3" || setting === "max") return 3;
+  throw new Expected("gic-version=2 or gic-version=3");
+}

@@ -1,0 +1,19 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { board } from "./machine_option.ts";
+import { Expected } from "./options.ts";
+
+Deno.test("board() reads the properties in QEMU's spelling", () => {
+  assertEquals(board("virt"), {});
+  assertEquals(board("virt,virtualization=on,secure=on,gic-version=3"), {
+    virtualization: true,
+    secure: true,
+    gic: 3,
+  });
+  assertEquals(board("virt,secure=off,gic-version=2"), { secure: false, gic: 2 });
+});
+
+Deno.test("board() refuses other boards and properties", () => {
+  for (const value of ["sbsa-ref", "virt,highmem=off", "virt,secure=2", "virt,gic-version=host"]) {
+    assertThrows(() => board(value), Expected);
+  }
+});
