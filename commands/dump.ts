@@ -2,7 +2,9 @@ import { disassemble } from "../core/isa/disassemble.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
 import { POSITION_FORMS, type Symbolizer } from "../replay/mod.ts";
 import type { ExecutedInstruction, Trace } from "../trace/mod.ts";
+import type { StepEffects } from "../replay/queries/step_effects.ts";
 import { defineCommand } from "./command.ts";
+import { DumpEffects, effectsJson, effectsText } from "./dump_effects.ts";
 import { eventJson } from "./event_json.ts";
 import { exceptionDetails } from "./event_text.ts";
 import { positionWidth } from "./events.ts";
@@ -18,11 +20,15 @@ const AROUND = 20;
 /** Instructions whose text is remembered: loops are printed from here. */
 const MOST_REMEMBERED = 1 << 16;
 
+/** What a line is about. */
+type Step = ExecutedInstruction | ExceptionEvent;
+
 /** `dump`: lists executed instructions. */
 export default defineCommand({
   description: [
-    "One line per step: position, PC, symbol, word, instruction. An exception that retires nothing",
-    "is a step of its own. Without options everything is listed.",
+    "One line per step: position, PC, symbol, word, instruction; behind a semicolon the registers that",
+    "it changed and the memory that it accessed (w4 0xADDRESS = VALUE: 4 bytes written, r: read). An",
+    "exception that retires nothing is a step of its own. Without options everything is listed.",
     `POS: ${POSITION_FORMS}.`,
   ],
   operands: [{ name: "TRACE", help: "the trace to read" }],
@@ -37,6 +43,7 @@ export default defineCommand({
       short: "a",
     }),
     source: flag("name the source line where it changes"),
+    "no-effects": flag("leave out what instructions changed, which re-executes"),
     json: flag("print one JSON object per line"),
   },
   examples: [
@@ -56,10 +63,16 @@ export default defineCommand({
       ...(range.mark === undefined ? {} : { mark: range.mark }),
       source: values.source,
     });
-    for (const step of steps(trace, range)) {
-      if (wanted && (step.pc < wanted.first || step.pc > wanted.last)) continue;
-      if ("kind" in step) printer.exception(step);
-      else printer.instruction(step);
+    const isWanted = ({ pc }: Step) => !wanted || (pc >= wanted.first && pc <= wanted.last);
+    const effects = values["no-effects"] ? null : DumpEffects.of(trace, err);
+    for (const stretch of stretches(trace, range)) {
+      if (!stretch.some(isWanted)) continue;
+      effects?.load(stretch);
+      for (const step of stretch) {
+        if (!isWanted(step)) continue;
+        if ("kind" in step) printer.exception(step, effects?.faulting(step));
+        else printer.instruction(step, effects?.at(step.position));
+      }
     }
     return STATUS.ok;
   },
@@ -99,11 +112,27 @@ function rangeOf(
   return { from, to: Math.min(to, from + (values.count ?? Infinity)) };
 }
 
+/** Steps whose effects are held at a time. */
+const STRETCH = 4096;
+
+/** Parts of a range, in order. */
+function* stretches(trace: Trace, range: Range): Generator<Step[]> {
+  let part: Step[] = [];
+  for (const step of steps(trace, range)) {
+    if (part.length >= STRETCH) {
+      yield part;
+      part = [];
+    }
+    part.push(step);
+  }
+  yield part;
+}
+
 /** Instructions and exception entries in order; an SVC comes before the exception it raised. */
 function* steps(
   trace: Trace,
   { from, to }: Range,
-): Generator<ExecutedInstruction | ExceptionEvent> {
+): Generator<Step> {
   const exceptions = trace.events({ kinds: new Set(["exception"]), from, to });
   let next = exceptions.next();
   for (const instruction of trace.executed(from, to)) {
@@ -118,8 +147,9 @@ function* steps(
 
 /** Shows steps. */
 interface Printer {
-  instruction(step: ExecutedInstruction): void;
-  exception(event: ExceptionEvent): void;
+  instruction(step: ExecutedInstruction, effects: StepEffects | undefined): void;
+  /** `word`: the instruction that faulted, where it could be read. */
+  exception(event: ExceptionEvent, word: number | undefined): void;
 }
 
 class JsonPrinter implements Printer {
@@ -131,7 +161,10 @@ class JsonPrinter implements Printer {
     this.#symbols = symbols;
   }
 
-  instruction({ position, cpu, el, pc, word }: ExecutedInstruction): void {
+  instruction(
+    { position, cpu, el, pc, word }: ExecutedInstruction,
+    effects: StepEffects | undefined,
+  ): void {
     const symbol = this.#symbols.name(pc);
     this.#out.json({
       position,
@@ -143,11 +176,15 @@ class JsonPrinter implements Printer {
       word: hex(word, 8),
       text: disassemble(word, pc),
       ...this.#symbols.source(pc),
+      ...(effects && effectsJson(effects)),
     });
   }
 
-  exception(event: ExceptionEvent): void {
-    this.#out.json(eventJson(event, this.#symbols));
+  exception(event: ExceptionEvent, word: number | undefined): void {
+    this.#out.json({
+      ...eventJson(event, this.#symbols),
+      ...(word === undefined ? {} : { word: hex(word, 8), text: disassemble(word, event.pc) }),
+    });
   }
 }
 
@@ -174,15 +211,19 @@ class TextPrinter implements Printer {
     this.#options = options;
   }
 
-  instruction(step: ExecutedInstruction): void {
+  instruction(step: ExecutedInstruction, effects: StepEffects | undefined): void {
     if (this.#options.source) this.#showSource(step.pc);
-    this.#out.line(this.#prefix(step) + this.#textOf(step.pc, step.word));
+    const text = this.#prefix(step) + this.#textOf(step.pc, step.word);
+    const behind = effects ? effectsText(effects) : "";
+    this.#out.line(behind === "" ? text : `${text}  ; ${behind}`);
   }
 
-  exception(event: ExceptionEvent): void {
-    const name = this.#name(event.pc);
+  exception(event: ExceptionEvent, word: number | undefined): void {
     const details = exceptionDetails(event, this.#symbols);
-    this.#out.line(`${this.#prefix(event)}${hex(event.pc, 8)}  ${name}  ** ${details}`);
+    const place = word === undefined
+      ? `${hex(event.pc, 8)}  ${this.#name(event.pc)}`
+      : this.#textOf(event.pc, word);
+    this.#out.line(`${this.#prefix(event)}${place}  ** ${details}`);
   }
 
   #prefix({ position, cpu }: { position: number; cpu: number }): string {

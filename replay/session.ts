@@ -17,6 +17,7 @@ import type { Observer } from "../core/observer.ts";
 import type { Trace } from "../trace/mod.ts";
 import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
 import { RecordedInput } from "./recorded_input.ts";
+import { WindowVerifier } from "./queries/verify.ts";
 import { ReplayError } from "./replay_error.ts";
 import {
   isSameMachineVersion,
@@ -40,7 +41,7 @@ const POLLED_STEPS = 1 << 22;
 export interface SessionOptions {
   /** Whether the machine can have a flow observer. It must be set before a keyframe is loaded. */
   readonly flow?: boolean;
-  /** Re-execute traces of other machine versions: for those who check every step. */
+  /** Re-execute windows of other machine versions as they come: for those who check every step. */
   readonly anyVersion?: boolean;
 }
 
@@ -76,24 +77,33 @@ export class Session {
   readonly #checkpoints = new CheckpointStore();
   readonly #epoch: WriteEpoch;
   readonly #written = new Set<number>();
+  /** For traces of other machine versions: windows that do here what they did there. */
+  readonly #checked: Set<number> | null;
+  #verifier: WindowVerifier | undefined;
   #base = EMPTY;
   /** Pages written since the keyframe of the base's window, as that keyframe has them. */
   #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
 
   /**
-   * Begins at position 0.
+   * Begins at position 0. Of a trace of another machine version each window is verified before it is
+   * executed for the first time.
    *
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
     const { anyVersion = false, flow = false } = options;
-    if (!anyVersion && !isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
+    this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
     this.machine = makeReplayMachine(trace, { flow });
     const input = new RecordedInput(trace.inputs());
     if (!input.isEmpty) this.machine.input = input;
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));
-    this.loadKeyframe(0);
+    try {
+      this.loadKeyframe(0);
+    } catch (error) {
+      if (this.#checked && error instanceof ReplayError) throw new ReplayError(otherVersion(trace));
+      throw error;
+    }
   }
 
   /** Steps before the cursor. */
@@ -157,6 +167,7 @@ export class Session {
    */
   observe(to: number, { events, watch }: Onlookers): EndReason | null {
     const { machine } = this;
+    this.#check(to);
     machine.observer = events ?? null;
     if (watch) machine.memory.watch = watch;
     try {
@@ -165,6 +176,27 @@ export class Session {
       if (watch) machine.memory.watch = null;
       machine.observer = null;
       machine.ended = null;
+    }
+  }
+
+  /**
+   * Executes up to a position while others look on, and stops behind each step.
+   *
+   * @throws ReplayError if the re-execution does not get there
+   * @internal
+   */
+  observeSteps(to: number, { events, watch }: Onlookers, stepped: () => void): void {
+    const { machine } = this;
+    machine.observer = events ?? null;
+    if (watch) machine.memory.watch = watch;
+    try {
+      while (machine.position < to) {
+        this.#run(machine.position + 1);
+        stepped();
+      }
+    } finally {
+      if (watch) machine.memory.watch = null;
+      machine.observer = null;
     }
   }
 
@@ -189,6 +221,7 @@ export class Session {
 
   #run(until: number): void {
     const { machine } = this;
+    this.#check(until);
     let reason: EndReason | null = null;
     while (reason === null && machine.position < until) {
       this.poll();
@@ -207,10 +240,25 @@ export class Session {
     );
   }
 
+  /** Verifies the windows on the way to a position, if another machine version recorded them. */
+  #check(until: number): void {
+    if (!this.#checked) return;
+    const { trace, position } = this;
+    for (const { number, start, end } of trace.windows) {
+      if (number === 0 || end <= position || start >= until || this.#checked.has(number)) continue;
+      this.poll();
+      this.#verifier ??= new WindowVerifier(trace);
+      if (!this.#verifier.verifies(number)) throw new ReplayError(otherVersion(trace));
+      this.#checked.add(number);
+    }
+  }
+
   /** The checkpoint or keyframe to start from for a position. */
   #nearest(position: number): Checkpoint {
     const known = this.#checkpoints.latest(position);
-    const window = this.#windowBefore(Math.max(0, position - REACH));
+    // Where windows are to be verified first, the fewer the better.
+    const reach = this.#checked ? 0 : REACH;
+    const window = this.#windowBefore(Math.max(0, position - reach));
     const keyframe = this.trace.windows[window].end;
     // What is near enough saves the reach; what is before the keyframe is of no use.
     if (known && known.position >= keyframe) return known;

@@ -7,6 +7,7 @@ import { encodeAscending, summarizeBlocks } from "../../trace/summary.ts";
 import { type Difference, firstDifference } from "../difference.ts";
 import { EventChecker } from "../event_checker.ts";
 import { FlowChecker } from "../flow_checker.ts";
+import { ReplayError } from "../replay_error.ts";
 import { Session } from "../session.ts";
 import { StateChecker, summaryDifference } from "../state_checker.ts";
 
@@ -44,11 +45,34 @@ export function verify(trace: Trace, progress: (steps: number) => void = () => {
   return { ...done, difference: verifier.footer() };
 }
 
+/** Verifies single windows of a trace, in any order. */
+export class WindowVerifier {
+  readonly #trace: Trace;
+  readonly #verifier: Verifier;
+
+  /** @throws ReplayError if no machine can be made for the trace */
+  constructor(trace: Trace) {
+    this.#trace = trace;
+    this.#verifier = new Verifier(trace);
+  }
+
+  /** Whether executing a window again, from the state before it, gives what was recorded. */
+  verifies(window: number): boolean {
+    try {
+      this.#verifier.start(window);
+      return this.#verifier.window(this.#trace.windows[window]) === null;
+    } catch (error) {
+      if (error instanceof ReplayError) return false;
+      throw error;
+    }
+  }
+}
+
 class Verifier {
   readonly #trace: Trace;
   readonly #session: Session;
   readonly #flow: FlowChecker;
-  readonly #events: EventChecker;
+  #events: EventChecker;
   readonly #states: StateChecker;
   readonly #totals: Partial<Record<EventKind, number>> = {};
   #reason: string | null = null;
@@ -61,9 +85,17 @@ class Verifier {
     machine.flowObserver = this.#flow;
     this.#events = new EventChecker(trace.events());
     this.#states = new StateChecker(trace, machine);
-    // Once more, for the observer to learn where the machine is.
-    this.#session.loadKeyframe(0);
-    this.#states.begin(0);
+    this.start(1);
+  }
+
+  /** Makes a window the next one. */
+  start(window: number): void {
+    // The observer learns where the machine is.
+    this.#session.loadKeyframe(window - 1);
+    this.#states.begin(window - 1);
+    this.#events = new EventChecker(
+      this.#trace.events({ from: this.#trace.windows[window].start }),
+    );
   }
 
   /** Events that were equal so far. */
