@@ -1,42 +1,43 @@
 /**
  * The demo: boots the built-in kernel, good and with its three historic bugs, records each boot
- * into `out/`, and looks at the traces with the commands that anybody would use.
+ * into `out/`, and finds out with the commands that anybody would use why the broken ones broke.
  */
 import { main } from "./cli.ts";
 import { PROGRAM } from "./commands/help.ts";
 
 const FOLDER = "out";
 
-/** What to look at in each broken boot, and what it shows. */
-const BUGS: readonly { bug: string; story: string; commands: string[][] }[] = [
+const GOOD = `${FOLDER}/good.unboot`;
+
+/** The broken boots, what one sees, and where to look besides `explain` and `diff`. */
+const BUGS: readonly { bug: string; story: string; look: (trace: string) => string[][] }[] = [
   {
     bug: "pxn",
     story:
       "The kernel's code is mapped as data: PXN = 1. The first instruction behind the one that\n" +
       "turns the MMU on cannot be fetched, and neither can the vectors.",
-    commands: [["events", "-k", "sysreg,exception", "--from", "mmu-on"], [
-      "dump",
-      "--at",
-      "fault",
-      "-n",
-      "8",
-    ]],
+    look: (trace) => [["dump", trace, "--at", "fault", "-n", "6"]],
   },
   {
     bug: "late-vectors",
     story: "The same, but the vectors are installed behind the MMU: the machine takes prefetch\n" +
       "aborts at 0x200 for ever. On a board this is a silent hang.",
-    commands: [["events", "-k", "exception"], ["info"]],
+    look: (trace) => [["events", trace, "-k", "exception"]],
   },
   {
     bug: "block-encoding",
     story:
       "Bit 1 stays set in 2 MB blocks, so the walk takes them for tables: the MMU is on, the\n" +
       "console works, and the first access to 0x40600000 faults at level 3.",
-    commands: [
-      ["events", "-k", "tlb-fill,exception", "--from", "fault-500"],
-      ["dump", "--at", "fault", "-n", "12", "--source"],
-    ],
+    // Backwards, by hand: from the fault to the descriptor, and to the instruction that wrote it.
+    look: (trace) => [[
+      "replay",
+      trace,
+      "--at",
+      "fault",
+      "-x",
+      "where; reverse-step; walk 0x40600000; watch phys:0x40517018; reverse-continue; where",
+    ]],
   },
 ];
 
@@ -56,7 +57,8 @@ function heading(text: string): void {
 
 /** Runs a command of the program, and shows what one would type for it. */
 async function run(...args: string[]): Promise<void> {
-  print(styled(`\n$ ${PROGRAM} ${args.join(" ")}`, 36));
+  const typed = args.map((arg) => /[ ;]/.test(arg) ? `'${arg}'` : arg);
+  print(styled(`\n$ ${PROGRAM} ${typed.join(" ")}`, 36));
   const status = await main(args);
   if (status !== 0) print(styled(`(exit status ${status})`, 2));
 }
@@ -74,19 +76,21 @@ function printDifference(console: string, good: string): void {
 
 Deno.mkdirSync(FOLDER, { recursive: true });
 heading("The kernel, as it should be");
-await run("record", "-o", `${FOLDER}/good.unboot`, "--console", `${FOLDER}/good.txt`);
+await run("record", "-o", GOOD, "--console", `${FOLDER}/good.txt`);
 const good = Deno.readTextFileSync(`${FOLDER}/good.txt`);
 print(good.trimEnd());
-await run("info", `${FOLDER}/good.unboot`);
-await run("events", `${FOLDER}/good.unboot`, "-k", "sysreg,tlbi,tlb-fill", "--to", "mmu-on+20");
+await run("info", GOOD);
+await run("events", GOOD, "-k", "sysreg,tlbi,tlb-fill", "--to", "mmu-on+20");
 
-for (const { bug, story, commands } of BUGS) {
+for (const { bug, story, look } of BUGS) {
   const trace = `${FOLDER}/${bug}.unboot`;
   heading(`Bug: ${bug}`);
   print(story);
   await run("record", "--bug", bug, "-o", trace, "--console", `${FOLDER}/${bug}.txt`);
   printDifference(Deno.readTextFileSync(`${FOLDER}/${bug}.txt`), good);
-  for (const [command, ...options] of commands) await run(command, trace, ...options);
+  await run("explain", trace);
+  for (const command of look(trace)) await run(...command);
+  await run("diff", GOOD, trace);
 }
 
 heading("Now your own");
