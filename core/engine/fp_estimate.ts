@@ -4,6 +4,7 @@ import {
   c64,
   either,
   exponentOf,
+  f64,
   FPCR,
   fpcr,
   FPSR,
@@ -51,7 +52,11 @@ export function defineRecipSqrtEstimate(m: ModuleBuilder): FunctionReference {
   const twice = op("i32.shl", a, i32(1));
   const coarse = op("i32.shl", op("i32.or", a, i32(1)), i32(1));
   f.set(a, select(op("i32.or", twice, i32(1)), coarse, op("i32.lt_u", a, i32(256))));
-  const b = keep(f, i32(512)), square = f.local("i32");
+  // The manual counts b up from 512; here from just below where it ends: 2^14 / sqrt(a) or one less,
+  // which adding 2^52 leaves in the low bits.
+  const ratio = op("f64.div", f64(2 ** 28), op("f64.convert_i32_u", a));
+  const rounded = op("i64.reinterpret_f64", op("f64.add", op("f64.sqrt", ratio), f64(2 ** 52)));
+  const b = keep(f, op("i32.sub", op("i32.wrap_i64", rounded), i32(2))), square = f.local("i32");
   f.block((done) =>
     f.loop((next) => {
       // Below 2^29: it ends with the first that reaches 2^28.

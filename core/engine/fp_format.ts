@@ -90,6 +90,13 @@ export function c64(value: bigint): Expression {
   return i64(BigInt.asIntN(64, value));
 }
 
+/** A constant of type f64. */
+export function f64(value: number): Expression {
+  const bits = new DataView(new ArrayBuffer(8));
+  bits.setFloat64(0, value);
+  return op("f64.reinterpret_i64", i64(bits.getBigInt64(0)));
+}
+
 /** The bits of FPCR in `mask`, in place. */
 export function fpcr(mask: number): Expression {
   return op("i32.and", load("i32.load", i32(0), SLOT.fpcr), i32(mask));

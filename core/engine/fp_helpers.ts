@@ -24,7 +24,12 @@ import {
 } from "./fp_estimate.ts";
 import { DOUBLE, HALF, SINGLE } from "./fp_format.ts";
 import { defineFusedSum, defineMulAdd, defineStep } from "./fp_mul_add.ts";
-import { defineNativeAdd, defineNativeProduct, defineNativeSquareRoot } from "./fp_native.ts";
+import {
+  defineNativeAdd,
+  defineNativeConvert,
+  defineNativeProduct,
+  defineNativeSquareRoot,
+} from "./fp_native.ts";
 import { defineNativeMulAdd32, defineNativeMulAdd64 } from "./fp_native_mul_add.ts";
 import type { FunctionReference } from "./wasm/function_builder.ts";
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
@@ -42,7 +47,7 @@ export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][]
   const conversions = formats.flatMap((from) =>
     formats.filter((to) => to !== from).map((to): [string, FunctionReference] => [
       `FPConvert${from.bits}to${to.bits}`,
-      defineConvert(m, from, to),
+      defineConversion(m, from, to),
     ])
   );
   const estimates: Estimates = {
@@ -61,6 +66,11 @@ export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][]
     ["UnsignedRSqrtEstimate", defineUnsignedEstimate(m, estimates.squareRoot, 1 << 30)],
     ["FPToFixedJS64", defineToFixedJavaScript(m, formats[2])],
   ];
+}
+
+function defineConversion(m: ModuleBuilder, from: FpBase, to: FpBase): FunctionReference {
+  const slow = defineConvert(m, from, to);
+  return from.bits === 16 || to.bits === 16 ? slow : defineNativeConvert(m, from, to, slow);
 }
 
 interface Estimates {

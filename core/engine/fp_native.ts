@@ -9,6 +9,7 @@ import {
   keep,
   magnitude,
   raise,
+  ROUNDING,
 } from "./fp_format.ts";
 import { SLOT } from "../state.ts";
 import {
@@ -196,5 +197,32 @@ export function defineNativeSquareRoot(
     });
   });
   f.return(call(slow, a));
+  return reference;
+}
+
+/** FPConvert() between singles and doubles: `(a, rounding: i32)`. */
+export function defineNativeConvert(
+  m: ModuleBuilder,
+  from: FpFormat,
+  to: FpFormat,
+  slow: FunctionReference,
+): FunctionReference {
+  const { reference, body: f } = m.function(["i64", "i32"], "i64");
+  const a = f.parameter(0), rounding = f.parameter(1);
+  if (to.bits > from.bits) {
+    // Exact, so that rounding does not matter.
+    f.if(isWellInside(from, a), () => f.return(bitsOf(op("f64.promote_f32", numberOf(from, a)))));
+  } else {
+    f.if(op("i32.le_s", rounding, i32(ROUNDING.tieEven)), () =>
+      whenUsual(f, () => {
+        const double = keep(f, numberOf(from, a));
+        const single = keep(f, op("f32.demote_f64", double));
+        const bits = keep(f, bitsOf(single));
+        f.if(isWellInside(to, bits), () => {
+          returnRounded(f, bits, () => isSingle(single, double));
+        });
+      }));
+  }
+  f.return(call(slow, a, rounding));
   return reference;
 }

@@ -1,4 +1,4 @@
-import { both, c64, type FpFormat, keep } from "./fp_format.ts";
+import { both, c64, f64, type FpFormat, keep } from "./fp_format.ts";
 import {
   bitsOf,
   isWellInside,
@@ -121,10 +121,4 @@ function productError(f: FunctionBuilder, x: Local, y: Local, product: Local): L
   const second = op("f64.add", first, times(s.high, t.low));
   const third = op("f64.add", second, times(s.low, t.high));
   return keep(f, op("f64.add", third, times(s.low, t.low)));
-}
-
-function f64(value: number): Expression {
-  const bits = new DataView(new ArrayBuffer(8));
-  bits.setFloat64(0, value);
-  return op("f64.reinterpret_i64", i64(bits.getBigInt64(0)));
 }
