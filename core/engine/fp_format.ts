@@ -18,15 +18,19 @@ import {
 export interface FpFormat {
   /** The manual's N. */
   readonly bits: 16 | 32 | 64;
+  /** The manual's E. */
   readonly exponentBits: number;
   /** Bits of the stored fraction, the manual's F. */
   readonly fractionBits: number;
+  /** What the stored exponent is above the true one. */
   readonly bias: number;
-  /** Bit patterns. */
+  /** The pattern of the sign bit. */
   readonly sign: bigint;
+  /** The pattern of +infinity. */
   readonly infinity: bigint;
   /** The fraction's highest bit, which makes a NaN quiet. */
   readonly quiet: bigint;
+  /** The pattern of FPDefaultNaN(). */
   readonly defaultNaN: bigint;
   /** 2^F: the smallest normal number's pattern, and the leading bit that is not stored. */
   readonly leading: bigint;
@@ -50,8 +54,11 @@ function format(bits: 16 | 32 | 64, exponentBits: number): FpFormat {
   };
 }
 
+/** Half precision, the IEEE format. */
 export const HALF: FpFormat = format(16, 5);
+/** Single precision. */
 export const SINGLE: FpFormat = format(32, 8);
+/** Double precision. */
 export const DOUBLE: FpFormat = format(64, 11);
 
 /** Cumulative bits of FPSR (Arm ARM C5.2.9). */
@@ -163,18 +170,22 @@ export function fractionOf(format: FpFormat, a: Expression): Expression {
   return op("i64.and", a, c64(format.leading - 1n));
 }
 
+/** Whether `a` is a NaN of either kind. */
 export function isNaN(format: FpFormat, a: Expression): Expression {
   return op("i64.gt_u", magnitude(format, a), c64(format.infinity));
 }
 
+/** Whether `a` is a signalling NaN. */
 export function isSignallingNaN(format: FpFormat, a: Expression): Expression {
   return both(isNaN(format, a), op("i64.eqz", op("i64.and", a, c64(format.quiet))));
 }
 
+/** Whether `a` is an infinity. */
 export function isInfinity(format: FpFormat, a: Expression): Expression {
   return op("i64.eq", magnitude(format, a), c64(format.infinity));
 }
 
+/** Whether `a` is a zero. */
 export function isZero(format: FpFormat, a: Expression): Expression {
   return op("i64.eqz", magnitude(format, a));
 }

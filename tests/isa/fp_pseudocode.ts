@@ -28,6 +28,7 @@ export const EXCEPTION = {
 export type Rounding = "TIEEVEN" | "POSINF" | "NEGINF" | "ZERO" | "TIEAWAY" | "ODD";
 const ROUNDINGS: readonly Rounding[] = ["TIEEVEN", "POSINF", "NEGINF", "ZERO", "TIEAWAY", "ODD"];
 
+/** The manual's FPType. */
 export type FpType = "Nonzero" | "Denormal" | "Zero" | "Infinity" | "QNaN" | "SNaN";
 
 /** What FPUnpack() returns; an infinity's value is larger than anything that is compared with it. */
@@ -81,6 +82,7 @@ export interface Format {
   readonly F: number;
 }
 
+/** The formats, by N. */
 export const FORMATS: Readonly<Record<string, Format>> = {
   16: { N: 16, E: 5, F: 10 },
   32: { N: 32, E: 8, F: 23 },
@@ -92,18 +94,23 @@ export function ones(count: number): bigint {
   return (1n << BigInt(count)) - 1n;
 }
 
+/** The sign bit in place. */
 export function topBit({ N }: Format, sign: bigint): bigint {
   return sign << BigInt(N - 1);
 }
+/** FPInfinity(). */
 export function fpInfinity(f: Format, sign: bigint): bigint {
   return topBit(f, sign) | ones(f.E) << BigInt(f.F);
 }
+/** FPMaxNormal(). */
 export function fpMaxNormal(f: Format, sign: bigint): bigint {
   return fpInfinity(f, sign) - 1n;
 }
+/** FPDefaultNaN(). */
 export function fpDefaultNaN(f: Format): bigint {
   return fpInfinity(f, 0n) | 1n << BigInt(f.F - 1);
 }
+/** Whether a number unpacked was a NaN. */
 export function isNaN({ type }: Unpacked): boolean {
   return type === "QNaN" || type === "SNaN";
 }

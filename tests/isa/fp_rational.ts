@@ -9,14 +9,17 @@ export function rational(n: bigint, d = 1n): Rational {
   return { n, d };
 }
 
+/** a + b. */
 export function add(a: Rational, b: Rational): Rational {
   return { n: a.n * b.d + b.n * a.d, d: a.d * b.d };
 }
 
+/** -a. */
 export function negate(a: Rational): Rational {
   return { n: -a.n, d: a.d };
 }
 
+/** a * b. */
 export function multiply(a: Rational, b: Rational): Rational {
   return { n: a.n * b.n, d: a.d * b.d };
 }
