@@ -2,6 +2,7 @@ import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
 import { fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
+import { openIndex } from "./trace_index.ts";
 import { UsageError, UserError } from "./user_error.ts";
 
 /** A trace and the names in it. */
@@ -29,6 +30,7 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
     const { position, why } = trace.truncated;
     err.line(`unboot: ${path} is truncated at #${position}: ${why}`);
   }
+  openIndex(path, trace, err);
   const symbols = new Symbolizer(trace.symbols(), trace.lines());
   return { path, bytes: file.size, trace, symbols };
 }

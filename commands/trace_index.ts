@@ -1,8 +1,8 @@
 /** `FILE.idx` beside a trace: opened if it is there, made when a question would take long without. */
 import { buildIndex, buildIndexInWorkers } from "../replay/index/build_index.ts";
 import { IndexReader } from "../replay/index/index_reader.ts";
-import { attachIndex, ImpatientIndex, IndexWanted } from "../replay/index/trace_index.ts";
-import { bytesAccess, fileAccess, TraceError } from "../trace/mod.ts";
+import { attachIndex, ImpatientIndex, indexOf, IndexWanted } from "../replay/index/trace_index.ts";
+import { bytesAccess, fileAccess, type Trace, TraceError } from "../trace/mod.ts";
 import type { Output } from "./output.ts";
 import type { OpenedTrace } from "./trace_file.ts";
 
@@ -15,36 +15,33 @@ export function indexPath(path: string): string {
 }
 
 /**
- * Gives the trace its index if there is one beside it; says in one line why one that is there
- * cannot be used. Gives whether it has one.
+ * Gives a trace its index if there is one beside it; says in one line why one that is there cannot
+ * be used.
  */
-export function openIndex({ path, trace }: OpenedTrace, err: Output): boolean {
+export function openIndex(path: string, trace: Trace, err: Output): void {
   const note = (why: string) => err.line(`unboot: ${indexPath(path)} is not used: ${why}`);
   let file;
   try {
     file = fileAccess(indexPath(path));
     attachIndex(trace, new IndexReader(file, trace, note));
-    return true;
   } catch (error) {
     file?.close();
     if (error instanceof TraceError) note(error.message);
-    return false;
   }
 }
 
 /**
- * Runs a query that gives answers one by one; if it turns out to be long, makes an index first and
- * begins again behind the answers that were given.
+ * Runs a query that gives answers one by one; if the trace has no index and it turns out to be long,
+ * makes one first and begins again behind the answers that were given.
  */
 export async function withIndex<T>(
   opened: OpenedTrace,
-  err: Output,
   query: () => Iterable<T>,
   answer: (found: T) => void,
 ): Promise<void> {
   const { trace } = opened;
   let given = 0;
-  if (!openIndex(opened, err)) {
+  if (!indexOf(trace)) {
     attachIndex(trace, new ImpatientIndex(PATIENCE));
     try {
       for (const found of query()) {

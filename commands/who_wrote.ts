@@ -63,7 +63,7 @@ export default defineCommand({
       const place = { position, ...(size === undefined ? {} : { size }) };
       const written = readTarget(session, opened.symbols, target, place);
       const query = () => whoWrote(session, written, options);
-      await withIndex(opened, err, query, (write) => {
+      await withIndex(opened, query, (write) => {
         if (values.json) out.json(writeJson(write, shown));
         else for (const line of writeLines(write, shown)) out.line(line);
       });

@@ -51,8 +51,8 @@ function unitsWritten(trace: Trace): Set<number>[] {
   });
 }
 
-function answers(trace: Trace, written: Written, before: number, limit: number): unknown[] {
-  return [...whoWrote(new Session(trace), written, { before, limit })];
+function answers(session: Session, written: Written, before: number, limit: number): unknown[] {
+  return [...whoWrote(session, written, { before, limit })];
 }
 
 for (const name of ["agents", "kernel"] as const) {
@@ -95,6 +95,7 @@ Deno.test("the index has exactly the instructions and registers of each window",
 Deno.test("who-wrote answers with the index as without", () => {
   const { trace, index } = open("kernel");
   const known = reader(index, trace);
+  const session = new Session(trace);
   const below = random(7);
   const places = unitsWritten(trace).flatMap((units) => [...units]);
   const asked: Written[] = ["x0", "x19", "x28", "sp", "v3", "nzcv"].map((name) => ({
@@ -109,9 +110,9 @@ Deno.test("who-wrote answers with the index as without", () => {
     const before = 1 + below(trace.end);
     const limit = 1 + below(3);
     attachIndex(trace, known);
-    const fast = answers(trace, written, before, limit);
+    const fast = answers(session, written, before, limit);
     attachIndex(trace, null);
-    assertEquals(fast, answers(trace, written, before, limit), JSON.stringify(written));
+    assertEquals(fast, answers(session, written, before, limit), JSON.stringify(written));
   }
 });
 
@@ -135,20 +136,22 @@ Deno.test("lastWriters() gives the last write of each byte that a watch sees", (
   assertEquals(found, expected);
 });
 
-Deno.test("firstExecution() and Timeline.previous() answer with the index as without", () => {
+Deno.test("firstExecution() and Timeline.previous() find what a scan finds, with the index and without", () => {
   const { trace, index } = open("kernel");
-  const known = reader(index, trace);
-  const pcs = [...new Set([...trace.executed()].map(({ pc }) => pc))].filter((_, i) =>
-    i % 40 === 0
-  );
-  const ask = () => {
+  const found = new Map<bigint, { first: number; last: number }>();
+  for (const { pc, position } of trace.executed()) {
+    found.set(pc, { first: found.get(pc)?.first ?? position, last: position });
+  }
+  const expected = [...found].filter((_, i) => i % 40 === 0);
+  for (const known of [reader(index, trace), null]) {
+    attachIndex(trace, known);
     const timeline = new Timeline(trace);
-    return pcs.map((pc) => [firstExecution(trace, pc), timeline.previous(pc, trace.end)]);
-  };
-  attachIndex(trace, known);
-  const fast = ask();
-  attachIndex(trace, null);
-  assertEquals(fast, ask());
+    for (const [pc, { first, last }] of expected) {
+      assertEquals(firstExecution(trace, pc), first);
+      assertEquals(timeline.previous(pc, trace.end), last);
+    }
+    assertEquals(firstExecution(trace, 0x1234n), undefined);
+  }
 });
 
 Deno.test("buildIndexInWorkers() gives the bytes of buildIndex(), however many workers", async () => {
@@ -206,7 +209,7 @@ Deno.test("ImpatientIndex ends a query that looks through many windows", () => {
   const { trace } = open("kernel");
   const never: Written = { kind: "register", name: "v17" };
   attachIndex(trace, new ImpatientIndex(2));
-  assertThrows(() => answers(trace, never, trace.end, 1), IndexWanted);
+  assertThrows(() => answers(new Session(trace), never, trace.end, 1), IndexWanted);
   attachIndex(trace, null);
-  assertEquals(answers(trace, never, trace.end, 1).length, 1);
+  assertEquals(answers(new Session(trace), never, trace.end, 1).length, 1);
 });
