@@ -10,6 +10,8 @@ import type { Trace } from "../trace/mod.ts";
 export interface Word {
   readonly address: number;
   readonly va: string;
+  /** The instruction that wrote it last. */
+  readonly pc: string;
 }
 
 /** What is asked about; addresses of instructions are hexadecimal. */
@@ -51,12 +53,8 @@ export function choosePlaces(trace: Trace): Places {
     lastPosition: trace.end - 1,
     early: hex(earlyInstruction(trace, timeline)),
     often: hex(often),
-    recent: writtenIn(session, Math.max(0, trace.end - NEAR), trace.end - NEAR / 10, () => true),
-    old: writtenIn(session, 0, Math.min(trace.end, NEAR), ({ address }) => {
-      const range = { address, length: 8 };
-      const [write] = whoWrote(session, { kind: "memory", range }, { before: trace.end });
-      return write.position < NEAR;
-    }),
+    recent: writtenIn(session, Math.max(0, trace.end - NEAR), trace.end - NEAR / 10),
+    old: writtenIn(session, 0, Math.min(trace.end, NEAR)),
   };
 }
 
@@ -67,24 +65,24 @@ function earlyInstruction(trace: Trace, timeline: Timeline): bigint {
   throw new Error("no instruction is executed only near the start");
 }
 
-/** The first aligned 8-byte write of a stretch that will do. */
-function writtenIn(
-  session: Session,
-  from: number,
-  to: number,
-  accept: (word: Word) => boolean,
-): Word {
-  const found = new Map<number, Word>();
+/** The first aligned 8 bytes written in a stretch by one store, and not behind it. */
+function writtenIn(session: Session, from: number, to: number): Word {
+  const found = new Map<number, string>();
   const watch: MemoryWatch = {
     covers: (page) => page >= RAM_BASE,
     accessed({ write, address, va, bytes }) {
       if (!write || va === undefined || bytes.length !== 8 || address % 8 !== 0) return;
-      if (found.size < 1000) found.set(address, { address, va: hex(va) });
+      if (found.size < 1000) found.set(address, hex(va));
     },
   };
+  const before = session.trace.end;
   session.seek(from);
   session.observe(Math.max(from + 1, to), { watch });
-  for (const word of found.values()) if (accept(word)) return word;
+  for (const [address, va] of found) {
+    const range = { address, length: 8 };
+    const [{ pc, position }] = whoWrote(session, { kind: "memory", range }, { before });
+    if (pc !== null && position < Math.max(from + 1, to)) return { address, va, pc: hex(pc) };
+  }
   throw new Error(`nothing fit was written from #${from} to #${to}`);
 }
 

@@ -79,8 +79,12 @@ async function askOnce(
     let said = "";
     for (let i = 0; i < plan.times; i++) {
       const left = limit - (performance.now() - start);
-      if (left <= 0) return `${i} of ${plan.times} in ${Math.round(limit / 1000)} s`;
-      said = await gdb.command(plan.command, left);
+      try {
+        said = await gdb.command(plan.command, Math.max(1, left));
+      } catch {
+        const bound = `more than ${Math.round(limit / 1000)} s`;
+        return plan.times === 1 ? bound : `${bound}, ${i} of ${plan.times} done`;
+      }
       if (/Remote failure|not supported|Error|timed out/i.test(said)) break;
     }
     const time = performance.now() - start;
@@ -118,9 +122,9 @@ function planOf(question: Question, places: Places): Plan | string {
       return { ...back, before: [`break *${places[question]}`], at: places[question] };
     case "recent":
     case "who-recent":
-      return { ...back, before: watch(places.recent) };
+      return { ...back, before: watch(places.recent), at: places.recent.pc };
     case "who-old":
-      return { ...back, before: watch(places.old) };
+      return { ...back, before: watch(places.old), at: places.old.pc };
     case "conditional":
       return {
         ...back,

@@ -16,6 +16,8 @@ import { indexOf } from "./index/trace_index.ts";
 
 /** Decoded windows that are kept: about 5 MB each. */
 const MOST_WINDOWS = 4;
+/** Positions that are given first. */
+const FIRST_PART = 16;
 
 /** An instruction that was executed. */
 export interface TimelineInstruction {
@@ -40,6 +42,8 @@ export class Timeline {
   /** The trace that this is about. */
   readonly trace: Trace;
   readonly #decoded = new Map<number, DecodedWindow>();
+  /** What was looked for last: a breakpoint is met again and again. */
+  readonly #begun = new Map<string, Uint32Array>();
   #resets: number[] | undefined;
 
   /** Makes a view of a trace. */
@@ -96,19 +100,32 @@ export class Timeline {
   /** The last position in `[from, to)` at which the instruction at an address begins. */
   previous(address: bigint, to: number, from = 0): number | undefined {
     for (const window of this.#windows(from, to).reverse()) {
-      let last: number | undefined;
-      for (const position of this.#beginnings(window, address, from, to)) last = position;
-      if (last !== undefined) return last;
+      const all = this.#all(window, address);
+      const end = rank(all, to - window.start);
+      if (end > rank(all, from - window.start)) return window.start + all[end - 1];
     }
     return undefined;
   }
 
-  /** All positions in `[from, to)` at which the instruction at an address begins, window by window. */
+  /**
+   * All positions in `[from, to)` at which the instruction at an address begins, in parts that grow:
+   * the first ones are likely to be enough. Each part ascends, also those backwards.
+   */
   *beginnings(address: bigint, from: number, to: number, backwards = false): Generator<number[]> {
     const windows = this.#windows(from, to);
     for (const window of backwards ? windows.reverse() : windows) {
-      const found = [...this.#beginnings(window, address, from, to)];
-      if (found.length > 0) yield found;
+      const { start } = window;
+      const all = this.#all(window, address);
+      let first = rank(all, from - start);
+      let end = rank(all, to - start);
+      for (let size = FIRST_PART; first < end; size *= 4) {
+        const part = backwards
+          ? all.subarray(Math.max(first, end - size), end)
+          : all.subarray(first, Math.min(end, first + size));
+        yield Array.from(part, (step) => start + step);
+        if (backwards) end -= part.length;
+        else first += part.length;
+      }
     }
   }
 
@@ -191,6 +208,23 @@ export class Timeline {
         if (end <= position) yield { kind: table.kind(blocks[i]), end };
       }
     }
+  }
+
+  /** Steps into a window at which the instruction at an address begins, ascending. */
+  #all(window: WindowInfo, address: bigint): Uint32Array {
+    const key = `${window.number} ${address}`;
+    let all = this.#begun.get(key);
+    if (all) return all;
+    const { start, end } = window;
+    const steps: number[] = [];
+    for (const position of this.#beginnings(window, address, start, end)) {
+      steps.push(position - start);
+    }
+    all = Uint32Array.from(steps);
+    if (all.length === 0) return all;
+    if (this.#begun.size >= MOST_WINDOWS) this.#begun.delete(this.#begun.keys().next().value!);
+    this.#begun.set(key, all);
+    return all;
   }
 
   /** Positions in a window at which the instruction at an address begins, ascending. */
@@ -301,6 +335,18 @@ function startsOf({ blocks, exceptions, table }: WindowFlow): Uint32Array {
     step += table.steps(blocks[i]);
   }
   return starts;
+}
+
+/** How many of some ascending numbers are below another. */
+function rank(numbers: Uint32Array, limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Index of the last block that starts at or before a position; -1 if there is none. */
