@@ -232,7 +232,7 @@ export class GicCore {
     const state = this.interfaces[cpu];
     this.#best[cpu] = SPURIOUS;
     const groups = this.control & state.control;
-    if (!(groups & 3)) return undefined;
+    if (!(this.control & 3) || !(state.control & 3)) return undefined;
     const best = this.#bestPending(cpu);
     if (best === SPURIOUS) return undefined;
     const priority = this.priorities[this.priorityIndex(best, cpu)];

@@ -21,6 +21,9 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** The processor has EL2; has EL3. */
+  readonly virtualization?: boolean;
+  readonly secure?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
   /** Takes more than a second: only in the long form. */
@@ -238,6 +241,28 @@ export const GUESTS: readonly Guest[] = [
       file: "gic3_random",
       gic: 3,
       defines: [`SEED=0x9e3779b97f4a7c1${seed}UL`, "ROUNDS=30000"],
+      levels: ["-O2"],
+      exceptions: "none",
+    })
+  ),
+  ...([2, 3] as const).map((gic) =>
+    program(`gic_virtual-${gic}`, {
+      file: "gic_virtual",
+      gic,
+      virtualization: true,
+      defines: ["SEED=0x13198a2e03707344UL", "ROUNDS=20000", ...(gic === 3 ? ["GIC3"] : [])],
+      levels: ["-O2"],
+      exceptions: "none",
+    })
+  ),
+  ...([2, 3] as const).map((gic) =>
+    program(`gic_secure-${gic}`, {
+      file: "gic_secure",
+      gic,
+      secure: true,
+      end: "loop",
+      hangs: true,
+      defines: ["EL3", "SEED=0xa4093822299f31d0UL", "ROUNDS=20000", ...(gic === 3 ? ["GIC3"] : [])],
       levels: ["-O2"],
       exceptions: "none",
     })

@@ -23,6 +23,9 @@ export interface RunOptions {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** The processor has EL2; has EL3. */
+  readonly virtualization?: boolean;
+  readonly secure?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
   /** Steps that our machine is given. */
@@ -114,10 +117,14 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   machine: Machine;
 } {
   const memoryBytes = (options.memory ?? 128) * 2 ** 20;
-  const { append, initrd, gic } = options;
+  const { append, initrd, gic, virtualization, secure } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
-  const machine = new Machine({ memoryBytes, flow: true, ...(gic ? { gic } : {}) });
+  const levels = {
+    ...(virtualization ? { virtualization } : {}),
+    ...(secure ? { secure } : {}),
+  };
+  const machine = new Machine({ memoryBytes, flow: true, ...(gic ? { gic } : {}), ...levels });
   const steps = new StepCounter();
   machine.flowObserver = steps;
   machine.observer = { event: (event) => note(event) };
@@ -129,7 +136,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     if (event.kind !== "exception" || exceptions.length === MOST_EXCEPTIONS) return;
     if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
   }
-  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic }));
+  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic, ...levels }));
   const end = runWithInput(machine, options);
   machine.cutFlow();
   if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
@@ -180,8 +187,14 @@ function around(bytes: Uint8Array, at: number): string {
   return JSON.stringify(new TextDecoder().decode(bytes.subarray(Math.max(0, at - 80), at + 80)));
 }
 
-function bootOptions({ memory, append, initrd, gic }: RunOptions): QemuOptions {
+function bootOptions(options: RunOptions): QemuOptions {
+  const { memory, append, initrd, gic, virtualization, secure } = options;
+  const properties = [
+    ...(virtualization ? ["virtualization=on"] : []),
+    ...(secure ? ["secure=on"] : []),
+  ];
   return {
+    ...(properties.length > 0 ? { machine: properties.join(",") } : {}),
     ...(gic === undefined ? {} : { gic }),
     ...(memory === undefined ? {} : { memory: `${memory}M` }),
     ...(append === undefined ? {} : { append }),
