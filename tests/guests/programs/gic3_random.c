@@ -19,8 +19,8 @@ static u64 icc_read(u32 which) {
   case 1: return ICC_READ(ICC_IAR0);
   case 2: return ICC_READ(ICC_HPPIR0);
   case 3: return ICC_READ(ICC_BPR0);
-  case 4: return ICC_READ(ICC_AP0R0);
-  case 5: return ICC_READ(ICC_AP1R0);
+  case 4: return (u32)ICC_READ(ICC_AP0R0);
+  case 5: return (u32)ICC_READ(ICC_AP1R0);
   case 6: return ICC_READ(ICC_RPR);
   case 7: case 13: case 14: case 15: return ICC_READ(ICC_IAR1);
   case 8: return ICC_READ(ICC_HPPIR1);

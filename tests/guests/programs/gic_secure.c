@@ -24,6 +24,7 @@ static u64 window_write(u64 which) {
   *(volatile u32 *)a = (u32)v;
   return 0;
 }
+/* Above 32 bits the reference shows the sign of an active priority of 0xf8. */
 static u64 icc_read(u64 which) {
   u64 got;
   switch (which % 16) {
@@ -31,8 +32,8 @@ static u64 icc_read(u64 which) {
   case 1: case 15: got = ICC_READ(ICC_IAR0); if (got < 1020) last = (u32)got; return got;
   case 2: return ICC_READ(ICC_HPPIR0);
   case 3: return ICC_READ(ICC_BPR0);
-  case 4: return ICC_READ(ICC_AP0R0);
-  case 5: return ICC_READ(ICC_AP1R0);
+  case 4: return (u32)ICC_READ(ICC_AP0R0);
+  case 5: return (u32)ICC_READ(ICC_AP1R0);
   case 6: return ICC_READ(ICC_RPR);
   case 7: case 13: case 14: got = ICC_READ(ICC_IAR1); if (got < 1020) last = (u32)got; return got;
   case 8: return ICC_READ(ICC_HPPIR1);
@@ -86,6 +87,7 @@ static u64 window_write(u64 which) {
   GICD(offset) = (u32)v;
   return 0;
 }
+/* Above 32 bits the reference shows the sign of an active priority of 0xf8. */
 static u64 icc_read(u64 which) {
   u32 offset = INTERFACE[which % COUNT(INTERFACE)];
   u64 got = GICC2(offset);

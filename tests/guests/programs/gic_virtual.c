@@ -24,8 +24,8 @@ static void note(u64 value) { for (u32 i = 0; i < 8; i++) hash = (hash ^ (u8)(va
 
 static u64 hypervisor_read(u32 which) {
   switch (which % 12) {
-  case 0: return ICC_READ(ICH_AP0R0);
-  case 1: return ICC_READ(ICH_AP1R0);
+  case 0: return (u32)ICC_READ(ICH_AP0R0);
+  case 1: return (u32)ICC_READ(ICH_AP1R0);
   case 2: return ICC_READ(ICH_HCR);
   case 3: return ICC_READ(ICH_VTR);
   case 4: return ICC_READ(ICH_MISR);
@@ -60,8 +60,8 @@ static u64 guest_read(u64 which) {
   case 1: return ICC_READ(ICC_IAR0);
   case 2: return ICC_READ(ICC_HPPIR0);
   case 3: return ICC_READ(ICC_BPR0);
-  case 4: return ICC_READ(ICC_AP0R0);
-  case 5: return ICC_READ(ICC_AP1R0);
+  case 4: return (u32)ICC_READ(ICC_AP0R0);
+  case 5: return (u32)ICC_READ(ICC_AP1R0);
   case 6: return ICC_READ(ICC_RPR);
   case 7: case 13: case 14: return ICC_READ(ICC_IAR1);
   case 8: return ICC_READ(ICC_HPPIR1);
