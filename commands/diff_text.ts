@@ -4,7 +4,7 @@ import type { Finding } from "../replay/queries/diff_judge.ts";
 import { effectWords, findingWords } from "../replay/queries/diff_words.ts";
 import { type Scene, sceneOf } from "../replay/queries/diff_scene.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { plural, printable } from "./output.ts";
+import { grouped, plural, printable } from "./output.ts";
 import { describeReason } from "./recording_report.ts";
 import { PROGRAM } from "./help.ts";
 import type { OpenedTrace } from "./trace_file.ts";
@@ -105,8 +105,9 @@ const ROWS: readonly (readonly [string, (opened: OpenedTrace) => string])[] = [
   ["end", end],
 ];
 
-function verdict({ first, relation, common }: Diff): string {
+function verdict({ first, relation, common, equalTo }: Diff): string {
   if (first) return `First difference: ${findingWords(relation, first)}`;
+  if (common === 0) return `No difference in ${plural(equalTo, "step")}`;
   return `No difference in ${plural(common, "effect")}`;
 }
 
@@ -115,6 +116,9 @@ function scenes({ first, relation }: Diff): [string, Scene][] {
   const found: [string, Scene][] = [];
   if (first.a) found.push(["A", sceneOf(relation, "a", first.a)]);
   if (first.b) found.push(["B", sceneOf(relation, "b", first.b)]);
+  const { after } = first.divergence;
+  if (!first.a && after) found.push(["A, going on without it", sceneOf(relation, "a", after[0])]);
+  if (!first.b && after) found.push(["B, going on without it", sceneOf(relation, "b", after[1])]);
   return found;
 }
 
@@ -141,15 +145,30 @@ function around({ only, divergence, counts }: Finding, { relation }: Diff): stri
   return lines;
 }
 
+/** The other differences, those of the same instructions in one line. */
 function followers({ findings, first, relation }: Diff): string[] {
-  const others = findings.filter((each) => each !== first);
-  const shown = others.slice(0, MOST_FOLLOWING).map((finding) => {
+  const groups: { finding: Finding; more: number }[] = [];
+  for (const finding of findings) {
+    if (finding === first) continue;
+    const last = groups[groups.length - 1];
+    if (last && isAlike(last.finding, finding)) last.more++;
+    else groups.push({ finding, more: 0 });
+  }
+  const shown = groups.slice(0, MOST_FOLLOWING).map(({ finding, more }) => {
     const at = (side: "a" | "b") => position(finding[side]?.position ?? null);
-    return `A ${at("a")}, B ${at("b")}: ${findingWords(relation, finding)}`;
+    const like = more === 0 ? "" : ` (and ${grouped(more)} more like it)`;
+    return `A ${at("a")}, B ${at("b")}: ${findingWords(relation, finding)}${like}`;
   });
-  const left = others.length - shown.length;
+  const left = groups.length - shown.length;
   if (left > 0) shown.push(`and ${left} more`);
   return shown;
+}
+
+/** Whether the same instruction wrote values that differ in the same bits. */
+function isAlike(x: Finding, y: Finding): boolean {
+  if (x.kind !== "content" || y.kind !== "content") return false;
+  return x.a!.pc === y.a!.pc && x.b!.pc === y.b!.pc &&
+    (x.a!.value ^ x.b!.value) === (y.a!.value ^ y.b!.value);
 }
 
 function notes({ diff, a, b }: ShownDiff): string[] {
@@ -164,7 +183,7 @@ function notes({ diff, a, b }: ShownDiff): string[] {
   if (x.memory.size !== y.memory.size && !("memory" in x.options)) {
     found.push(`A has ${x.memory.size / 2 ** 20} MiB of RAM, B ${y.memory.size / 2 ** 20} MiB`);
   }
-  if (diff.relation.identical) found.push("both booted the same image");
+  if (diff.relation.isSameImage) found.push("both booted the same image");
   for (const [side, { trace }] of [["A", a], ["B", b]] as const) {
     if (trace.truncated) {
       found.push(`${side} is truncated at #${trace.truncated.position}: compared up to there`);
@@ -172,7 +191,7 @@ function notes({ diff, a, b }: ShownDiff): string[] {
       found.push(`${side} was stopped at its limit of instructions: compared up to there`);
     }
   }
-  if (diff.first && diff.common < 20) {
+  if (diff.first && diff.common < 20 && diff.equalTo === 0) {
     found.push("they have next to nothing in common: perhaps these are different programs");
   }
   return found;
@@ -207,18 +226,19 @@ function options(all: Readonly<Record<string, unknown>>): string {
     .join(" ");
 }
 
+/** How a trace is made again; the built-in kernel has no file. */
 function recordLine({ trace, path }: OpenedTrace): string {
   const { options: all } = trace.header;
   const { name } = trace.image;
-  return [PROGRAM, "record", name, "-o", path, options(all)].filter((word) => word !== "").join(
-    " ",
-  );
+  const isBuiltIn = name === "kernel" || (all.bug !== undefined && name === `kernel-${all.bug}`);
+  return [PROGRAM, "record", isBuiltIn ? "" : name, "-o", path, options(all)]
+    .filter((word) => word !== "").join(" ");
 }
 
 /** Text that Markdown shows as it is; positions as code, because trackers read `#12` as an issue. */
 function escape(text: string): string {
   return printable(text)
-    .replace(/[\\`*_{}[\]<>|@]/g, (character) => `\\${character}`)
+    .replace(/[\\`*[\]<>|@]|(?<!\w)_|_(?!\w)/g, (character) => `\\${character}`)
     .replace(/#\d+/g, (position) => `\`${position}\``);
 }
 

@@ -12,6 +12,7 @@
 import type { Trace } from "../../trace/mod.ts";
 import { align, type Alignment } from "./diff_align.ts";
 import { type Finding, findingsOf, firstFinding, isExplained } from "./diff_judge.ts";
+import { equalWindows } from "./diff_prefix.ts";
 import { Relation } from "./diff_relation.ts";
 import { Side } from "./diff_side.ts";
 import { milestones } from "./milestones.ts";
@@ -32,6 +33,8 @@ export interface Diff {
   readonly findings: readonly Finding[];
   /** Effects that both boots have. */
   readonly common: number;
+  /** Up to this position the recordings are the same without looking at effects. */
+  readonly equalTo: number;
   readonly relation: Relation;
 }
 
@@ -43,6 +46,9 @@ export interface Diff {
 export function diff(a: Trace, b: Trace): Diff {
   const named = a.symbols().length > 0 && b.symbols().length > 0;
   const relation = new Relation(new Side(a, { named }), new Side(b, { named }));
+  const skipped = relation.isSameImage ? equalWindows(a, b) : 0;
+  relation.a.effects.skipTo(skipped);
+  relation.b.effects.skipTo(skipped);
   const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
   const findings = findingsOf(relation, alignment);
   return {
@@ -50,6 +56,7 @@ export function diff(a: Trace, b: Trace): Diff {
     first: firstFinding(findings) ?? null,
     findings,
     common: alignment.common,
+    equalTo: a.windows[skipped].end,
     relation,
   };
 }

@@ -13,7 +13,7 @@
  * Effects are produced as they are asked for, by executing again, and those that were compared are
  * forgotten. Cost: about a microsecond per access to memory.
  */
-import type { MemoryWatch, WatchedAccess } from "../../core/memory.ts";
+import { type MemoryWatch, PAGE_BYTES, type WatchedAccess } from "../../core/memory.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { translationOf } from "../guest_view.ts";
 import { Session } from "../session.ts";
@@ -71,6 +71,8 @@ export class EffectReader {
   #base = 0;
   #effects: Effect[] = [];
   readonly #stacks: Stack[] = [];
+  /** Physical pages that hold nothing but stack, with their virtual addresses. */
+  readonly #stackPages = new Map<number, number>();
   /** By address of an instruction: whether its base register is SP. */
   readonly #onStack = new Map<bigint, boolean>();
   /** Types of the exceptions being handled. */
@@ -83,6 +85,11 @@ export class EffectReader {
   /** Begins at `#0`. */
   constructor(trace: Trace) {
     this.session = new Session(trace);
+  }
+
+  /** Begins behind a window instead. */
+  skipTo(window: number): void {
+    this.session.loadKeyframe(window);
   }
 
   /** The effect with an index; undefined behind the last one. It must not have been forgotten. */
@@ -115,8 +122,10 @@ export class EffectReader {
     const { end } = session.trace;
     const to = Math.min(end, session.position + CHUNK);
     if (session.position < to) {
+      // What is only stack need not be seen, which makes it fast. The set must not change meanwhile.
+      const unseen = this.#pagesOfStack();
       const watch: MemoryWatch = {
-        covers: (page) => session.machine.memory.contains(page),
+        covers: (page) => session.machine.memory.contains(page) && !unseen.has(page),
         accessed: (access) => access.write && access.by !== "walker" && this.#store(access),
       };
       session.observe(to, { watch, events: { event: (event) => this.#event(event) } });
@@ -127,13 +136,30 @@ export class EffectReader {
     }
   }
 
+  /** Physical pages of the stack in use; others may have become something else. */
+  #pagesOfStack(): Set<number> {
+    const sp = low48(this.session.machine.processor.state.sp);
+    const stack = this.#stacks.find(({ low, top }) => sp >= low && sp <= top);
+    const pages = [...this.#stackPages].filter(([, va]) =>
+      stack !== undefined && va >= stack.low && va + PAGE_BYTES <= stack.top
+    );
+    return new Set(pages.map(([page]) => page));
+  }
+
   #add(effect: Effect): void {
     if (this.#handling.includes("irq") || this.#handling.includes("fiq")) return;
     this.#effects.push(effect);
   }
 
   #store({ address, va, bytes, by }: WatchedAccess): void {
-    if (va !== undefined && by !== "dma" && this.#isStackStore(low48(va), bytes.length)) return;
+    if (va !== undefined && by !== "dma" && this.#isStackStore(low48(va), bytes.length)) {
+      const [first, page] = [low48(va) - low48(va) % PAGE_BYTES, address - address % PAGE_BYTES];
+      const isInside = this.#stacks.some(({ low, top }) =>
+        first >= low && first + PAGE_BYTES <= top
+      );
+      if (isInside) this.#stackPages.set(page, first);
+      return;
+    }
     const { position, pc } = this.session.machine.processor.here();
     for (let at = 0; at < bytes.length; at += 8) {
       const part = bytes.subarray(at, at + 8);

@@ -26,6 +26,8 @@ const MOST_SHIFT = 31;
 export class Relation {
   readonly a: Side;
   readonly b: Side;
+  /** Whether the two ran the same image. */
+  readonly isSameImage: boolean;
   /** Whether the two ran the same image on the same machine: then nothing is moved. */
   readonly identical: boolean;
   /** Bytes of RAM that B has more than A. */
@@ -42,9 +44,9 @@ export class Relation {
     this.a = a;
     this.b = b;
     this.moreMemory = b.memory.size - a.memory.size;
-    const isSameImage = a.hasImageOf(b);
-    this.identical = isSameImage && this.moreMemory === 0;
-    if (isSameImage) return;
+    this.isSameImage = a.hasImageOf(b);
+    this.identical = this.isSameImage && this.moreMemory === 0;
+    if (this.isSameImage) return;
     this.#learnSymbols();
     this.#learnCode();
   }

@@ -42,7 +42,7 @@ export class Side {
   /** RAM. */
   readonly memory: { readonly base: number; readonly size: number };
   readonly symbols: Symbolizer;
-  /** Whether there are symbols to compare by. */
+  /** Whether symbols count: only if both sides have them. */
   readonly isNamed: boolean;
   /** What to subtract from a virtual address of the program for its physical one. */
   readonly #offsets: bigint[];
@@ -54,16 +54,16 @@ export class Side {
   constructor(trace: Trace, { named = true }: { readonly named?: boolean } = {}) {
     this.trace = trace;
     this.memory = trace.header.memory;
-    const symbols = named ? trace.symbols() : [];
-    this.symbols = new Symbolizer(symbols, named ? trace.lines() : []);
+    const symbols = trace.symbols();
+    this.symbols = new Symbolizer(symbols, trace.lines());
     for (const { name, size, type, address } of symbols) {
       this.#info.set(name, { size, isFunction: type === "function", address });
     }
-    this.isNamed = symbols.length > 0;
+    this.isNamed = named && symbols.length > 0;
     this.#offsets = offsetsOf(trace, symbols.map(({ address }) => address));
     this.effects = new EffectReader(trace);
     this.tables = findTables(this.effects.session);
-    this.effects.session.loadKeyframe(0);
+    this.effects.skipTo(0);
   }
 
   /** Whether both booted the same bytes, apart from what describes the machine. */
@@ -106,6 +106,7 @@ export class Side {
 
   /** The symbol at a physical address, wherever the program is linked. */
   place(address: number): Place | undefined {
+    if (!this.isNamed) return undefined;
     let place = this.#places.get(address);
     if (place === undefined) this.#places.set(address, place = this.#find(address) ?? null);
     return place ?? undefined;
@@ -143,7 +144,7 @@ export class Side {
       found.set(name, address);
     }
     for (const name of several) found.delete(name);
-    return this.#addresses = this.#info.size === 0 ? new Map() : found;
+    return this.#addresses = this.isNamed ? found : new Map();
   }
 
   /** Ends and starts that the linker marks: symbols without a size, by name. */

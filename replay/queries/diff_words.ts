@@ -40,7 +40,16 @@ export function findingWords(relation: Relation, finding: Finding): string {
     const when = comesLater(finding) ? "later" : "earlier";
     return `${what} missing in ${other} at this point: it comes ${when} there, at #${elsewhere.position}`;
   }
-  return `${what} missing in ${other}`;
+  return effect.kind === "sysreg"
+    ? `${what} missing in ${other} (${side.toUpperCase()}: ${valueWords(relation, effect, side)})`
+    : `${what} missing in ${other}`;
+}
+
+/** A register's value, with its symbol if it is an address: `0x40080800 <vectors>`. */
+function valueWords(relation: Relation, { value }: Effect, side: "a" | "b"): string {
+  const isPointer = relation[side].physical(value) !== undefined;
+  const name = isPointer ? relation[side].name(value) : undefined;
+  return name === undefined ? hex(value) : `${hex(value)} <${name}>`;
 }
 
 function comesLater({ only, a, b, divergence: { before } }: Finding): boolean {
@@ -91,7 +100,8 @@ export function descriptorWords({ level }: TableEntry, { address, value }: Effec
 function contentWords(relation: Relation, a: Effect, b: Effect): string {
   switch (a.kind) {
     case "sysreg":
-      return `${a.name}: ${hex(a.value)} in A, ${hex(b.value)} in B`;
+      return `${a.name} write: ${valueWords(relation, a, "a")} in A, ` +
+        `${valueWords(relation, b, "b")} in B`;
     case "exception":
       return `exception: ${effectWords(relation, a, "a")} in A, ${
         effectWords(relation, b, "b")
@@ -133,10 +143,8 @@ export function differingFields({ level }: TableEntry, a: bigint, b: bigint): st
 }
 
 function placeWords(relation: Relation, { address }: Effect, side: "a" | "b"): string {
-  const place = relation[side].place(address);
-  if (!place) return hex(address);
-  const offset = place.offset === 0 ? "" : `+${hex(place.offset)}`;
-  return `${hex(address)} <${place.name}${offset}>`;
+  const name = relation[side].name(BigInt(address));
+  return name === undefined ? hex(address) : `${hex(address)} <${name}>`;
 }
 
 function hex(value: number | bigint): string {
