@@ -11,8 +11,8 @@ import {
   targetOf,
 } from "./exception.ts";
 import { instructionSyndrome } from "./instruction_syndrome.ts";
-import { findRow } from "./isa/decode_tree.ts";
-import { isSupported } from "./isa/table.ts";
+import { findRow, isAllocated } from "./isa/decode_tree.ts";
+import { isSupported, type TableRow } from "./isa/table.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine.ts";
 import type { MemoryAccess } from "./memory_access.ts";
@@ -133,11 +133,10 @@ export class ExceptionUnit {
     const { engine } = this.host;
     const { word } = engine;
     const row = findRow(word);
-    if (row && !isSupported(row)) {
-      const text = `${row.name}: ${row.reason}`;
+    const reason = row && reasonOf(row, word);
+    if (row && reason !== undefined) {
+      const text = `${row.name}: ${reason}`;
       this.host.processor.emit({ kind: "unknown", ...this.host.processor.here(), word, text });
-      // The trap comes before the instruction is looked at any further.
-      if (usesVectors(word) && engine.state.get32(SLOT.fpTrap)) return this.#fpTrap();
     }
     this.take({ type: "sync", esr: esrOf(EC.unknown, 0), elr: engine.pc });
   }
@@ -165,7 +164,10 @@ export class ExceptionUnit {
       access,
       fromEl: state.el,
       toEl,
-      ...(toEl === 2 && !fetch ? { instruction: instructionSyndrome(engine.word) } : {}),
+      // The reference gives none where HCR_EL2.TGE brought an exception of EL1 here.
+      ...(toEl === 2 && !fetch && (routed === 2 || state.el === 2)
+        ? { instruction: instructionSyndrome(engine.word) }
+        : {}),
     });
     this.take({
       type: "sync",
@@ -240,7 +242,9 @@ export class ExceptionUnit {
   }
 }
 
-/** Whether a word is of the FP and SIMD part of the encoding (Arm ARM C4.1): op0 is x111, or a load or store with V set. */
-function usesVectors(word: number): boolean {
-  return (word & 0x0e00_0000) === 0x0e00_0000 || (word & 0x0e00_0000) === 0x0c00_0000;
+/** Why a word that the table knows is UNDEFINED all the same. */
+function reasonOf(row: TableRow, word: number): string | undefined {
+  if (!isSupported(row)) return row.reason;
+  if (row.feature === undefined || !isAllocated(row, word)) return undefined;
+  return `the processor does not have ${row.feature}`;
 }
