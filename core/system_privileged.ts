@@ -7,12 +7,15 @@ import { effectiveHcr, HCR, highestLevel, isEl2Enabled } from "./privilege.ts";
 import { type SystemContext, UNDEFINED } from "./system_context.ts";
 import type { SpecialRegister } from "./system_special.ts";
 import { slotOf } from "./sysregs.ts";
+import { fpTrapTarget } from "./system_traps.ts";
 
 const HCR_EL2 = slotOf("HCR_EL2"), SCR_EL3 = slotOf("SCR_EL3"), VPIDR = slotOf("VPIDR_EL2");
 const MIDR = 0x411f_d070n;
 const HCR_MASK = 0x3_ffff_ffffn;
 /** Writable bits of SCR_EL3, those that are always one, and HCE, which needs EL2. */
 const SCR_MASK = 0x3fbfn, SCR_ONES = 0x30n, SCR_HCE = 0x100n;
+/** A trapped access to FP registers, with CV = 1 and COND = always. */
+const EC_FP = 7, FP_TRAP_ISS = 0x1e0_0000;
 /** SError, IRQ and FIQ as ISR_EL1 has them. */
 const A = 0x100, I = 0x80, F = 0x40;
 
@@ -26,6 +29,12 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   CNTFRQ_EL0: {
     refuse: ({ state, levels }, isWrite) =>
       isWrite && state.el < highestLevel(levels) ? UNDEFINED : undefined,
+  },
+  FPEXC32_EL2: {
+    refuse(context) {
+      const target = fpTrapTarget(context);
+      return target === 0 ? undefined : { ec: EC_FP, iss: FP_TRAP_ISS, target };
+    },
   },
   HCR_EL2: {
     set({ state, levels }, value) {

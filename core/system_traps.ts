@@ -57,7 +57,7 @@ const GROUPS: readonly [TrapGroup, RegExp][] = [
   ["id3", /^(ID_\w+_EL1|MVFR\d_EL1|S3_0_C0_C[1-7]_\d)$/],
   ["cpacr", /^CPACR_EL1$/],
   ["cptr-el2", /^CPTR_EL2$/],
-  ["debug", /^(DBG[BW][VC]R\d+_EL1|MDSCR_EL1|MDCCINT_EL1|MDCCSR_EL0)$/],
+  ["debug", /^(DBGVCR32_EL2|DBG[BW][VC]R\d+_EL1|MDSCR_EL1|MDCCINT_EL1|MDCCSR_EL0)$/],
   ["debug-rom", /^MDRAR_EL1$/],
   ["os-lock", /^(OSLAR|OSLSR|OSDLR)_EL1$/],
   ["monitors", /^PM\w+_EL[01]$/],
