@@ -128,7 +128,7 @@ export class Breakpoint implements StopPoint {
 
   /** Looks at growing groups from the end, each in ascending order: seeking forwards is cheap. */
   #lastHolding(session: Session, positions: readonly number[]): number | undefined {
-    let size = 4;
+    let size = 1;
     for (let end = positions.length; end > 0; size *= 4) {
       const first = Math.max(0, end - size);
       const found = positions.slice(first, end)
