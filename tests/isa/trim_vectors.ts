@@ -4,8 +4,8 @@ import { isSupported, type TableRow } from "../../core/isa/table.ts";
 import { readVectors } from "./vectors.ts";
 
 /**
- * Makes the committed vectors from a full file: of the classes below the instructions that are
- * supported, without the members that nothing reads.
+ * Makes the committed vectors from a full file, integer and floating point apart, without the
+ * members that nothing reads.
  *
  *     deno run -A tests/isa/trim_vectors.ts FILE.jsonl.gz
  */
@@ -24,28 +24,41 @@ const THINNED: ReadonlySet<string> = new Set(
   aes sha3r sha2r`.split(/\s+/),
 );
 
-/** How many vectors of one row of those are kept. */
-const MOST_OF_A_ROW = 24;
+/** How many vectors of one row of those are kept, and of floating point. */
+const MOST_OF_A_ROW = 24, MOST_OF_A_FLOAT_ROW = 20;
 
-function trim(file: Uint8Array): Uint8Array {
-  const lines: string[] = [];
+/** The integer vectors, and those of floating point. */
+function trim(file: Uint8Array): { integer: Uint8Array; float: Uint8Array } {
+  const integer: string[] = [], float: string[] = [];
   const met = new Map<TableRow | undefined, number>();
   for (const { c, w, b, a } of readVectors(file)) {
     const row = findRow(parseInt(w[0], 16));
     const count = met.get(row) ?? 0;
-    if (!CLASSES.has(c) && !(THINNED.has(c) && isListed(row) && count < MOST_OF_A_ROW)) continue;
+    const isFloat = isFloatingPoint(c, row);
+    if (isFloat && count >= MOST_OF_A_FLOAT_ROW) continue;
+    if (!isFloat && !CLASSES.has(c) && !(isThinned(c, row) && count < MOST_OF_A_ROW)) continue;
     met.set(row, count + 1);
-    lines.push(JSON.stringify({ c, w, b, a }));
+    (isFloat ? float : integer).push(JSON.stringify({ c, w, b, a }));
   }
-  return gzipSync(lines.join("\n") + "\n", { level: 9 });
+  return { integer: compressed(integer), float: compressed(float) };
+}
+
+function isFloatingPoint(c: string, row: TableRow | undefined): boolean {
+  if (row === undefined || CLASSES.has(c)) return /^fp_(?!int_v128)/.test(c);
+  return /^(F|[SU]CVTF)/.test(row.name);
 }
 
 /** Whether the encoding has semantics, or the word is nothing at all. */
-function isListed(row: TableRow | undefined): boolean {
-  return row === undefined || isSupported(row);
+function isThinned(c: string, row: TableRow | undefined): boolean {
+  return THINNED.has(c) && (row === undefined || isSupported(row));
+}
+
+function compressed(lines: readonly string[]): Uint8Array {
+  return gzipSync(lines.join("\n") + "\n", { level: 9 });
 }
 
 if (import.meta.main) {
-  const output = import.meta.dirname + "/integer_vectors.jsonl.gz";
-  Deno.writeFileSync(output, trim(Deno.readFileSync(Deno.args[0])));
+  const { integer, float } = trim(Deno.readFileSync(Deno.args[0]));
+  Deno.writeFileSync(import.meta.dirname + "/integer_vectors.jsonl.gz", integer);
+  Deno.writeFileSync(import.meta.dirname + "/float_vectors.jsonl.gz", float);
 }
