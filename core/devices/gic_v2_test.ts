@@ -5,17 +5,21 @@ import { TestLine } from "./test_line.ts";
 const GICD_SGIR = 0xf00, GICC_IAR = 0xc, GICC_EOIR = 0x10, GICC_RPR = 0x14, GICC_HPPIR = 0x18;
 const GICC_DIR = 0x1000;
 
-function make(cpuCount = 1) {
+function make(cpuCount = 1, security = false) {
   const requester = { cpu: 0, secure: false };
   const lines = Array.from({ length: cpuCount }, () => ({
     irq: new TestLine(),
     fiq: new TestLine(),
+    virtualIrq: new TestLine(),
+    virtualFiq: new TestLine(),
   }));
   const gic = new GicV2({
     distributorBase: 0x800_0000,
     cpuInterfaceBase: 0x801_0000,
+    virtualBases: { hypervisor: 0x803_0000, virtual: 0x804_0000 },
     lines,
     requester,
+    security,
   });
   return {
     gic,
@@ -23,6 +27,7 @@ function make(cpuCount = 1) {
     d: gic.distributor,
     c: gic.cpuInterface,
     as: (n: number) => requester.cpu = n,
+    requester,
   };
 }
 
@@ -208,6 +213,35 @@ Deno.test("GicV2 routes shared interrupts by target", () => {
   d.write(0x821, 2, 1);
   assertEquals(lines.map(({ irq }) => irq.level), [false, true]);
   assertEquals(d.read(0x800, 4), 0x0101_0101);
+});
+
+Deno.test("GicV2 gives a guest the virtual interface, and its hypervisor the maintenance interrupt", () => {
+  const { gic, d, lines: [line] } = make();
+  const [h, v] = gic.virtual;
+  h.write(0, 1 | 8, 4);
+  h.write(8, 0xf800_0003, 4);
+  assertEquals(d.read(0x200, 4), 1 << 25);
+  h.write(0x104, 0x1000_0000 | (8 << 23) | 77, 4);
+  assertEquals([line.virtualIrq.level, d.read(0x200, 4)], [true, 0]);
+  assertEquals([v.read(GICC_HPPIR, 4), v.read(GICC_IAR, 4), v.read(GICC_RPR, 4)], [77, 77, 0x40]);
+  assertEquals([line.virtualIrq.level, h.read(0x104, 4) >>> 28], [false, 2]);
+  v.write(GICC_EOIR, 77, 4);
+  assertEquals([h.read(0x30, 4), h.read(0x10, 4), v.read(GICC_RPR, 4)], [0xf, 8, 0xff]);
+});
+
+Deno.test("GicV2 hides group 0 from Non-secure accesses", () => {
+  const { d, c, requester } = make(1, true);
+  requester.secure = true;
+  d.write(0x84, 2, 4);
+  d.write(0x104, 3, 4);
+  d.write(0x420, 0x9090, 4);
+  c.write(4, 0xf0, 4);
+  requester.secure = false;
+  assertEquals([d.read(0x104, 4), d.read(0x84, 4), d.read(0x420, 4)], [2, 0, 0x2000]);
+  assertEquals([c.read(4, 4), d.read(4, 4) & 0x400], [0xe0, 0x400]);
+  c.write(4, 0x40, 4);
+  requester.secure = true;
+  assertEquals(c.read(4, 4), 0xa0);
 });
 
 Deno.test("GicV2 state survives save and restore", () => {
