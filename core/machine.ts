@@ -555,6 +555,9 @@ export class Machine {
     return Object.fromEntries(
       Object.entries(this.#devicesAtReset).map(([name, first]) => {
         if (OUTLIVES_RESET.has(name)) return [name, now[name]];
+        const device = this.board.bus.devices.find((device) => device.name === name);
+        const own = device?.stateAfterReset?.();
+        if (own !== undefined) return [name, own];
         // The content of a flash chip is memory; only its mode is reset.
         if (!name.startsWith("flash")) return [name, first];
         const { sectors } = now[name] as { sectors: DeviceState };

@@ -19,9 +19,11 @@ import {
   Pl061,
   type Requester,
   TIMER_INTERRUPT,
+  VIRTIO_SLOTS,
+  VirtioBlk,
   VirtioMmio,
 } from "./devices/mod.ts";
-import type { Media } from "./medium.ts";
+import type { Media, Medium } from "./medium.ts";
 import type { CpuState } from "./state.ts";
 
 /**
@@ -57,7 +59,7 @@ const PCI_WINDOWS = [
 const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
 
 /** Shared interrupts; interrupt number minus 32. */
-const SPI = { uart: 1, rtc: 2, gpio: 7 } as const;
+const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16 } as const;
 const FIRST_SPI = 32;
 /** CPUs of a cluster: the targets that one write to GICD_SGIR or ICC_SGI1R_EL1 can name. */
 const CLUSTER = { 2: 8, 3: 16 } as const;
@@ -122,6 +124,12 @@ export class VirtBoard {
     });
     const line = (spi: number) => gic.sharedLine(spi);
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
+    // As on the reference, the first disk takes the last transport.
+    const disks = disksOf(media).map((medium, n) => ({
+      number: VIRTIO_SLOTS - 1 - n,
+      device: new VirtioBlk(medium, memory),
+      line: line(SPI.virtio + VIRTIO_SLOTS - 1 - n),
+    }));
     const devices = [
       ...BASE.flash.map((base, n) =>
         new Flash({
@@ -136,7 +144,7 @@ export class VirtBoard {
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
       new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory, media }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
-      new VirtioMmio({ base: BASE.virtio }),
+      new VirtioMmio({ base: BASE.virtio, memory, slots: disks }),
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
       new PciConfiguration(PCI_CONFIGURATION),
     ];
@@ -260,4 +268,15 @@ export class VirtBoard {
 /** Aff1:Aff0 of a CPU. */
 function affinityOf(cpu: number, cluster: number): number {
   return (Math.floor(cpu / cluster) << 8) | cpu % cluster;
+}
+
+/** The disks in order. */
+function disksOf(media: Media): Medium[] {
+  const disks: Medium[] = [];
+  for (let n = 0; disks.length < VIRTIO_SLOTS; n++) {
+    const medium = media[`disk${n}`];
+    if (!medium) break;
+    disks.push(medium);
+  }
+  return disks;
 }

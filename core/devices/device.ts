@@ -45,6 +45,8 @@ export interface Device {
   update?(): void;
   /** The complete state as plain CBOR-able data, equal for equal states. */
   save(): DeviceState;
+  /** The state after a reset, for devices that a reset does not bring back to the first state. */
+  stateAfterReset?(): DeviceState;
   /** Restores what {@linkcode save} returned. */
   restore(state: DeviceState): void;
 }

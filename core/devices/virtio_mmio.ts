@@ -1,44 +1,323 @@
 /**
- * The board's 32 virtio-mmio transports (virtio 1.2, 4.2), 512 bytes each. Nothing is plugged in:
- * each answers with its magic, the legacy version and device id 0, which drivers skip.
+ * The board's 32 virtio-mmio transports (virtio 1.2, 4.2.4: the legacy interface), 512 bytes each,
+ * as the reference has them. One without a device answers with its magic, the version and device
+ * id 0, which drivers skip.
  */
 
-import type { Device, DeviceState } from "./device.ts";
+import type { Device, DeviceState, InterruptLine } from "./device.ts";
+import type { DmaMemory } from "./fw_cfg.ts";
+import { BrokenQueue, type Chain, type QueueFeatures, Virtqueue } from "./virtqueue.ts";
 
 const SLOT_SIZE = 0x200;
-const SLOTS = 32;
+/** Number of transports. */
+export const VIRTIO_SLOTS = 32;
 
-/** Register offsets within a slot; all others read as zero without a device. */
-const MAGIC_VALUE = 0x000;
-const VERSION = 0x004;
-const VENDOR_ID = 0x00c;
+/** Register offsets within a slot; all others read as zero. */
+const MAGIC_VALUE = 0x000; // RO
+const VERSION = 0x004; // RO
+const DEVICE_ID = 0x008; // RO
+const VENDOR_ID = 0x00c; // RO
+const HOST_FEATURES = 0x010; // RO
+const HOST_FEATURES_SELECT = 0x014; // WO
+const GUEST_FEATURES = 0x020; // WO
+const GUEST_FEATURES_SELECT = 0x024; // WO
+const GUEST_PAGE_SIZE = 0x028; // WO
+const QUEUE_SELECT = 0x030; // WO
+const QUEUE_MOST = 0x034; // RO
+const QUEUE_SIZE = 0x038; // WO
+const QUEUE_ALIGN = 0x03c; // WO
+const QUEUE_PAGE = 0x040; // RW
+const QUEUE_NOTIFY = 0x050; // WO
+const INTERRUPT_STATUS = 0x060; // RO
+const INTERRUPT_ACKNOWLEDGE = 0x064; // WO
+const STATUS = 0x070; // RW
+const CONFIGURATION = 0x100;
 
-const REGISTERS: Readonly<Record<number, number>> = {
-  [MAGIC_VALUE]: 0x74726976,
-  [VERSION]: 1,
-  [VENDOR_ID]: 0x554d4551,
-};
+const MAGIC = 0x7472_6976;
+const LEGACY = 1;
+const VENDOR = 0x554d_4551;
+/** Most descriptors of a queue. */
+const MOST_DESCRIPTORS = 1024;
+const INTERRUPT_USED_RING = 1;
+const STATUS_DRIVER_OK = 4;
+
+/** Feature bits of the transport and of queues. */
+export const FEATURE = { notifyOnEmpty: 24, indirect: 28, eventIndex: 29 } as const;
+
+/** What is behind a transport. */
+export interface VirtioDevice {
+  readonly id: number;
+  /** What it offers: bits 31:0. */
+  readonly features: number;
+  /** Descriptors of each queue unless the driver chooses. */
+  readonly queues: readonly number[];
+  /** Configuration space. */
+  readonly configuration: Uint8Array;
+  /** The driver wrote to configuration space. */
+  configure?(offset: number, value: number): void;
+  /** Does what a chain asks for. Gives the bytes written to it, or null to keep it for later. */
+  process(queue: number, chain: Chain): number;
+  /** As after reset, but for what it stores. */
+  reset?(): void;
+  save(): DeviceState;
+  restore(state: DeviceState): void;
+}
+
+/** A transport that has a device. */
+export interface VirtioSlot {
+  readonly number: number;
+  readonly device: VirtioDevice;
+  readonly line: InterruptLine;
+}
 
 /** All transports as one window. */
 export class VirtioMmio implements Device {
   readonly name = "virtio-mmio";
   readonly base: number;
-  readonly size = SLOT_SIZE * SLOTS;
+  readonly size = SLOT_SIZE * VIRTIO_SLOTS;
+  readonly #slots = new Map<number, Transport>();
 
   /** Makes the transports; `base` is the address of the first. */
-  constructor({ base }: { base: number }) {
+  constructor(
+    { base, memory, slots = [] }: {
+      base: number;
+      memory: DmaMemory;
+      slots?: readonly VirtioSlot[];
+    },
+  ) {
     this.base = base;
+    for (const slot of slots) this.#slots.set(slot.number, new Transport(slot, memory));
   }
 
-  read(offset: number, _size: number): number {
-    return REGISTERS[offset % SLOT_SIZE] ?? 0;
+  read(offset: number, size: number): number {
+    const slot = this.#slots.get(Math.floor(offset / SLOT_SIZE));
+    const register = offset % SLOT_SIZE;
+    if (slot) return slot.read(register, size);
+    return register === MAGIC_VALUE
+      ? MAGIC
+      : register === VERSION
+      ? LEGACY
+      : register === VENDOR_ID
+      ? VENDOR
+      : 0;
   }
 
-  write(_offset: number, _value: number, _size: number): void {}
+  write(offset: number, value: number, size: number): void {
+    this.#slots.get(Math.floor(offset / SLOT_SIZE))?.write(offset % SLOT_SIZE, value, size);
+  }
 
   save(): DeviceState {
-    return {};
+    return Object.fromEntries([...this.#slots].map(([number, slot]) => [number, slot.save()]));
   }
 
-  restore(_state: DeviceState): void {}
+  /** What disks hold outlives a reset. */
+  stateAfterReset(): DeviceState {
+    return Object.fromEntries(
+      [...this.#slots].map(([number, slot]) => [number, slot.stateAfterReset()]),
+    );
+  }
+
+  restore(state: DeviceState): void {
+    const saved = state as { [slot: string]: DeviceState };
+    for (const [number, slot] of this.#slots) slot.restore(saved[number]);
+  }
+}
+
+interface SavedTransport {
+  selects: number[];
+  guestFeatures: number;
+  pageSize: number;
+  interrupts: number;
+  status: number;
+  broken: boolean;
+  queues: DeviceState[];
+  device: DeviceState;
+}
+
+/** The registers of one transport. */
+class Transport {
+  readonly #device: VirtioDevice;
+  readonly #line: InterruptLine;
+  readonly #queues: Virtqueue[];
+  readonly #first: { [field: string]: DeviceState };
+  #hostSelect = 0;
+  #guestSelect = 0;
+  #queueSelect = 0;
+  #guestFeatures = 0;
+  #pageSize = 0;
+  #interrupts = 0;
+  #status = 0;
+  /** A queue made no sense. */
+  #broken = false;
+
+  constructor({ device, line }: VirtioSlot, memory: DmaMemory) {
+    this.#device = device;
+    this.#line = line;
+    this.#queues = device.queues.map(() => new Virtqueue(memory));
+    this.#reset();
+    this.#first = this.#save();
+  }
+
+  read(register: number, size: number): number {
+    if (register >= CONFIGURATION) return this.#configuration(register - CONFIGURATION, size);
+    if (size !== 4) return 0;
+    switch (register) {
+      case MAGIC_VALUE:
+        return MAGIC;
+      case VERSION:
+        return LEGACY;
+      case DEVICE_ID:
+        return this.#device.id;
+      case VENDOR_ID:
+        return VENDOR;
+      case HOST_FEATURES:
+        return this.#hostSelect === 0 ? this.#device.features : 0;
+      case QUEUE_MOST:
+        return this.#queue ? MOST_DESCRIPTORS : 0;
+      case QUEUE_PAGE:
+        return this.#queue?.page ?? 0;
+      case INTERRUPT_STATUS:
+        return this.#interrupts;
+      case STATUS:
+        return this.#status;
+      default:
+        return 0;
+    }
+  }
+
+  write(register: number, value: number, size: number): void {
+    if (register >= CONFIGURATION) {
+      return this.#device.configure?.(register - CONFIGURATION, value);
+    }
+    if (size !== 4) return;
+    switch (register) {
+      case HOST_FEATURES_SELECT:
+        this.#hostSelect = value;
+        return;
+      case GUEST_FEATURES:
+        if (this.#guestSelect === 0) this.#guestFeatures = value & this.#device.features;
+        return;
+      case GUEST_FEATURES_SELECT:
+        this.#guestSelect = value;
+        return;
+      case GUEST_PAGE_SIZE:
+        this.#pageSize = value;
+        return;
+      case QUEUE_SELECT:
+        if (value < 1024) this.#queueSelect = value;
+        return;
+      case QUEUE_NOTIFY:
+        return this.#notify(value);
+      case INTERRUPT_ACKNOWLEDGE:
+        this.#interrupts &= ~value;
+        return this.#drive();
+      case STATUS:
+        this.#status = value & 0xff;
+        if (this.#status === 0) this.#reset();
+        // What was made available before the driver was ready waits until here.
+        else if (value & STATUS_DRIVER_OK) this.#queues.forEach((_, n) => this.#notify(n));
+        return;
+      default:
+        return this.#writeQueue(register, value);
+    }
+  }
+
+  save(): DeviceState {
+    return this.#save();
+  }
+
+  stateAfterReset(): DeviceState {
+    return { ...this.#first, device: this.#device.save() };
+  }
+
+  #save(): { [field: string]: DeviceState } {
+    return {
+      selects: [this.#hostSelect, this.#guestSelect, this.#queueSelect],
+      guestFeatures: this.#guestFeatures,
+      pageSize: this.#pageSize,
+      interrupts: this.#interrupts,
+      status: this.#status,
+      broken: this.#broken,
+      queues: this.#queues.map((queue) => queue.save()),
+      device: this.#device.save(),
+    };
+  }
+
+  restore(state: DeviceState): void {
+    const saved = state as unknown as SavedTransport;
+    [this.#hostSelect, this.#guestSelect, this.#queueSelect] = saved.selects;
+    this.#guestFeatures = saved.guestFeatures;
+    this.#pageSize = saved.pageSize;
+    this.#interrupts = saved.interrupts;
+    this.#status = saved.status;
+    this.#broken = saved.broken;
+    this.#queues.forEach((queue, n) => queue.restore(saved.queues[n]));
+    this.#device.restore(saved.device);
+    this.#drive();
+  }
+
+  get #queue(): Virtqueue | undefined {
+    return this.#queues[this.#queueSelect];
+  }
+
+  get #features(): QueueFeatures {
+    const has = (bit: number) => ((this.#guestFeatures >>> bit) & 1) === 1;
+    return {
+      eventIndex: has(FEATURE.eventIndex),
+      notifyOnEmpty: has(FEATURE.notifyOnEmpty),
+    };
+  }
+
+  /** By the driver: what it selected and the size of its pages stay. */
+  #reset(): void {
+    this.#guestFeatures = this.#interrupts = this.#status = 0;
+    this.#broken = false;
+    this.#queues.forEach((queue, n) => queue.reset(this.#device.queues[n]));
+    this.#device.reset?.();
+    this.#drive();
+  }
+
+  #writeQueue(register: number, value: number): void {
+    const queue = this.#queue;
+    if (!queue) return;
+    if (register === QUEUE_SIZE && value > 0 && value <= MOST_DESCRIPTORS) queue.size = value;
+    else if (register === QUEUE_ALIGN) queue.align = value;
+    else if (register === QUEUE_PAGE && value === 0) this.#reset();
+    else if (register === QUEUE_PAGE) queue.page = value;
+  }
+
+  #notify(number: number): void {
+    const queue = this.#queues[number];
+    if (!queue || queue.page === 0 || this.#broken) return;
+    const base = queue.page * this.#pageSize;
+    const features = this.#features;
+    try {
+      for (;;) {
+        const chain = queue.take(base, features);
+        if (!chain) return;
+        const written = this.#device.process(number, chain);
+        if (!queue.give(base, chain, written, features)) continue;
+        this.#interrupts |= INTERRUPT_USED_RING;
+        this.#drive();
+      }
+    } catch (error) {
+      if (!(error instanceof BrokenQueue)) throw error;
+      this.#broken = true;
+    }
+  }
+
+  /** Behind its end configuration space reads as ones. */
+  #configuration(offset: number, size: number): number {
+    const { configuration } = this.#device;
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) {
+      value = value * 256 +
+        (offset + size <= configuration.length ? configuration[offset + i] : 255);
+    }
+    return value;
+  }
+
+  #drive(): void {
+    this.#line.set(this.#interrupts !== 0);
+  }
 }

@@ -2,7 +2,8 @@
 import { type CpioEntry, makeCpio, MODE } from "./cpio.ts";
 
 /** Commands that are links to busybox. */
-const APPLETS = ["sh", "mount", "umount", "cat", "echo", "ls", "uname", "poweroff", "sync", "dd"];
+const APPLETS =
+  "sh mount umount cat echo ls uname poweroff reboot sync dd insmod md5sum sleep mkdir".split(" ");
 
 /** Mounts what a shell expects; the console is on the standard streams already. */
 const SETUP = `#!/bin/sh
