@@ -19,6 +19,7 @@ export function indexPath(path: string): string {
  * be used.
  */
 export function openIndex(path: string, trace: Trace, err: Output): void {
+  if (!isGranted("read", indexPath(path))) return;
   const note = (why: string) => err.line(`unboot: ${indexPath(path)} is not used: ${why}`);
   let file;
   try {
@@ -74,11 +75,10 @@ async function makeIndex({ path, trace }: OpenedTrace): Promise<void> {
   keepIndex(indexPath(path), bytes);
 }
 
-/** Never asks for the permission, and what cannot be written is made again next time. */
+/** What cannot be written is made again next time. */
 function keepIndex(path: string, bytes: Uint8Array): void {
   const scratch = `${path}.${Deno.pid}`;
-  if (Deno.permissions.querySync({ name: "write", path: scratch }).state !== "granted") return;
-  if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") return;
+  if (!isGranted("write", scratch) || !isGranted("write", path)) return;
   try {
     Deno.writeFileSync(scratch, bytes, { createNew: true });
     try {
@@ -90,4 +90,9 @@ function keepIndex(path: string, bytes: Uint8Array): void {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
+}
+
+/** Whether a file may be touched without asking the user. */
+function isGranted(name: "read" | "write", path: string): boolean {
+  return Deno.permissions.querySync({ name, path }).state === "granted";
 }
