@@ -132,7 +132,7 @@ export function restoreState(machine: Machine, state: MachineState, what: string
   try {
     machine.restore(state);
   } catch (error) {
-    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    if (!(error instanceof Error)) throw error;
     throw new ReplayError(`Cannot restore ${what}: ${error.message}`);
   }
 }

@@ -301,6 +301,11 @@ export class Session {
       this.#originals = { window: to.window, pages: new Map() };
     }
     restoreState(machine, to.state, `the state at #${to.position}`);
+    if (machine.position !== to.position) {
+      throw new ReplayError(
+        `Cannot restore the state at #${to.position}: its counts of steps are ${machine.position}`,
+      );
+    }
     this.#beginEpoch(to);
   }
 

@@ -146,6 +146,22 @@ Deno.test("Session() names the release where states have another form", () => {
   assertThrows(() => new Session(trace), ReplayError, "use the release that recorded it");
 });
 
+Deno.test("Session() refuses states that do not fit, in one line", () => {
+  const trace = record(BUSY.image, { limit: 100 });
+  const { keyframe } = trace;
+  const refused = (changes: Record<string, unknown>) => {
+    trace.keyframe = (window) => {
+      const frame = keyframe.call(trace, window);
+      return { ...frame, state: { ...frame.state, ...changes } as typeof frame.state };
+    };
+    assertThrows(() => new Session(trace), ReplayError, "Cannot restore the state at #0");
+  };
+  refused({ devices: {} });
+  refused({ cpus: 3 });
+  refused({ time: { retired: 5, entries: 0, skippedNs: 0 } });
+  refused({ time: { retired: "x", entries: 0, skippedNs: 0 } });
+});
+
 Deno.test("Session() refuses machines that it cannot make", () => {
   const trace = record(BUSY.image, { limit: 100 });
   trace.header.memory.size = 2 ** 47;
