@@ -34,17 +34,23 @@ const DCZID_DZP = 0x10n;
 const ZERO_BLOCK = 4n;
 /** CCSIDR_EL1 by CSSELR_EL1: L1 data 32 KB, L1 instruction 48 KB, L2 2 MB. */
 const CACHE_SIZES = [0x701fe00an, 0x201fe012n, 0x70ffe07an];
-/** CPUs in one cluster of the board. */
-const CLUSTER = 8;
+/** CPUs in one cluster of the board: as many as one write can send an SGI to. */
+const CLUSTER = { gicV2: 8, gicV3: 16 } as const;
 
-/** MPIDR_EL1 of a CPU: RES1 and its affinity; eight CPUs form a cluster. */
-export function affinity(cpu: number): bigint {
-  return 0x8000_0000n | BigInt((Math.floor(cpu / CLUSTER) << 8) | (cpu % CLUSTER));
+/** MPIDR_EL1 of a CPU: RES1 and its affinity. */
+export function affinity(cpu: number, cluster: number = CLUSTER.gicV2): bigint {
+  return 0x8000_0000n | BigInt((Math.floor(cpu / cluster) << 8) | (cpu % cluster));
+}
+
+function clusterOf({ gic }: SystemContext): number {
+  return gic ? CLUSTER.gicV3 : CLUSTER.gicV2;
 }
 
 /** Registers that are not plain, by name. */
 export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
-  MPIDR_EL1: { get: (context) => seenFromEl1(context, VMPIDR) ?? affinity(context.cpu) },
+  MPIDR_EL1: {
+    get: (context) => seenFromEl1(context, VMPIDR) ?? affinity(context.cpu, clusterOf(context)),
+  },
   ...PRIVILEGED_REGISTERS,
   CurrentEL: { get: (context) => BigInt(context.state.el << 2) },
   SPSel: {
