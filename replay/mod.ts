@@ -25,6 +25,7 @@ export {
   type Way,
 } from "./stop_points.ts";
 export { PhysicalBytes, VirtualBytes, type WatchedBytes } from "./watched_bytes.ts";
+export type { PhysicalRange } from "./queries/writers.ts";
 export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
 export { Session, type SessionOptions } from "./session.ts";

@@ -17,7 +17,9 @@ export type MemoryWriter = "store" | "atomic" | "dc-zva" | "walker" | "dma" | "l
 
 /** Bytes of physical memory. */
 export interface PhysicalRange {
+  /** Of the first byte. */
   readonly address: number;
+  /** Bytes. */
   readonly length: number;
 }
 
