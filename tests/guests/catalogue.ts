@@ -226,6 +226,10 @@ export const GUESTS: readonly Guest[] = [
   program("timers"),
   program("gic"),
   program("gic3", { gic: 3 }),
+  ...["idregs", "sysreg_scan", "sysreg_write", "probe_memory", "psci"].map((file) =>
+    program(`${file}-gic3`, { file, gic: 3, slow: file === "sysreg_scan" })
+  ),
+  program("devicetree-gic3", { file: "devicetree", kind: "image", gic: 3 }),
   program("its", { gic: 3, exceptions: "synchronous" }),
   ...[1, 2].map((seed) =>
     program(`its_random-${seed}`, {
