@@ -10,7 +10,12 @@ import { ICH_HCR } from "./devices/gic_v3_virtual.ts";
 import { effectiveHcr, HCR, isSecureBelowEl3, SCR } from "./privilege.ts";
 import { slotOf } from "./sysregs.ts";
 import { GIC_ROWS } from "./sysregs_gic.ts";
-import { type SystemContext, type SystemException, systemTrap } from "./system_context.ts";
+import {
+  type SystemContext,
+  type SystemException,
+  systemTrap,
+  UNDEFINED,
+} from "./system_context.ts";
 import { PRIVILEGED_REGISTERS } from "./system_privileged.ts";
 import type { SpecialRegister } from "./system_special.ts";
 
@@ -52,9 +57,13 @@ function identification(name: string, field: bigint): SpecialRegister {
 
 function specialRegister(name: string, encoding: number): SpecialRegister {
   const traps = trapsOf(name);
+  // Without EL2, its registers are not there; but ICC_SRE_EL2 is zero to EL3.
+  const isEl2 = name.endsWith("_EL2"), isList = name.startsWith("ICH");
   return {
-    get: (context) => context.gic!.read(name, accessOf(context)),
+    get: (context) =>
+      isEl2 && !context.levels.el2 ? 0n : context.gic!.read(name, accessOf(context)),
     set: (context, value) => context.gic!.write(name, value, accessOf(context)),
+    ...(isList ? { refuse: ({ levels }) => levels.el2 ? undefined : UNDEFINED } : {}),
     ...(traps
       ? {
         refuse: (context, isWrite) => {

@@ -103,3 +103,13 @@ Deno.test("readSystemRegister() traps what is routed to EL3 unless it is virtual
   context.state.set32(SLOT.el, 2);
   assertEquals(target(read(context, "ICC_HPPIR0_EL1")), 3);
 });
+
+Deno.test("readSystemRegister() has none of EL2's GIC registers at EL3 without EL2", () => {
+  const context = new GicContext();
+  context.state.set32(SLOT.el, 3);
+  const values = [true, false].map((el2) => {
+    context.levels = { el2, el3: true };
+    return [read(context, "ICC_SRE_EL2"), read(context, "ICH_ELRSR_EL2")];
+  });
+  assertEquals(values, [[0xfn, 0xfn], [0n, UNDEFINED]]);
+});

@@ -64,8 +64,9 @@ static u64 icc_write(u64 which) {
   return 0;
 }
 static u64 el3_only(u64 which) {
-  switch (which % 5) {
+  switch (which % 6) {
   case 0: return ICC_READ(S3_6_C12_C12_4);
+  case 5: return ICC_READ(S3_4_C12_C9_5);
   case 1: return ICC_READ(S3_6_C12_C12_5) | ICC_READ(S3_6_C12_C12_7) << 8;
   case 2: ICC_WRITE(S3_6_C12_C12_4, operand); return 0;
   default: ICC_WRITE(S3_6_C12_C12_7, operand | (operand & 0x300) >> 8); return 0;
