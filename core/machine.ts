@@ -14,6 +14,7 @@ import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_
 import { MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
+import { PhysicalSpaces, secureBytes } from "./physical_spaces.ts";
 import { admitLowerLevel, type ExceptionLevels, highestLevel } from "./privilege.ts";
 import { bootLevel, type PsciConduit, psciConduit } from "./privileged_calls.ts";
 import { Processor } from "./processor.ts";
@@ -131,6 +132,8 @@ export class Machine {
   inputObserver: ((source: string, bytes: Uint8Array) => void) | null = null;
   /** The exception levels above EL1. */
   readonly levels: ExceptionLevels;
+  /** What Secure and Non-secure accesses find. */
+  readonly spaces: PhysicalSpaces;
   /** The exception level that the guest started at. */
   #bootLevel: number;
   readonly #options: MachineOptions;
@@ -155,7 +158,9 @@ export class Machine {
     this.engine = this.#makeEngine(options);
     const { engine } = this;
     const { memoryBytes } = options;
-    const ram = engine.guest.subarray(0, memoryBytes);
+    const secured = secureBytes(this.levels.el3);
+    this.spaces = new PhysicalSpaces(RAM_BASE + memoryBytes, this.levels.el3);
+    const ram = engine.guest.subarray(0, memoryBytes + secured);
     this.memory = new GuestMemory(RAM_BASE, ram, {
       onRestart: () => engine.lookup.flushWrites(),
       onWatch: () => engine.lookup.flush(),
@@ -183,6 +188,10 @@ export class Machine {
         },
       },
       rtc: options.rtc ?? DEFAULT_RTC,
+      powerLine: (what) => {
+        this.end(what);
+        engine.stopAfterAccess();
+      },
       gic: options.gic,
       virtualization: options.virtualization,
       secure: options.secure,
@@ -190,7 +199,7 @@ export class Machine {
       interruptsChanged: () => this.#interruptsChanged(),
     });
     this.#devicesAtReset = this.board.bus.save();
-    this.#rom = new RomWindow(engine, this.board.bus, memoryBytes);
+    this.#rom = new RomWindow(engine, this.board.bus, memoryBytes + secured);
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
     this.#loop = new LoopDetector(loopSubject(this), options.endless ?? false);
@@ -606,7 +615,7 @@ export class Machine {
     const { memoryBytes, flow = false, storeMarks = false, features } = options;
     const rows = ROWS.filter(isSupported)
       .filter(({ feature }) => feature === undefined || features?.has(feature));
-    const guestBytes = memoryBytes + RomWindow.bytes;
+    const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
     const levels = highestLevel(this.levels) + 1;
     return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {
       fetch: () => this.access.fetch(),
@@ -627,6 +636,7 @@ export class Machine {
       pc: () => this.pc,
       strict: this.#options.strict ?? false,
       levels: this.levels,
+      spaces: this.spaces,
     });
   }
 
@@ -637,6 +647,8 @@ export class Machine {
       memory: this.memory,
       board: this.board.bus,
       rom: this.#rom,
+      spaces: this.spaces,
+      requester: this.board.requester,
       translation: processor.translation,
       strict: this.#options.strict ?? false,
       alignmentChecked: () => processor.alignmentChecked,

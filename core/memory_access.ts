@@ -5,10 +5,12 @@ import type { Regime } from "../mmu/regime.ts";
 import type { Translation } from "../mmu/translate.ts";
 import { canonical } from "../mmu/translate.ts";
 import { type Board, NO_ANSWER } from "./devices/bus.ts";
+import type { Requester } from "./devices/mod.ts";
 import type { Engine } from "./engine/engine.ts";
 import { ACCESS, ANSWER } from "./engine/reasons.ts";
 import type { GuestMemory, WatchedAccess } from "./memory.ts";
 import type { HazardName } from "./observer.ts";
+import type { PhysicalSpaces } from "./physical_spaces.ts";
 import type { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
 
@@ -28,6 +30,9 @@ export interface AccessHost {
   readonly memory: GuestMemory;
   readonly board: Board;
   readonly rom: RomWindow;
+  readonly spaces: PhysicalSpaces;
+  /** Whose access it is, for devices that ask. */
+  readonly requester: Requester;
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
   /** SCTLR_EL1.A. */
@@ -87,14 +92,14 @@ export class MemoryAccess {
     }
     // The reference translates first, so a misaligned address that is not mapped aborts.
     if (lo & 3) return this.#fail({ kind: "pc-alignment" }, ACCESS_EXECUTE, state.pc);
-    const { pa } = translation;
+    const pa = this.#place();
     const hostPage = memory.contains(pa)
       ? engine.layout.guest + pa - memory.base - (pa & 0xfff)
       : this.host.rom.hostPage(pa);
     if (hostPage === undefined) {
       const slaveError = this.host.board.find(pa) !== undefined;
       return this.#fail(
-        { kind: "external-abort", address: pa, slaveError },
+        { kind: "external-abort", address: translation.pa, slaveError },
         ACCESS_EXECUTE,
         state.pc,
       );
@@ -144,12 +149,12 @@ export class MemoryAccess {
       if (!translation.translate(next.hi, next.lo, checkedAs, el)) {
         return this.#fail(translation.fault!, checkedAs, wide(next.hi, next.lo));
       }
-      secondPa = translation.pa;
+      secondPa = this.#place();
     }
     if (!translation.translate(hi, lo, checkedAs, el)) {
       return this.#fail(translation.fault!, checkedAs, wide(hi, lo));
     }
-    const { pa } = translation;
+    const pa = this.#place();
     const normal = translation.attributes >= FIRST_NORMAL;
     if (lo & (size - 1) && !normal) {
       if (this.host.strict) {
@@ -168,7 +173,8 @@ export class MemoryAccess {
         this.#watched({ by: "instruction", write, address: part.pa, va }, offset, part.bytes);
       }
       if (!this.#transfer(part.pa, part.bytes, offset, write)) {
-        const fault: Fault = { kind: "external-abort", address: part.pa, slaveError: false };
+        const address = part.pa === pa ? translation.pa : part.pa;
+        const fault: Fault = { kind: "external-abort", address, slaveError: false };
         // To the reference's bus an unaligned load is two aligned ones, a crossing store its bytes.
         const done = offset - where;
         const from = write ? lo + done : lo - (lo & (size - 1)) + (done > 0 ? size : 0);
@@ -189,13 +195,14 @@ export class MemoryAccess {
     if (!translation.translate(hi, lo, ACCESS_WRITE, el)) {
       return this.#fail(translation.fault!, ACCESS_WRITE, address);
     }
-    const pa = translation.pa - (translation.pa & 63);
+    const place = this.#place();
+    const pa = place - (place & 63);
     if (translation.attributes < FIRST_NORMAL && this.host.strict) {
       return this.#fail({ kind: "alignment", cause: "dc-zva" }, ACCESS_WRITE, address);
     }
     if (!memory.contains(pa, 64)) {
       return this.#zeroDevice(pa) ? ANSWER.done : this.#fail(
-        { kind: "external-abort", address: pa, slaveError: false },
+        { kind: "external-abort", address: translation.pa, slaveError: false },
         ACCESS_WRITE,
         address & ~63n,
       );
@@ -214,6 +221,13 @@ export class MemoryAccess {
     for (let i = 0; i < 64 && answered; i++) answered = this.#transfer(pa + i, 1, 0, true);
     this.accessing = false;
     return answered;
+  }
+
+  /** Where the address just translated is: see {@linkcode PhysicalSpaces}. */
+  #place(): number {
+    const { translation, spaces, requester } = this.host;
+    if (spaces.split) requester.secure = translation.secure;
+    return spaces.place(translation.pa, translation.secure);
   }
 
   /** Moves bytes between scratch and physical memory or a device. Gives false where nothing answers. */
@@ -319,11 +333,16 @@ export class MemoryAccess {
 }
 
 /** Reads descriptors for the walker: from RAM and, as on the reference, from devices; holes do not answer. */
-export function descriptorBus(memory: GuestMemory, board?: Board): DescriptorBus {
+export function descriptorBus(
+  memory: GuestMemory,
+  board: Board,
+  spaces: PhysicalSpaces,
+): DescriptorBus {
   const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
   return {
-    readDescriptor(address, into) {
-      if (!memory.contains(address, 8)) return board?.readLong(address, into) ?? false;
+    readDescriptor(physical, into, secure = false) {
+      const address = spaces.place(physical, secure);
+      if (!memory.contains(address, 8)) return board.readLong(address, into);
       if (memory.watch) {
         const bytes = memory.read(address, 8);
         memory.announce({ by: "walker", write: false, address, bytes });

@@ -27,6 +27,7 @@ import {
   scrOf,
 } from "./privilege.ts";
 import { descriptorRead, translationContext } from "./fill_context.ts";
+import type { PhysicalSpaces } from "./physical_spaces.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import type {
@@ -62,6 +63,7 @@ export interface ProcessorHost {
   pc(): bigint;
   readonly strict: boolean;
   readonly levels: ExceptionLevels;
+  readonly spaces: PhysicalSpaces;
 }
 
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
@@ -99,7 +101,7 @@ export class Processor implements SystemContext {
       onEvictAll: () => engine.lookup.flush(),
     });
     this.translation = new Translation({
-      bus: descriptorBus(memory, host.board.bus),
+      bus: descriptorBus(memory, host.board.bus, host.spaces),
       tlb: this.tlb,
       regime: this.#regimes.of(1),
       listener: {
@@ -251,7 +253,7 @@ export class Processor implements SystemContext {
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     const access = write ? ACCESS_WRITE : ACCESS_READ;
     const regime = this.#regimes.of(el);
-    const bus = descriptorBus(this.host.memory, this.host.board.bus);
+    const bus = descriptorBus(this.host.memory, this.host.board.bus, this.host.spaces);
     const fromEl = state.el;
     const stages = bothStages ? "both" : "first";
     const outcome = addressTranslation(bus, regime, { hi, lo, access, el, fromEl, stages });

@@ -47,6 +47,8 @@ const BASE = {
   rtc: 0x0901_0000,
   fwCfg: 0x0902_0000,
   gpio: 0x0903_0000,
+  secureUart: 0x0904_0000,
+  secureGpio: 0x090b_0000,
   virtio: 0x0a00_0000,
 } as const;
 const FLASH_BANK_BYTES = 0x0400_0000;
@@ -59,7 +61,9 @@ const PCI_WINDOWS = [
 const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
 
 /** Shared interrupts; interrupt number minus 32. */
-const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16 } as const;
+const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16, secureUart: 8, secureGpio: 0 } as const;
+/** What the lines of the Secure GPIO controller do, from line 0. */
+const POWER_LINES = ["poweroff", "reset"] as const;
 const FIRST_SPI = 32;
 /** CPUs of a cluster: the targets that one write to GICD_SGIR or ICC_SGI1R_EL1 can name. */
 const CLUSTER = { 2: 8, 3: 16 } as const;
@@ -88,6 +92,8 @@ export interface VirtBoardOptions {
   readonly secure?: boolean | undefined;
   /** Number of CPUs; 1 if left out. */
   readonly cpus?: number | undefined;
+  /** A line of the Secure GPIO controller asks for this. */
+  readonly powerLine?: (what: "poweroff" | "reset") => void;
   /** Contents of flash, disks and fw_cfg. */
   readonly media?: Media | undefined;
   /** The set of interrupts that wait for a CPU has changed. */
@@ -144,11 +150,33 @@ export class VirtBoard {
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
       new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory, media }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
+      ...(options.secure ? this.#secureDevices(options, line) : []),
       new VirtioMmio({ base: BASE.virtio, memory, slots: disks }),
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
       new PciConfiguration(PCI_CONFIGURATION),
     ];
     for (const device of devices) this.bus.add(device);
+  }
+
+  /** What only Secure accesses find, beside RAM and flash. Nothing is connected to this UART. */
+  #secureDevices({ powerLine }: VirtBoardOptions, line: (spi: number) => InterruptLine): Device[] {
+    const ignored = () => {};
+    return [
+      new Pl011({
+        name: "pl011-secure",
+        base: BASE.secureUart,
+        line: line(SPI.secureUart),
+        output: ignored,
+      }),
+      new Pl061({
+        name: "pl061-secure",
+        base: BASE.secureGpio,
+        line: line(SPI.secureGpio),
+        output: (n) => {
+          if (n < POWER_LINES.length) powerLine?.(POWER_LINES[n]);
+        },
+      }),
+    ];
   }
 
   /** Whether a physical address is one of the first UART's registers. */

@@ -5,6 +5,7 @@
 import type { Machine } from "../core/machine.ts";
 import type { DescriptorBus } from "../mmu/bus.ts";
 import { canonical } from "../mmu/translate.ts";
+import { stage2Address, walkStage2 } from "../mmu/stage2.ts";
 import { leafAddress, type Walk, walk } from "../mmu/walk.ts";
 
 const PAGE = 4096;
@@ -45,6 +46,7 @@ export interface TranslationView {
 export function translationOf(machine: Machine, va: bigint): TranslationView {
   const { regime } = machine.processor.translation;
   const { hi, lo } = halves(va);
+  if (regime.stage2 !== null) return throughBothStages(machine, va);
   if (!regime.enabled) {
     const tops = regime.ranges[0].topByteIgnored ? 56 : 64;
     const flat = Number(BigInt.asUintN(tops, va));
@@ -56,6 +58,21 @@ export function translationOf(machine: Machine, va: bigint): TranslationView {
   return { pa, tlb: hit, walk: walked };
 }
 
+/** Where there is a stage 2, too: its walk is not part of the view. */
+function throughBothStages(machine: Machine, va: bigint): TranslationView {
+  const { regime } = machine.processor.translation;
+  const { hi, lo } = halves(va);
+  const bus = tableMemory(machine);
+  const walked = regime.enabled ? walk(bus, regime, hi, lo) : null;
+  const hit = tlbEntryOf(machine, va);
+  if (hit !== null) return { pa: hit.pa, tlb: hit, walk: walked };
+  const leaf = walked?.leaf ?? null;
+  if (regime.enabled && leaf === null) return { pa: null, tlb: null, walk: walked };
+  const ipa = leaf === null ? Number(BigInt.asUintN(48, va)) : leafAddress(leaf, hi, lo);
+  const second = walkStage2(bus, regime.stage2!, ipa).leaf;
+  return { pa: second === null ? null : stage2Address(second, ipa), tlb: null, walk: walked };
+}
+
 /**
  * The modelled TLB's entry for a virtual address; null if it has none, or stage 1 is off.
  *
@@ -63,7 +80,7 @@ export function translationOf(machine: Machine, va: bigint): TranslationView {
  */
 export function tlbEntryOf(machine: Machine, va: bigint): TlbEntryView | null {
   const { translation: { regime }, tlb } = machine.processor;
-  if (!regime.enabled) return null;
+  if (!regime.enabled && regime.stage2 === null) return null;
   const { hi, lo } = halves(va);
   const entry = tlb.lookup(regime.tag, regime.asid, canonical(hi), lo);
   if (entry < 0) return null;
@@ -126,9 +143,10 @@ export function readVirtual(machine: Machine, va: bigint, length: number): Uint8
  *
  * @internal
  */
-export function tableMemory({ memory, board: { bus } }: Machine): DescriptorBus {
+export function tableMemory({ memory, board: { bus }, spaces }: Machine): DescriptorBus {
   return {
-    readDescriptor(address, into) {
+    readDescriptor(physical, into, secure = false) {
+      const address = spaces.place(physical, secure);
       if (memory.contains(address, 8)) {
         into[0] = memory.word(address);
         into[1] = memory.word(address + 4);

@@ -13,6 +13,7 @@ import {
 } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
+import { secureBytes } from "../core/physical_spaces.ts";
 import { RAM_BASE } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
 import { recordedMedia } from "./recorded_media.ts";
@@ -48,7 +49,9 @@ export function otherVersion(trace: Trace): string {
 export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineOptions): Machine {
   const { memory, cpus, options } = trace.header;
   const { base, size } = memory;
-  if (base !== RAM_BASE || size < MEMORY_UNIT || size > MOST_MEMORY || size % MEMORY_UNIT !== 0) {
+  const secured = secureBytes(options.secure === true);
+  const least = MEMORY_UNIT + secured, most = MOST_MEMORY + secured;
+  if (base !== RAM_BASE || size < least || size > most || size % MEMORY_UNIT !== 0) {
     throw new ReplayError(
       `Cannot re-execute the trace: expected RAM of 64 KiB to 3 GiB at 0x${
         RAM_BASE.toString(16)
@@ -67,7 +70,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
   const rtc = number("rtc");
   const reboots = number("reboots");
   const machineOptions: MachineOptions = {
-    memoryBytes: size,
+    memoryBytes: size - secured,
     flow,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
     storeMarks: true,

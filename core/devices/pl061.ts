@@ -33,21 +33,34 @@ const STORED: Readonly<Record<number, (typeof FIELDS)[number]>> = {
   [AFSEL]: "afsel",
 };
 
+/** How to make a {@linkcode Pl061}. */
+export interface Pl061Options {
+  /** `pl061` if left out. */
+  readonly name?: string;
+  readonly base: number;
+  readonly line: InterruptLine;
+  /** Told of each output line, 0 to 7, that becomes high. */
+  readonly output?: (line: number) => void;
+}
+
 /** The GPIO controller. */
 export class Pl061 implements Device {
-  readonly name = "pl061";
+  readonly name: string;
   readonly base: number;
   readonly size = 0x1000;
   readonly #line: InterruptLine;
+  readonly #output: ((line: number) => void) | undefined;
   #state = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Record<
     (typeof FIELDS)[number],
     number
   >;
 
   /** Makes a controller as after reset; `line` is the combined interrupt. */
-  constructor({ base, line }: { base: number; line: InterruptLine }) {
+  constructor({ name = "pl061", base, line, output }: Pl061Options) {
+    this.name = name;
     this.base = base;
     this.#line = line;
+    this.#output = output;
   }
 
   /** Drives an input line, 0 to 7. */
@@ -71,7 +84,9 @@ export class Pl061 implements Device {
     const state = this.#state;
     if (offset < DATA_END) {
       const mask = (offset >> 2) & state.dir;
+      const raised = value & mask & ~state.data;
       state.data = (state.data & ~mask) | (value & mask);
+      for (let n = 0; n < 8; n++) if (raised & 1 << n) this.#output?.(n);
     } else if (offset in STORED) {
       state[STORED[offset]] = value & 0xff;
     } else if (offset === IC) {
