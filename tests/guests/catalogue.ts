@@ -271,6 +271,17 @@ export const GUESTS: readonly Guest[] = [
       exceptions: "none",
     })
   ),
+  program("gic_secure-el2", {
+    file: "gic_secure",
+    gic: 3,
+    secure: true,
+    virtualization: true,
+    end: "loop",
+    hangs: true,
+    defines: ["EL3", "WITH_EL2", "GIC3", "SEED=0x082efa98ec4e6c89UL", "ROUNDS=20000"],
+    levels: ["-O2"],
+    exceptions: "none",
+  }),
   program("uart_irq"),
   program("uart_input", {
     input: "1 2 +\n6 7 * 2 -\n100 7 /\n3 4 5 * +\n12345678901 1 -\nquit\n",

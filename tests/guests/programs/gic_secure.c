@@ -64,6 +64,15 @@ static u64 icc_write(u64 which) {
   return 0;
 }
 static u64 el3_only(u64 which) {
+#ifdef WITH_EL2
+  if (which & 0x100) switch (which % 6) {
+  case 0: return ICC_READ(S3_4_C12_C11_2) | ICC_READ(S3_4_C12_C11_5) << 8;
+  case 1: return ICC_READ(S3_4_C12_C11_7);
+  case 2: ICC_WRITE(S3_4_C12_C11_0, (operand & 0x70ff) | 1); return 0;
+  case 3: ICC_WRITE(S3_4_C12_C11_7, operand | 0xe0000003U); return 0;
+  default: ICC_WRITE(S3_4_C12_C12_1, 1UL << 62 | (operand & 1UL << 60) | (operand & 0xe0) << 48 | (operand >> 9 & 15)); return 0;
+  }
+#endif
   switch (which % 6) {
   case 0: return ICC_READ(S3_6_C12_C12_4);
   case 5: return ICC_READ(S3_4_C12_C9_5);
@@ -120,6 +129,9 @@ int main(u64 device_tree) {
     if ((choice >> 20 & 7) == 0) scr = (next() & (SCR_IRQ | SCR_FIQ)) | SCR_RW;
     u64 got;
     WRITE(scr_el3, scr | (who > 1 ? SCR_NS : 0)); ISB();
+#ifdef WITH_EL2
+    WRITE(hcr_el2, HCR_RW | (choice >> 24 & 3 ? 0 : HCR_IMO) | (choice >> 26 & 3 ? 0 : HCR_FMO));
+#endif
     if (who == 0) { got = f(which); el1_reason = 0; }
     else got = el1_call(f, which);
     note(el1_reason); note(el1_reason == 1 ? el1_syndrome : el1_reason ? 0 : got); note(READ(isr_el1));
