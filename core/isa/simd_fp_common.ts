@@ -87,6 +87,12 @@ export function shape(o: Ops, { size }: Elements, kind: Kind): Value {
   return kind === "vector" ? o.immediate("shape") : o.c32(shapeOf(size, 1));
 }
 
+/** What vectorised loops are made of: in the interpreter's function but for half precision. */
+const COMMON: ReadonlySet<string> = new Set([
+  ...["FADD (vector)", "FSUB (vector)", "FMUL (vector)", "FMLA (vector)", "FMLS (vector)"],
+  ...["FMUL (by element)", "FMLA (by element)", "FMLS (by element)"],
+]);
+
 /** A row of floating point in Advanced SIMD. */
 export function simdFloatRow(
   name: string,
@@ -97,7 +103,7 @@ export function simdFloatRow(
   return row(name, pattern, {
     ...specification,
     fp: true,
-    apart: true,
+    ...(COMMON.has(name) && !feature && pattern.startsWith("0") ? {} : { apart: true }),
     ...(feature ? { feature } : {}),
   });
 }
