@@ -191,9 +191,6 @@ function notes({ diff, a, b }: ShownDiff): string[] {
       found.push(`${side} was stopped at its limit of instructions: compared up to there`);
     }
   }
-  if (diff.first && diff.common < 20 && diff.equalTo === 0) {
-    found.push("they have next to nothing in common: perhaps these are different programs");
-  }
   return found;
 }
 

@@ -37,6 +37,8 @@ export interface Alignment {
 const STRETCHES = [[64, 64], [512, 400], [4096, 1200]] as const;
 /** Matches in a row that count as going on together. */
 const ENOUGH = 3;
+/** Effects that one may have more because it is larger. */
+const MOST_SLIPPED = 256;
 const MOST_DIVERGENCES = 400;
 /** Effects of one side that a difference keeps. */
 const MOST_KEPT = 5000;
@@ -68,7 +70,7 @@ export function align(
       b.forget(j);
       continue;
     }
-    const skip = isSame ? slipped(relation, i, j) : undefined;
+    const skip = x && y && slipped(relation, i, j);
     if (skip) {
       const [p, q] = [a.slice(i, i + skip.aTo), b.slice(j, j + skip.bTo)];
       const divergence = { a: p, b: q, isContent: false, before, after: null };
@@ -95,18 +97,29 @@ export function align(
   return { divergences, common, cut: true };
 }
 
-/** Where content differs in programs of different sizes: whether one just has a few more of the same. */
+/** In programs of different sizes: whether one just has a few more of the same. */
 function slipped(relation: Relation, i: number, j: number): Hunk | undefined {
   if (!relation.moved && relation.moreMemory === 0) return undefined;
-  const [from, edits] = STRETCHES[0];
-  const hunk = firstHunk(relation, { i, j, from, edits, content: true });
-  return hunk && (hunk.aTo === 0) !== (hunk.bTo === 0) ? hunk : undefined;
+  const a = relation.a.effects.slice(i, i + MOST_SLIPPED);
+  const b = relation.b.effects.slice(j, j + MOST_SLIPPED);
+  const goesOn = (x: number, y: number) => {
+    for (let n = 0; n < ENOUGH; n++) {
+      const [p, q] = [a[x + n], b[y + n]];
+      if (!p || !q || !samePlace(relation, p, q) || !sameContent(relation, p, q)) return false;
+    }
+    return true;
+  };
+  for (let n = 1; n < MOST_SLIPPED; n++) {
+    if (goesOn(n, 0)) return { aFrom: 0, aTo: n, bFrom: 0, bTo: 0 };
+    if (goesOn(0, n)) return { aFrom: 0, aTo: 0, bFrom: 0, bTo: n };
+  }
+  return undefined;
 }
 
 /** The next stretch that is not common; with `ends` if nothing common follows. */
 function nextHunk(relation: Relation, i: number, j: number): Hunk & { ends: boolean } {
   for (const [from, edits] of STRETCHES) {
-    const hunk = firstHunk(relation, { i, j, from, edits, content: false });
+    const hunk = firstHunk(relation, { i, j, from, edits });
     if (hunk) return { ...hunk, ends: false };
   }
   const [a, b] = [relation.a.effects, relation.b.effects];
@@ -120,15 +133,13 @@ interface Search {
   readonly j: number;
   readonly from: number;
   readonly edits: number;
-  readonly content: boolean;
 }
 
 /** The first hunk of the next stretch behind which both go on together. */
-function firstHunk(relation: Relation, { i, j, from, edits, content }: Search): Hunk | undefined {
+function firstHunk(relation: Relation, { i, j, from, edits }: Search): Hunk | undefined {
   const a = relation.a.effects.slice(i, i + from);
   const b = relation.b.effects.slice(j, j + from);
-  const equal = (x: number, y: number) =>
-    samePlace(relation, a[x], b[y]) && (!content || sameContent(relation, a[x], b[y]));
+  const equal = (x: number, y: number) => samePlace(relation, a[x], b[y]);
   const hunks = editHunks([a.length, b.length], equal, edits);
   if (!hunks || hunks.length === 0) return undefined;
   const bothEnd = a.length < from && b.length < from;
@@ -136,8 +147,7 @@ function firstHunk(relation: Relation, { i, j, from, edits, content }: Search): 
     const { aTo, bTo } = hunks[n];
     const next = hunks[n + 1]?.aFrom ?? a.length;
     // A few matches between two hunks can be chance.
-    const wanted = content ? 1 : ENOUGH;
-    if (next - aTo >= wanted || (bothEnd && n === hunks.length - 1 && next > aTo)) {
+    if (next - aTo >= ENOUGH || (bothEnd && n === hunks.length - 1 && next > aTo)) {
       return { aFrom: 0, aTo, bFrom: 0, bTo };
     }
   }

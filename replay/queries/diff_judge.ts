@@ -19,9 +19,9 @@ import { isDigit, sameContent, samePlace } from "./diff_same.ts";
 export interface Finding {
   /**
    * `content`: both do it, with another value. `missing`: only one does it. `moved`: the other does
-   * it at another time.
+   * it at another time. `unrelated`: they have nothing in common from the start.
    */
-  readonly kind: "content" | "missing" | "moved";
+  readonly kind: "content" | "missing" | "moved" | "unrelated";
   /** What A does; null where it never does. */
   readonly a: Effect | null;
   readonly b: Effect | null;
@@ -87,7 +87,8 @@ export function firstFinding(findings: readonly Finding[]): Finding | undefined 
 
 function isMissingVectors({ kind, a, b, divergence }: Finding): boolean {
   const { name = "" } = a ?? b ?? {};
-  return kind !== "content" && name.startsWith("VBAR_EL") && divergence.after !== null;
+  return (kind === "missing" || kind === "moved") && name.startsWith("VBAR_EL") &&
+    divergence.after !== null;
 }
 
 /** What is left of a stretch when what both have in it, in order, is taken away. */
@@ -144,6 +145,10 @@ function missing(
   { a, b }: { readonly a: readonly Effect[]; readonly b: readonly Effect[] },
   others: { readonly a: readonly Effect[]; readonly b: readonly Effect[] },
 ): Finding {
+  const counts = [a.length, b.length] as const;
+  if (!divergence.before && !divergence.after && a.length > 0 && b.length > 0) {
+    return { kind: "unrelated", a: a[0], b: b[0], only: null, counts, weak: false, divergence };
+  }
   const [x, y] = [mostTelling(relation, a, "a"), mostTelling(relation, b, "b")];
   const inA = y === undefined ||
     (x !== undefined && rank(relation, x, "a") >= rank(relation, y, "b"));
@@ -166,7 +171,7 @@ function missing(
     a: inA ? effect : other,
     b: inA ? other : effect,
     only: inA ? "a" : "b",
-    counts: [a.length, b.length],
+    counts,
     weak: effect.kind === "console" || (isOrder && !matters),
     divergence,
   };

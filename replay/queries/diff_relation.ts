@@ -172,6 +172,7 @@ export class Relation {
     for (let shift = 0; moreMemory !== 0 && shift <= MOST_SHIFT; shift++) {
       if (difference === moreMemory / 2 ** shift) return true;
     }
+    if (this.#pages(ones(b) - ones(a)) && ones(a) > 0 && ones(b) > 0) return true;
     if ((a & ~LOW_48) !== (b & ~LOW_48)) return false;
     for (const distance of this.#distances) {
       if (Math.abs(difference) === Math.abs(distance)) return true;
@@ -181,6 +182,11 @@ export class Relation {
       }
     }
     return false;
+  }
+
+  /** Whether something is moved by a number of pages. */
+  #pages(count: number): boolean {
+    return this.#distances.has(count * PAGE) || this.#distances.has(-count * PAGE);
   }
 
   #learnSymbols(): void {
@@ -213,4 +219,9 @@ export class Relation {
     this.#back.set(Math.floor(b / GRANULE), a - b);
     if (a !== b) this.#distances.add(b - a);
   }
+}
+
+/** How many ones a value consists of, lowest bits first, as in a bitmap of used pages; -1 if it is none. */
+function ones(value: bigint): number {
+  return (value & (value + 1n)) === 0n ? value.toString(2).length : -1;
 }

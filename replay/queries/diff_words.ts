@@ -24,6 +24,10 @@ const ADDRESS = 0xffff_ffff_f000n;
 export function findingWords(relation: Relation, finding: Finding): string {
   const { kind, a, b, only } = finding;
   if (kind === "content") return contentWords(relation, a!, b!);
+  if (kind === "unrelated") {
+    return `everything: A begins with ${effectWords(relation, a!, "a")}, ` +
+      `B with ${effectWords(relation, b!, "b")}; they are different programs`;
+  }
   const side = only!;
   const effect = (side === "a" ? a : b)!;
   const other = side === "a" ? "B" : "A";

@@ -89,6 +89,7 @@ for (const [source, level, compiler, mistakes] of BUILDS) {
 const LINKED: readonly Partial<Zoo>[] = [
   { defines: ['PAD="1"'] },
   { defines: ['PAD="1100"'] },
+  { defines: ['PAD="20000"'] },
   { flags: ["-falign-functions=128"] },
   { flags: ["-fno-toplevel-reorder"] },
 ];

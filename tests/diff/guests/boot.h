@@ -25,16 +25,15 @@ __asm__(".section .text.start, \"ax\"\n.global _start\n_start:\n"
         "1: cmp x1, x2\n b.hs 2f\n stp xzr, xzr, [x1], #16\n b 1b\n2:\n"
 #endif
         " bl main\n bl power_off\n"
+#ifdef PAD
+        /* Never executed: moves all other code. */
+        ".rept " PAD "\n nop\n .endr\n"
+#endif
         ".section .bss.stack, \"aw\", %nobits\n.balign 4096\n.skip " STACK "\n"
         ".global boot_stack_top\nboot_stack_top:\n"
         ".text\n.balign 2048\n.global vectors\nvectors:\n"
         ".rept 16\n.balign 128\n sub sp, sp, #32\n stp x29, x30, [sp]\n stp x0, x1, [sp, #16]\n"
         " bl on_fault\n b .\n.endr\n");
-
-#ifdef PAD
-/* Code in front of everything else, to move it. */
-__attribute__((used, section(".text.start2"))) void padding(void) { __asm__ volatile(".rept " PAD "\n nop\n .endr"); }
-#endif
 
 static volatile u32 *uart = (volatile u32 *)0x09000000UL;
 
