@@ -41,6 +41,9 @@ __asm__(
 u64 el1_reason, el1_syndrome;
 
 #ifdef EL3
+/* Vectors for EL2 that hand everything to EL3 as an end. */
+extern char el2_vectors[];
+__asm__("  .text\n  .balign 2048\nel2_vectors:\n  .rept 16\n  smc #0\n  .balign 128\n  .endr\n");
 /* Nothing answers PSCI calls on a board that starts at EL3. */
 static inline void end_high(void) { for (;;) __asm__ volatile(""); }
 #else

@@ -121,6 +121,9 @@ static void open(void) {}
 int main(u64 device_tree) {
   print("level %lu\n", READ(currentel) >> 2);
   open();
+#ifdef WITH_EL2
+  WRITE(vbar_el2, el2_vectors);
+#endif
   for (u32 n = 0; n < ROUNDS; n++) {
     u32 choice = next(), operation = choice % 16, who = choice >> 4 & 3, which = choice >> 8;
     operand = next() | (u64)next() << 32;
@@ -135,6 +138,9 @@ int main(u64 device_tree) {
     if (who == 0) { got = f(which); el1_reason = 0; }
     else got = el1_call(f, which);
     note(el1_reason); note(el1_reason == 1 ? el1_syndrome : el1_reason ? 0 : got); note(READ(isr_el1));
+#ifdef WITH_EL2
+    note(READ(esr_el2));
+#endif
 #ifdef TRACE
     print("%u: who %u scr %lx operation %u which %u operand %lx -> %lx %lx isr %lx\n", n, who, scr, operation, which, operand, el1_reason, el1_reason == 1 ? el1_syndrome : el1_reason ? 0 : got, READ(isr_el1));
 #endif
