@@ -62,3 +62,58 @@ Deno.test("whole vectors give what their elements give one by one", () => {
     }
   }
 });
+
+/** Addend and factors whose sum is all but half-way between two numbers, or near underflow or zero. */
+function fusedCases(bits: 32 | 64): (readonly [addend: number, a: number, b: number])[] {
+  const digits = bits === 32 ? 24 : 53;
+  const ulp = 2 ** (1 - digits), x = 2 ** -Math.floor(digits / 2), half = 2 ** -digits;
+  const low = bits === 32 ? 2 ** -70 : 2 ** -520;
+  return [
+    // The product is half an ulp less 2^(2 - 2 * digits) of it, or more by x^3.
+    [1 + ulp, 1 + ulp, half * (1 - ulp)],
+    [1, 1 + x, half * (1 - x + x * x)],
+    [1 + ulp, 1 + x, half * (1 - x + x * x)],
+    [1, half, 1],
+    [1 + ulp, half, 1],
+    [low * low, low * (1 + ulp), low * (1 + 3 * ulp)],
+    [-low * low, low * (1 + ulp), low * (1 + 3 * ulp)],
+    [-0, -0, 1],
+    [-0, 0, 1],
+    [0, -0, 1],
+    [-1, 1, 1],
+    [-1 - 2 * ulp, 1 + ulp, 1 + ulp],
+    [-1, 1 + ulp, 1 - ulp],
+  ];
+}
+
+/** A vector with the number in all lanes. */
+function filled(value: number, bits: 32 | 64): bigint {
+  const view = new DataView(new ArrayBuffer(8));
+  if (bits === 32) view.setFloat32(4, value);
+  else view.setFloat64(0, value);
+  let all = 0n;
+  for (let i = 0; i < 128; i += bits) all = all << BigInt(bits) | view.getBigUint64(0);
+  return all;
+}
+
+Deno.test("a fused product and sum is rounded once", () => {
+  const random = new Random(4712), cpu = new MachineCpu();
+  const data = new Uint8Array(DATA_BYTES);
+  for (const [arrangement, bits] of [["4s", 32], ["2d", 64]] as const) {
+    for (const mnemonic of ["fmla", "fmls"]) {
+      const word = assemble(`${mnemonic} v0.T, v1.T, v2.T`.replaceAll("T", arrangement));
+      for (const numbers of fusedCases(bits)) {
+        for (const signs of [[1, 1], [-1, 1], [1, -1], [-1, -1]]) {
+          const before = randomState(random, bits);
+          before.v[0] = filled(numbers[0] * signs[0], bits);
+          before.v[1] = filled(numbers[1] * signs[1], bits);
+          before.v[2] = filled(numbers[2], bits);
+          const slow = cpu.execute(before, [word], data).state;
+          const fast = cpu.execute({ ...before, fpsr: INEXACT }, [word], data).state;
+          assertEquals(fast.v[0], slow.v[0], `${mnemonic} ${arrangement} ${numbers} ${signs}`);
+          assertEquals(fast.fpsr, slow.fpsr | INEXACT);
+        }
+      }
+    }
+  }
+});
