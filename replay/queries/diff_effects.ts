@@ -16,6 +16,7 @@
 import { type MemoryWatch, PAGE_BYTES, type WatchedAccess } from "../../core/memory.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { translationOf } from "../guest_view.ts";
+import { ReplayError } from "../replay_error.ts";
 import { Session } from "../session.ts";
 import { describeSyndrome, exceptionClass, hasFaultAddress } from "../syndrome.ts";
 import type { Trace } from "../../trace/mod.ts";
@@ -129,8 +130,14 @@ export class EffectReader {
         accessed: (access) => access.write && access.by !== "walker" && this.#store(access),
       };
       session.observe(to, { watch, events: { event: (event) => this.#event(event) } });
+      if (session.position < to) {
+        throw new ReplayError(
+          `The re-execution differs from the trace: the machine ended at #${session.position}, ` +
+            `expected it to go on to #${to}; verify finds the first difference`,
+        );
+      }
     }
-    if (session.position >= end || session.position < to) {
+    if (session.position >= end) {
       this.#endLine();
       this.#done = true;
     }
