@@ -263,46 +263,6 @@ function polynomialProduct(result?: "wide"): Definition {
   };
 }
 
-/** Estimates of 32-bit elements: UnsignedRecipEstimate() and UnsignedRSqrtEstimate(). */
-const ESTIMATES: Readonly<Record<string, Definition>> = {
-  urecpe: {
-    operands: ["u"],
-    body({ f, operands: [a], result }) {
-      const input = op("i64.shr_u", a, i64(23n));
-      const odd = op("i64.or", op("i64.shl", input, ONE), ONE);
-      const quotient = op("i64.div_u", i64(1n << 19n), odd);
-      const estimate = op("i64.shr_u", op("i64.add", quotient, ONE), ONE);
-      const small = op("i64.lt_u", a, i64(1n << 31n));
-      f.set(result, select(i64(-1n), op("i64.shl", estimate, i64(23n)), small));
-    },
-  },
-  ursqrte: {
-    operands: ["u"],
-    body({ f, operands: [operand], result }) {
-      const a = f.local("i64"), b = f.local("i64");
-      f.set(a, op("i64.shr_u", operand, i64(23n)));
-      const half = op("i64.lt_u", a, i64(256n));
-      const odd = op("i64.or", op("i64.shl", a, ONE), ONE);
-      const even = op("i64.and", a, i64(-2n));
-      const rounded = op("i64.shl", op("i64.add", even, ONE), ONE);
-      f.set(a, select(odd, rounded, half));
-      f.set(b, i64(512n));
-      f.block((done) =>
-        f.loop((next) => {
-          const above = op("i64.add", b, ONE);
-          const product = op("i64.mul", a, op("i64.mul", above, above));
-          f.branchIf(done, op("i64.ge_u", product, i64(1n << 28n)));
-          f.set(b, above);
-          f.branch(next);
-        })
-      );
-      const estimate = op("i64.shr_u", op("i64.add", b, ONE), ONE);
-      const small = op("i64.lt_u", operand, i64(1n << 30n));
-      f.set(result, select(i64(-1n), op("i64.shl", estimate, i64(23n)), small));
-    },
-  },
-};
-
 /** The helpers by name. */
 export const SIMD_ELEMENTWISE: Readonly<Record<string, Definition>> = {
   shadd: halving("s", "add", false),
@@ -345,5 +305,4 @@ export const SIMD_ELEMENTWISE: Readonly<Record<string, Definition>> = {
   pmull: polynomialProduct("wide"),
   ...SATURATING_SUMS,
   ...COUNTS,
-  ...ESTIMATES,
 };

@@ -117,6 +117,8 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   FPCompareGT: comparison("FPCompareGT"),
   FPAbsCompareGE: comparison("FPCompareGE", magnitude),
   FPAbsCompareGT: comparison("FPCompareGT", magnitude),
+  urecpe: estimate("UnsignedRecipEstimate"),
+  ursqrte: estimate("UnsignedRSqrtEstimate"),
   // Rounding, and whether a result that is not exact says so.
   FPRoundInt: named("FPRoundInt", 1, 2),
   // Bits of fraction, whether unsigned, rounding.
@@ -139,6 +141,15 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
       call(`FPConvert${2 * bits}to${bits}`, ...operands, ...numbers),
   },
 };
+
+/** An estimate of unsigned integers, which are words alone. */
+function estimate(name: string): Definition {
+  return {
+    vectors: 1,
+    sizes: [2],
+    element: ({ call, operands: [a] }) => op("i64.extend_i32_u", call(name, op("i32.wrap_i64", a))),
+  };
+}
 
 /** A conversion to or from integers of the elements' size. */
 function conversion(name: string): Definition {
