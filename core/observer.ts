@@ -68,6 +68,8 @@ export interface DescriptorRead {
   address: number;
   /** Its value. */
   descriptor: bigint;
+  /** It is of stage 2; left out for stage 1. */
+  stage?: 2;
 }
 
 /** A fill of the modelled TLB. */
@@ -92,7 +94,7 @@ export interface TlbFillEvent extends EventBase {
   attributes: number;
   /** Resulting permissions: bit 0 EL0 read, 1 EL0 write, 2 EL0 execute, 3 EL1 read, 4 EL1 write, 5 EL1 execute. */
   permissions: number;
-  /** In the order they were read. */
+  /** In the order they were read, those of stage 2 before the one whose address they translate. */
   descriptors: DescriptorRead[];
   /** Left out for stage 1 of a Non-secure EL1&0, where there is no stage 2. */
   translation?: TranslationContext;
@@ -108,8 +110,6 @@ export interface TranslationContext {
   vmid: number;
   /** The intermediate physical address that stage 2 translated; null without a stage 2. */
   ipa: number | null;
-  /** The walks of stage 2: of each stage 1 descriptor's address, then of `ipa`. */
-  stage2: { ipa: number; descriptors: DescriptorRead[] }[];
 }
 
 /** TLB or cache maintenance, or a barrier: the SYS or barrier instruction executed. */

@@ -26,7 +26,7 @@ import {
   SCR,
   scrOf,
 } from "./privilege.ts";
-import { descriptorRead, translationContext } from "./fill_context.ts";
+import { descriptorReads, translationContext } from "./fill_context.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
@@ -397,8 +397,8 @@ export class Processor implements SystemContext {
       global,
       attributes,
       permissions,
-      descriptors: (walk?.steps ?? []).map(descriptorRead),
-      ...translationContext(regime, walk, stage2, this.translation.secure),
+      descriptors: descriptorReads(walk, stage2),
+      ...translationContext(regime, stage2, this.translation.secure),
     });
   }
 

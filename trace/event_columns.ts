@@ -6,7 +6,12 @@
  * layout comes from `EVENTS` in `schema.ts`; recording one event is a few appends of numbers.
  */
 
-import type { DescriptorRead, MachineEvent, TlbFillEvent } from "../core/observer.ts";
+import type {
+  DescriptorRead,
+  MachineEvent,
+  TlbFillEvent,
+  TranslationContext,
+} from "../core/observer.ts";
 import { ByteColumn, ColumnReader, WordColumn } from "./columns.ts";
 import type { EventColumns } from "./event_filter.ts";
 import { type Fields, uint } from "./fields.ts";
@@ -28,10 +33,17 @@ export const MAX_EVENTS_PER_ITEM = 1 << 16;
 const MAX_STRINGS = 1 << 16;
 const MAX_STRING_LENGTH = 1024;
 
+/** In `readLevel`, beside the level: the descriptor is of stage 2. */
+const STAGE_2 = 8;
+/** In `ipa`: there was no stage 2. */
+const NO_IPA = 0xffff_ffff_ffff;
+
 type EventRecord = Record<string, unknown>;
 
 interface WritableColumn {
   field: string;
+  /** Whether anything that was pushed since the last `take` says something; left out if always. */
+  used?: () => boolean;
   push: (event: EventRecord) => void;
   take: () => Uint8Array;
 }
@@ -93,7 +105,11 @@ export class EventWriter {
     for (const kind of EVENT_KINDS) {
       const own = this.#byKind.get(kind);
       if (!own || own.count === 0) continue;
-      content[kind] = Object.fromEntries(own.columns.map((c) => [c.field, c.take()]));
+      const present = own.columns.map((c) => ({ c, used: c.used?.() ?? true }));
+      const taken = present.map(({ c, used }) => ({ used, entry: [c.field, c.take()] as const }));
+      content[kind] = Object.fromEntries(
+        taken.filter(({ used }) => used).map(({ entry }) => entry),
+      );
       own.count = 0;
     }
     this.#strings.clear();
@@ -105,7 +121,7 @@ export class EventWriter {
   #columnsOf(kind: EventKind): WritableColumn[] {
     const { columns, perRead }: EventSchema = EVENTS[kind];
     const own = Object.entries(columns).map(([field, type]) => this.#column(field, type));
-    return perRead ? [...own, ...descriptorColumns()] : own;
+    return perRead ? [...own, ...descriptorColumns(), ...contextColumns()] : own;
   }
 
   #column(field: string, type: ColumnType): WritableColumn {
@@ -146,7 +162,11 @@ function descriptorColumns(): WritableColumn[] {
   const each = (push: (read: DescriptorRead) => void) => (event: EventRecord) =>
     (event as unknown as TlbFillEvent).descriptors.forEach(push);
   return [
-    { field: "readLevel", push: each((r) => level.push(r.level)), take: () => level.take() },
+    {
+      field: "readLevel",
+      push: each((r) => level.push(r.level | (r.stage === 2 ? STAGE_2 : 0))),
+      take: () => level.take(),
+    },
     {
       field: "readAddress",
       push: each((r) => address.pushNumber(r.address)),
@@ -158,6 +178,56 @@ function descriptorColumns(): WritableColumn[] {
       take: () => descriptor.take(),
     },
   ];
+}
+
+/** Columns of {@linkcode TranslationContext}; the regime is 0 where an event has none. */
+function contextColumns(): WritableColumn[] {
+  const columns = {
+    regime: new ByteColumn(),
+    secure: new ByteColumn(),
+    vmid: new ByteColumn(),
+    ipa: new WordColumn(),
+  };
+  const { regime, secure, vmid, ipa } = columns;
+  let any = false;
+  const push = (event: EventRecord) => {
+    const { translation } = event as unknown as TlbFillEvent;
+    any ||= translation !== undefined;
+    regime.push(translation?.regime ?? 0);
+    secure.push(translation?.secure ? 1 : 0);
+    vmid.pushUint(translation?.vmid ?? 0);
+    ipa.pushNumber(translation?.ipa ?? NO_IPA);
+  };
+  const used = () => any;
+  const last = () => {
+    const bytes = ipa.take();
+    any = false;
+    return bytes;
+  };
+  const none = () => {};
+  return [
+    { field: "regime", used, push, take: () => regime.take() },
+    { field: "secure", used, push: none, take: () => secure.take() },
+    { field: "vmid", used, push: none, take: () => vmid.take() },
+    { field: "ipa", used, push: none, take: last },
+  ];
+}
+
+function contextReader(fields: Fields): () => TranslationContext | undefined {
+  if (!fields.has("regime")) return () => undefined;
+  const column = (name: string) =>
+    new ColumnReader(fields.bytes(name), `"${name}" of ${fields.what}`);
+  const [regime, secure, vmid, ipa] = ["regime", "secure", "vmid", "ipa"].map(column);
+  return () => {
+    const context = {
+      regime: bounded(regime.byte(), 3, "regime", fields.what),
+      secure: bounded(secure.byte(), 1, "secure", fields.what) === 1,
+      vmid: vmid.uint(0xffff),
+      ipa: physical(ipa.word(), fields.what),
+    };
+    if (context.regime === 0) return undefined;
+    return context.ipa === NO_IPA ? { ...context, ipa: null } : context;
+  };
 }
 
 /** What an item says before its events are decoded. */
@@ -218,6 +288,7 @@ function kindReader(fields: Fields, kind: EventKind, strings: string[]): NextEve
     read: columnReader(fields, field, type, strings),
   }));
   const descriptors = schema.perRead ? descriptorReader(fields) : undefined;
+  const context = schema.optional ? contextReader(fields) : undefined;
   return ({ position, cpu, pc }) => {
     const event: EventRecord = { position, cpu, pc, kind };
     for (const { field, read } of columns) event[field] = read();
@@ -225,6 +296,8 @@ function kindReader(fields: Fields, kind: EventKind, strings: string[]): NextEve
       event.descriptors = descriptors(event.reads as number);
       delete event.reads;
     }
+    const translation = context?.();
+    if (translation) event.translation = translation;
     return event as unknown as MachineEvent;
   };
 }
@@ -251,11 +324,15 @@ function descriptorReader(fields: Fields): (count: number) => DescriptorRead[] {
     new ColumnReader(fields.bytes(name), `"${name}" of ${fields.what}`);
   const [level, address, descriptor] = ["readLevel", "readAddress", "descriptor"].map(column);
   return (count) =>
-    Array.from({ length: count }, () => ({
-      level: level.byte(),
-      address: physical(address.word(), fields.what),
-      descriptor: descriptor.word(),
-    }));
+    Array.from({ length: count }, () => {
+      const byte = level.byte();
+      return {
+        level: byte & ~STAGE_2,
+        address: physical(address.word(), fields.what),
+        descriptor: descriptor.word(),
+        ...(byte & STAGE_2 ? { stage: 2 as const } : {}),
+      };
+    });
 }
 
 function bounded(value: number, limit: number, field: string, what: string): number {

@@ -15,7 +15,7 @@
  */
 
 /** Version of the format that this code writes: `[major, minor]`. */
-export const FORMAT_VERSION: readonly [number, number] = [1, 0];
+export const FORMAT_VERSION: readonly [number, number] = [1, 1];
 
 /** Item kinds, the first element of a frame. */
 export const ITEM = {
@@ -111,6 +111,8 @@ export interface EventSchema {
   readonly columns: Readonly<Record<string, ColumnType>>;
   /** Columns with one value per descriptor read instead of one per event (`tlb-fill` only). */
   readonly perRead?: Readonly<Record<string, ColumnType>>;
+  /** Columns that an item has only if one of its events has something for them (`tlb-fill` only). */
+  readonly optional?: Readonly<Record<string, ColumnType>>;
 }
 
 /**
@@ -153,6 +155,7 @@ export const EVENTS = {
       reads: "byte",
     },
     perRead: { readLevel: "byte", readAddress: "physical", descriptor: "delta" },
+    optional: { regime: "byte", secure: "byte", vmid: "uint", ipa: "physical" },
   },
   "tlbi": { code: 3, columns: { operation: "string", value: "delta" } },
   "cache": { code: 4, columns: { operation: "string", value: "delta" } },
