@@ -309,6 +309,7 @@ export const GUESTS: readonly Guest[] = [
         slow: file === "strings" || file === "heap",
       })
     ),
+  program("floating", { simd: true, flags: ["-fno-math-errno"] }),
   program("hello-low", { file: "hello", base: 0x4000_0000 }),
   program("hello-512k", { file: "hello", base: 0x4008_0000 }),
   program("hello-high", { file: "hello", base: 0x47f0_0000 }),
