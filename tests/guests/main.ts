@@ -1,6 +1,7 @@
 /**
  * Runs every guest at every level on the reference and on our machine.
  *
+ *     deno task guests --images [--list] [--show] [NAME…]     other people's images: images/main.ts
  *     deno task guests [--level=-O2] [--clang] [--list] [--show] [NAME…]
  *
  * A name may be the start of several. `--clang` builds with LLVM instead of GCC. `--show` prints
@@ -8,6 +9,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { hasQemu } from "../drivers/qemu.ts";
+import { runImages } from "./images/main.ts";
 import { type Guest, GUESTS } from "./catalogue.ts";
 import { judgeGuest, pipeline, type PreparedGuest, prepareGuest } from "./run_guest.ts";
 import { hasToolchain, type Level } from "./toolchain.ts";
@@ -16,6 +18,7 @@ import { hasToolchain, type Level } from "./toolchain.ts";
 const READY = 4;
 
 async function main(args: string[]): Promise<number> {
+  if (args.includes("--images")) return runImages(args);
   const options = parseArgs(args, { boolean: ["show", "list", "clang"], string: ["level", "_"] });
   const names = options._.map(String);
   const compiler = options.clang ? "clang" : "gcc";

@@ -1,0 +1,139 @@
+/** Other people's images: what boots, and what is typed at it. */
+import { CACHE, fetchPackages } from "./fetch_images.ts";
+import { makeInitramfs } from "./initramfs.ts";
+
+/** A boot, on our machine and on the reference. Files are paths. */
+export interface ImageCase {
+  readonly name: string;
+  /** What it shows, in words. */
+  readonly about: string;
+  readonly memory: string;
+  readonly image?: string;
+  readonly firmware?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  /** Makes a disk anew; gives its path. */
+  readonly disk?: () => string;
+  /** A script for `--input`. */
+  readonly input?: string;
+}
+
+/** Modules for a disk with ext4, in the order that they can be loaded in. */
+const DISK_MODULES = [
+  ...["drivers/virtio/virtio_mmio", "drivers/block/virtio_blk", "lib/crc16", "lib/libcrc32c"],
+  ...["crypto/crc32c_generic", "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4"],
+];
+const DISK_BYTES = 64 << 20;
+
+const BOOT_INIT = `uname -rm
+cat /proc/interrupts | while read number count rest; do echo $number $rest; done
+ls /
+poweroff -f
+`;
+const SHELL_INIT = "exec sh -i\n";
+const DISK_INIT = `${DISK_MODULES.map((path) => `insmod /modules/${fileName(path)}`).join("\n")}
+cat /proc/partitions
+mount -t ext4 /dev/vda /mnt && echo mounted
+echo hello > /mnt/file
+dd if=/dev/zero of=/mnt/zeros bs=64k count=16 2>/dev/null
+umount /mnt
+mount -t ext4 /dev/vda /mnt
+cat /mnt/file
+md5sum /mnt/zeros
+umount /mnt
+poweroff -f
+`;
+const SHELL_INPUT = `after "/ # " send "echo $((6 * 7)); cat /proc/uptime > /dev/null\\r"
+after "/ # " send "mkdir /tmp; cd /tmp; echo typed > x; cat x\\r"
+after "# " send "poweroff -f\\r"
+`;
+const U_BOOT_INPUT = `after "stop autoboot" send ""
+at 500ms send " "
+after "=> " send "version\\r"
+after "=> " send "bdinfo\\r"
+after "=> " send "md.b 40000000 20\\r"
+after "=> " send "poweroff\\r"
+`;
+const EDK2_INPUT = `after "any other key to continue." send "\\r"
+after "Shell> " send "ver\\r"
+after "Shell> " send "reset -s\\r"
+`;
+
+/** All of them; fetches what they need. */
+export function imageCases(): ImageCase[] {
+  const { kernel, uBoot, edk2 } = fetchPackages();
+  const linux = { image: kernel, append: "console=ttyAMA0", memory: "256M" };
+  return [
+    {
+      name: "linux",
+      about: "Debian's kernel with busybox, to poweroff",
+      ...linux,
+      initrd: initramfs("boot", BOOT_INIT),
+    },
+    {
+      name: "linux-shell",
+      about: "the same with commands typed at its shell",
+      ...linux,
+      initrd: initramfs("shell", SHELL_INIT),
+      input: SHELL_INPUT,
+    },
+    {
+      name: "linux-disk",
+      about: "ext4 on a virtio disk: mounted, written, read again",
+      ...linux,
+      initrd: initramfs("disk", DISK_INIT, DISK_MODULES),
+      disk: makeDisk,
+    },
+    {
+      name: "u-boot",
+      about: "U-Boot from flash, commands, poweroff",
+      memory: "128M",
+      firmware: uBoot,
+      input: U_BOOT_INPUT,
+    },
+    {
+      name: "edk2-shell",
+      about: "EDK2 to the UEFI shell, commands, reset -s",
+      memory: "256M",
+      firmware: edk2,
+      input: EDK2_INPUT,
+    },
+    {
+      name: "edk2-linux",
+      about: "EDK2 boots Debian's kernel through its EFI stub",
+      ...linux,
+      memory: "512M",
+      firmware: edk2,
+      initrd: initramfs("boot", BOOT_INIT),
+    },
+  ];
+}
+
+function initramfs(name: string, init: string, paths: readonly string[] = []): string {
+  const { busybox, modules } = fetchPackages();
+  const path = `${CACHE}/${name}.cpio`;
+  const contents = paths.map((module) =>
+    [fileName(module), Deno.readFileSync(`${modules}/kernel/${module}.ko`)] as const
+  );
+  const options = { busybox: Deno.readFileSync(busybox), init };
+  Deno.writeFileSync(path, makeInitramfs({ ...options, modules: Object.fromEntries(contents) }));
+  return path;
+}
+
+/** An empty ext4 file system, the same each time. */
+function makeDisk(): string {
+  const path = `${CACHE}/disk.img`;
+  Deno.writeFileSync(path, new Uint8Array());
+  Deno.truncateSync(path, DISK_BYTES);
+  const uuid = "00000000-0000-4000-8000-000000000001";
+  const { success, stderr } = new Deno.Command("mkfs.ext4", {
+    args: ["-q", "-F", "-U", uuid, "-E", `hash_seed=${uuid},lazy_itable_init=0`, path],
+    env: { E2FSPROGS_FAKE_TIME: "946684800" },
+  }).outputSync();
+  if (!success) throw new Error(`mkfs.ext4: ${new TextDecoder().decode(stderr)}`);
+  return path;
+}
+
+function fileName(module: string): string {
+  return `${module.split("/").at(-1)}.ko`;
+}
