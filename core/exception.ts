@@ -9,7 +9,7 @@ import {
 } from "./privilege.ts";
 import { slotOf } from "./sysregs.ts";
 import { selectStackPointer } from "./system_stack.ts";
-import { type CpuState, SLOT } from "./state.ts";
+import { type CpuState, SLOT, STEPPED, STEPPED_EXCLUSIVE } from "./state.ts";
 
 /** An exception, ready to be entered. */
 export interface Exception {
@@ -91,7 +91,7 @@ export function enterException(
   const fromEl = state.el;
   const toEl = targetOf(state, levels, exception);
   const bank = BANK[toEl - 1];
-  const spsr = state.pstate;
+  const spsr = state.pstate & ~BigInt(STEPPED | STEPPED_EXCLUSIVE);
   const base = vectorBase(state, levels, toEl);
   // Bits 10:5 of VBAR are RES0; the reference adds what software wrote there.
   const vector = BigInt.asUintN(

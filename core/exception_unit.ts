@@ -1,3 +1,4 @@
+import { clearStep } from "./debug_unit.ts";
 import { encodeSyndrome } from "../mmu/fault.ts";
 import { ACCESS_EXECUTE } from "../mmu/permissions.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -182,6 +183,8 @@ export class ExceptionUnit {
   /** SVC, HVC, SMC: the instruction retires and traps in one step. */
   #retireAndTake(pc: bigint, what: { esr: bigint; target?: number }): void {
     const { position } = this.host;
+    // The call has been executed: a software step of it is done.
+    clearStep(this.host.processor);
     this.host.engine.retire();
     const exception = { type: "sync", ...what, elr: this.host.engine.pc } as const;
     this.#enter(exception, { position, pc, retires: true });
@@ -233,7 +236,7 @@ export class ExceptionUnit {
     const outcome = returnFromException(
       engine.state,
       processor.levels,
-      (toEl, spsr) => processor.stepsAfterReturn(fromEl, toEl, spsr),
+      (toEl, spsr) => processor.stepsAfterReturn(toEl, spsr),
     );
     this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });
     this.storm.exceptionReturn(outcome.elr, this.host.retired);

@@ -10,6 +10,15 @@ import type { BootPlan } from "./loader/boot.ts";
 import { LoopDetector } from "./loop_detector.ts";
 import { loopSubject } from "./loop_subject.ts";
 import { type MachineState, restoreMachine, saveMachine } from "./machine_state.ts";
+import {
+  breakpointException,
+  completeStep,
+  type DebugException,
+  isDebugOn,
+  isStepping,
+  mayStep,
+  stepException,
+} from "./debug_unit.ts";
 import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_routing.ts";
 import { MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
@@ -275,6 +284,10 @@ export class Machine {
     while (!this.ended && this.position < until) {
       if (this.input) this.#type(this.input);
       if (this.#interrupted()) continue;
+      if (isDebugOn(this.processor)) {
+        this.#debugged();
+        continue;
+      }
       const { position } = this;
       const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
       this.#step(Math.max(1, Math.min(until, next, this.#nextOutside()) - position));
@@ -379,6 +392,23 @@ export class Machine {
   }
 
   // ---- one stretch of execution ----
+
+  /** One step with software step or breakpoints on. */
+  #debugged(): void {
+    const { processor, engine } = this;
+    const take = (debug: DebugException) =>
+      this.#exceptions.take({ type: "sync", elr: this.pc, ...debug });
+    const stepping = isStepping(processor);
+    if (stepping && !mayStep(processor)) return take(stepException(processor));
+    const hit = breakpointException(processor, this.pc);
+    if (hit) return take(hit);
+    const { retired, pc } = this;
+    this.#step(1);
+    if (!stepping || this.retired === retired || !mayStep(processor)) return;
+    const straight = !this.#entering && this.pc === pc + 4n;
+    const last = engine.state.get32(SLOT.record) - 16;
+    completeStep(processor, straight ? engine.wordAt(last) : undefined);
+  }
 
   #step(limit: number): void {
     const { engine } = this;

@@ -11,6 +11,7 @@ import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
+import { stepsAfterReturn } from "./debug_unit.ts";
 import { EC } from "./exception.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
@@ -272,8 +273,8 @@ export class Processor implements SystemContext {
   }
 
   /** Whether an exception return starts a software step, so that PSTATE.SS is as saved. */
-  stepsAfterReturn(_fromEl: number, _toEl: number, _spsr: bigint): boolean {
-    return false;
+  stepsAfterReturn(toEl: number, spsr: bigint): boolean {
+    return stepsAfterReturn(this, toEl, spsr);
   }
 
   /** The EL that a trapped WFI goes to; 0 if it is not trapped. */

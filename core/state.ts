@@ -54,7 +54,10 @@ export const SLOT = {
   fpTrap: 0x198,
   /** Values to and from TypeScript: up to 64 bytes (16 per element). */
   scratch: 0x1a0,
-  /** i32 each: PSTATE.EL, PSTATE.SP, PSTATE.DAIF as in SPSR (bits 9:6), PSTATE.IL and SS as in SPSR (bits 20, 21). */
+  /**
+   * i32 each: PSTATE.EL, PSTATE.SP, PSTATE.DAIF as in SPSR (bits 9:6), PSTATE.IL and SS as in SPSR
+   * (bits 20, 21), and beside them {@linkcode STEPPED} and {@linkcode STEPPED_EXCLUSIVE}.
+   */
   el: 0x1e0,
   spSel: 0x1e4,
   daif: 0x1e8,
@@ -69,6 +72,9 @@ export const SLOT = {
   /** First byte after the state. */
   end: 0x2000,
 } as const;
+
+/** A software step was made and its exception comes next; it was of a load-exclusive. */
+export const STEPPED = 0x1_0000, STEPPED_EXCLUSIVE = 0x2_0000;
 
 /** Bits of SPSR and PSTATE (Arm ARM C5.2.18). */
 const SPSR_N = 0x8000_0000n;
@@ -173,7 +179,7 @@ export class CpuState {
   setPstateBits(pstate: bigint): void {
     const low = Number(pstate & 0xffff_ffffn);
     this.nzcv = pstate;
-    this.set32(SLOT.ilss, low & 0x30_0000);
+    this.set32(SLOT.ilss, low & (0x30_0000 | STEPPED | STEPPED_EXCLUSIVE));
     this.daif = low;
     this.set32(SLOT.el, (low >> 2) & 3);
     this.set32(SLOT.spSel, low & 1);

@@ -30,6 +30,7 @@ import {
 const SCTLR = slotOf("SCTLR_EL1");
 const CNTKCTL = slotOf("CNTKCTL_EL1");
 const PMUSERENR = slotOf("PMUSERENR_EL0");
+const MDSCR = slotOf("MDSCR_EL1");
 
 /** SCTLR_EL1 bits that give EL0 access. */
 const SCTLR_UMA = 1n << 9n;
@@ -41,7 +42,7 @@ const PMUSERENR_BITS = { en: 1n, sw: 2n, cr: 4n, er: 8n };
 
 const SP_EL0_ENCODING = 0xc208;
 /** SPSR/DAIF bits of SError, IRQ and FIQ. */
-const DAIF_INTERRUPTS = 0x1c0;
+const DAIF_INTERRUPTS = 0x1c0, DAIF_DEBUG = 0x200;
 const ASID_SHIFT = 48n;
 
 /** Functions of the special registers, by encoding. */
@@ -267,6 +268,9 @@ function isPstate(register: SystemRegister): boolean {
 
 /** After a change of DAIF or SPSel: leave if an interrupt may now be taken. */
 function pstateOutcome(context: SystemContext, old: number): SystemOutcome {
+  // Debug exceptions that are on may be taken from here on, or no longer.
+  const debug = (old ^ context.state.daif) & DAIF_DEBUG;
+  if (debug && context.state.get64(MDSCR)) return "leave";
   const unmasked = old & ~context.state.daif & DAIF_INTERRUPTS;
   return unmasked && (context.pendingInterrupts | context.virtualInterrupts) ? "leave" : "done";
 }
