@@ -13,12 +13,14 @@ import {
 import type { ModuleBuilder } from "./wasm/module_builder.ts";
 
 /**
- * Helpers of the Cryptographic Extension: AES, SHA-1, SHA-256 and the polynomial product of 64
- * bits (Arm ARM C7.2, shared/functions/crypto). All take and give whole vectors.
+ * Helpers of the Cryptographic Extension: AES, SHA-1, SHA-256, SM4 and the polynomial product of
+ * 64 bits (Arm ARM C7.2, shared/functions/crypto). All take and give whole vectors.
  */
 
 /** The S-box of AES (FIPS 197, 5.1.1) and its inverse, 256 bytes each. */
 const BOX = LAYOUT.helperTables + 0x1000, INVERSE_BOX = BOX + 0x100;
+/** The S-box of SM4 (GB/T 32907-2016, 6.2), 256 bytes. */
+const SM4_BOX = BOX + 0x200;
 /** Where the 16 bytes stand that are substituted. */
 const STATE = LAYOUT.helperTables + 0x8080;
 
@@ -27,6 +29,7 @@ export function defineCryptoHelpers(m: ModuleBuilder): [string, FunctionReferenc
   const box = makeBox();
   m.data(BOX, box);
   m.data(INVERSE_BOX, Uint8Array.from(box, (_, i) => box.indexOf(i)));
+  m.data(SM4_BOX, makeSm4Box());
   return [
     ["aese", defineSubstitution(m, BOX, (i) => (5 * i) % 16)],
     ["aesd", defineSubstitution(m, INVERSE_BOX, (i) => (13 * i) % 16)],
@@ -38,24 +41,31 @@ export function defineCryptoHelpers(m: ModuleBuilder): [string, FunctionReferenc
     ["sha256h", defineSha256(m, true)],
     ["sha256h2", defineSha256(m, false)],
     ["pmull64", definePolynomialProduct(m)],
+    ["sm4e", defineSm4(m, [2, 10, 18, 24])],
+    ["sm4ekey", defineSm4(m, [13, 23])],
   ];
 }
 
 // ---- AES ----
 
-/** FIPS 197, 5.1.1: the inverse in GF(2^8), then an affine map. */
-function makeBox(): Uint8Array {
+/** The inverse in GF(2^8) by a polynomial, zero of zero: the 254th power. */
+function inverseOf(a: number, polynomial: number): number {
   const product = (a: number, b: number) => {
     let sum = 0;
-    for (let x = a, rest = b; rest; rest >>= 1, x = (x << 1) ^ (x & 0x80 ? 0x11b : 0)) {
+    for (let x = a, rest = b; rest; rest >>= 1, x = (x << 1) ^ (x & 0x80 ? polynomial : 0)) {
       if (rest & 1) sum ^= x;
     }
     return sum;
   };
+  let inverse = 1;
+  for (let i = 0; i < 254; i++) inverse = product(inverse, a);
+  return inverse;
+}
+
+/** FIPS 197, 5.1.1: the inverse in GF(2^8), then an affine map. */
+function makeBox(): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, a) => {
-    // The inverse is the 254th power.
-    let inverse = 1;
-    for (let i = 0; i < 254; i++) inverse = product(inverse, a);
+    const inverse = inverseOf(a, 0x11b);
     let mapped = 0x63;
     for (let by = 0; by < 5; by++) mapped ^= (inverse << by) | (inverse >> (8 - by));
     return mapped & 0xff;
@@ -174,6 +184,43 @@ function defineSha256(m: ModuleBuilder, first: boolean): FunctionReference {
     [x, y] = [[y[3], x[0], x[1], x[2]], [x[3], y[0], y[1], y[2]]];
   }
   f.return(vectorOf(first ? x : y));
+  return reference;
+}
+
+// ---- SM4 ----
+
+/** An affine map, the inverse in GF(2^8), and the same map again. */
+function makeSm4Box(): Uint8Array {
+  const map = (x: number) => {
+    let mapped = 0xd3;
+    for (let bit = 0; bit < 8; bit++) {
+      let ones = (0xa7 << bit | 0xa7 >> (8 - bit)) & x;
+      for (; ones; ones &= ones - 1) mapped ^= 1 << bit;
+    }
+    return mapped & 0xff;
+  };
+  return Uint8Array.from({ length: 256 }, (_, a) => map(inverseOf(map(a), 0x1f5)));
+}
+
+/** SM4E and SM4EKEY: four rounds on the words `a` with those of `b`; `by` are the rotations. */
+function defineSm4(m: ModuleBuilder, by: readonly number[]): FunctionReference {
+  const { reference, body: f } = m.function(["v128", "v128"], "v128");
+  let x = wordsOf(f, f.parameter(0));
+  const keys = wordsOf(f, f.parameter(1)), value = f.local("i32"), substituted = f.local("i32");
+  const xor = (...terms: Expression[]) => terms.reduce((a, b) => op("i32.xor", a, b));
+  for (const key of keys) {
+    f.set(value, xor(x[1], x[2], x[3], key));
+    f.set(substituted, i32(0));
+    for (const shift of [0, 8, 16, 24]) {
+      const byte = op("i32.and", op("i32.shr_u", value, i32(shift)), i32(0xff));
+      const substitute = op("i32.shl", load("i32.load8_u", byte, SM4_BOX), i32(shift));
+      f.set(substituted, op("i32.or", substituted, substitute));
+    }
+    const rotated = by.map((n) => op("i32.rotl", substituted, i32(n)));
+    f.set(x[0], xor(x[0], substituted, ...rotated));
+    x = [x[1], x[2], x[3], x[0]];
+  }
+  f.return(vectorOf(x));
   return reference;
 }
 

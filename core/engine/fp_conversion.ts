@@ -233,10 +233,9 @@ export function defineRoundIntSized(m: ModuleBuilder, base: FpBase): FunctionRef
 export function defineToFixedJavaScript(m: ModuleBuilder, base: FpBase): FunctionReference {
   const { reference, body: f } = m.function(["i64"], "i64");
   const a = f.parameter(0);
-  const original = keep(f, a);
   flushOperands(f, base, [a]);
   f.if(isZero(base, a), () => {
-    f.return(select(i64(1n << 32n), i64(0n), op("i64.eqz", original)));
+    f.return(select(i64(1n << 32n), i64(0n), op("i64.eqz", a)));
   });
   const exponent = keep(f, exponentOf(base, a));
   f.if(op("i32.eq", exponent, i32(2 * base.bias + 1)), () => {
@@ -271,5 +270,31 @@ export function defineToFixedJavaScript(m: ModuleBuilder, base: FpBase): Functio
     f.return(low);
   });
   f.return(op("i64.or", low, i64(1n << 32n)));
+  return reference;
+}
+
+/**
+ * `(a) → i64`: a half as the single of the same value, a signalling NaN as one, for FPMulAddH();
+ * denormalized halves are zeros where FPCR.FZ16 says so.
+ */
+export function defineWidenHalf(m: ModuleBuilder, base: FpBase): FunctionReference {
+  const { reference, body: f } = m.function(["i64"], "i64");
+  const a = f.parameter(0);
+  flushOperands(f, base, [a]);
+  const sign = keep(f, op("i64.shl", op("i64.and", a, c64(base.sign)), i64(16n)));
+  const rest = keep(f, op("i64.and", a, i64(0x7fffn)));
+  const wide = keep(f, op("i64.shl", rest, i64(13n)));
+  f.if(op("i64.ge_u", rest, c64(base.infinity)), () => {
+    f.return(op("i64.or", sign, op("i64.or", wide, i64(0x7f80_0000n))));
+  });
+  f.if(op("i64.ge_u", rest, i64(0x400n)), () => {
+    f.return(op("i64.or", sign, op("i64.add", wide, i64(112n << 23n))));
+  });
+  f.if(op("i64.eqz", rest), () => f.return(sign));
+  // The leading bit moves to bit 23, where it adds one to the exponent.
+  const zeros = keep(f, op("i64.clz", rest));
+  const exponent = op("i64.shl", op("i64.sub", i64(165n), zeros), i64(23n));
+  const significand = op("i64.shl", rest, op("i64.sub", zeros, i64(40n)));
+  f.return(op("i64.or", sign, op("i64.add", exponent, significand)));
   return reference;
 }

@@ -13,6 +13,7 @@ import {
   defineRoundIntSized,
   defineToFixed,
   defineToFixedJavaScript,
+  defineWidenHalf,
 } from "./fp_conversion.ts";
 import {
   defineFpRecipEstimate,
@@ -65,6 +66,7 @@ export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][]
     ["UnsignedRecipEstimate", defineUnsignedEstimate(m, estimates.reciprocal, 1 << 31)],
     ["UnsignedRSqrtEstimate", defineUnsignedEstimate(m, estimates.squareRoot, 1 << 30)],
     ["FPToFixedJS64", defineToFixedJavaScript(m, formats[2])],
+    ["FPWidenHalf16", defineWidenHalf(m, formats[0])],
   ];
 }
 

@@ -125,6 +125,24 @@ function doublingProduct(accumulate?: "add" | "sub"): Definition {
   };
 }
 
+/**
+ * The high half of `2ab` added to `d` (or taken from it) at the top of twice the size, rounded and
+ * saturated. At half the scale it fits 64 bits for words, too.
+ */
+function accumulatingHighHalf(what: "add" | "sub"): Definition {
+  return {
+    operands: ["s", "s", "s"],
+    body(e) {
+      const { f, operands: [a, b, d], bits } = e;
+      const less = op("i64.sub", bits, ONE), sum = f.local("i64");
+      f.set(sum, op(`i64.${what}`, op("i64.shl", d, less), op("i64.mul", a, b)));
+      f.set(sum, op("i64.add", sum, op("i64.shl", ONE, op("i64.sub", bits, i64(2n)))));
+      f.set(sum, op("i64.shr_s", sum, less));
+      clampSigned(e, sum, bits);
+    },
+  };
+}
+
 /** The high half of `2ab`, saturated, rounded or not: `ab >> (bits - 1)`. */
 function doublingHighHalf(round: boolean): Definition {
   return {
@@ -295,6 +313,8 @@ export const SIMD_ELEMENTWISE: Readonly<Record<string, Definition>> = {
   sqdmlsl: doublingProduct("sub"),
   sqdmulh: doublingHighHalf(false),
   sqrdmulh: doublingHighHalf(true),
+  sqrdmlah: accumulatingHighHalf("add"),
+  sqrdmlsh: accumulatingHighHalf("sub"),
   add: {
     operands: ["u", "u"],
     body: ({ f, operands: [a, b], result }) => f.set(result, op("i64.add", a, b)),

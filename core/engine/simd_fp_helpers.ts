@@ -121,6 +121,9 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   ursqrte: estimate("UnsignedRSqrtEstimate"),
   // Rounding, and whether a result that is not exact says so.
   FPRoundInt: named("FPRoundInt", 1, 2),
+  // Rounding, and the bits of the integers that fit.
+  FPRoundIntSized: { ...named("FPRoundIntSized", 1, 2), sizes: [2, 3] },
+  FPWidenHalf: { ...named("FPWidenHalf", 1), wide: "result", sizes: [1] },
   // Bits of fraction, whether unsigned, rounding.
   FPToFixed: conversion("FPToFixed"),
   FixedToFP: conversion("FixedToFP"),

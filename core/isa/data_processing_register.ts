@@ -1,6 +1,6 @@
 import type { Ops, Value } from "./ops.ts";
 import { type Fields, type Operand, type Row, row, type Syntax } from "./row.ts";
-import { unsupported, type UnsupportedRow } from "./row.ts";
+import type { UnsupportedRow } from "./row.ts";
 import {
   condition,
   hexadecimal,
@@ -375,8 +375,6 @@ const CONDITIONAL_SELECT: readonly Row[] = [
   ),
 ];
 
-const FLAG_MANIPULATION = "FEAT_FlagM is not in Armv8.0-A";
-
 /** All rows of the group. */
 export const DATA_PROCESSING_REGISTER: readonly (Row | UnsupportedRow)[] = [
   ...TWO_SOURCES,
@@ -385,8 +383,6 @@ export const DATA_PROCESSING_REGISTER: readonly (Row | UnsupportedRow)[] = [
   ...ADD_SUBTRACT_SHIFTED,
   ...ADD_SUBTRACT_EXTENDED,
   ...ADD_SUBTRACT_CARRY,
-  unsupported("RMIF", "1 0 1 11010000 imm6:6 00001 Rn 0 mask:4", FLAG_MANIPULATION),
-  unsupported("SETF8, SETF16", "0 0 1 11010000 000000 sz 0010 Rn 0 1101", FLAG_MANIPULATION),
   ...CONDITIONAL_COMPARE,
   ...CONDITIONAL_SELECT,
   ...THREE_SOURCES,

@@ -18,7 +18,7 @@ const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
   unsupported(
     "PSTATE fields of later extensions",
     "1101010100000 op1:3 0100 CRm:4 op2:3 11111",
-    absent("FEAT_PAN, FEAT_UAO, FEAT_DIT, FEAT_SSBS, FEAT_MTE, FEAT_FlagM, FEAT_NMI, FEAT_SME"),
+    absent("FEAT_PAN, FEAT_UAO, FEAT_DIT, FEAT_SSBS, FEAT_MTE, FEAT_NMI, FEAT_SME"),
   ),
   unsupported("TSTART, TTEST", "1101010100100 op1:3 CRn:4 CRm:4 op2:3 Rt", absent("FEAT_TME")),
   unsupported("SYSP", "1101010101001 op1:3 CRn:4 CRm:4 op2:3 Rt", absent("FEAT_SYSINSTR128")),

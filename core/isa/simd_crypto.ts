@@ -54,18 +54,19 @@ function hash(helper: string): (o: Ops) => Value {
   return (o) => o.helper(helper, "v128", o.v("Rd"), o.v("Rn"), o.v("Rm"));
 }
 
-function xor(o: Ops, ...values: Value[]): Value {
+/** The exclusive or of vectors. */
+export function xor(o: Ops, ...values: Value[]): Value {
   return values.reduce((a, b) => o.plain("v128.xor", a, b));
 }
 
 /** Every word rotated left. */
-function rotatedLeft(o: Ops, value: Value, by: number): Value {
+export function rotatedLeft(o: Ops, value: Value, by: number): Value {
   const left = o.plain("i32x4.shl", value, o.c32(by));
   return o.plain("v128.or", left, o.plain("i32x4.shr_u", value, o.c32(32 - by)));
 }
 
 /** Words of `a` (0 to 3) and `b` (4 to 7). */
-function words(o: Ops, a: Value, b: Value, which: readonly number[]): Value {
+export function words(o: Ops, a: Value, b: Value, which: readonly number[]): Value {
   return shuffle(o, a, b, (i) => which[i >> 2] * 4 + (i & 3));
 }
 

@@ -23,7 +23,7 @@ import { doublingProduct } from "./simd_three_different.ts";
  */
 
 /** What depends on the element's size. */
-interface Size {
+export interface Size {
   readonly size: 1 | 2;
   /** Between `01111` and `opcode`. */
   readonly bits: string;
@@ -51,7 +51,8 @@ const WORD: Size = {
   },
 };
 
-const SIZES: readonly Size[] = [HALFWORD, WORD];
+/** Both sizes. */
+export const SIZES: readonly Size[] = [HALFWORD, WORD];
 const WIDE = { up: 1, full: true } as const;
 
 function patternOf({ bits }: Size, U: number, opcode: string): string {
@@ -63,16 +64,17 @@ function scalarPattern({ bits }: Size, opcode: string): string {
 }
 
 /** `offset`: the byte at which the element begins. */
-function offsetOf({ index, size }: Size): { offset: (f: Fields) => number } {
+export function offsetOf({ index, size }: Size): { offset: (f: Fields) => number } {
   return { offset: (f) => index.format(f) << size };
 }
 
-function elementOperand({ letter, index }: Size): Operand {
+/** The element as assembly names it. */
+export function elementOperand({ letter, index }: Size): Operand {
   return elementAt("Rm", letter, index);
 }
 
 /** The element in all places of a vector. */
-function broadcast(o: Ops, { size }: Size): Value {
+export function broadcast(o: Ops, { size }: Size): Value {
   return o.vPart(size === 1 ? "v128.load16_splat" : "v128.load32_splat", "Rm", "offset");
 }
 

@@ -3,9 +3,11 @@ import { BRANCHES_SYSTEM } from "./branches_system.ts";
 import { SYSTEM_SPECIAL_CASES } from "./branches_system_instructions.ts";
 import { DATA_PROCESSING_IMMEDIATE } from "./data_processing_immediate.ts";
 import { DATA_PROCESSING_REGISTER } from "./data_processing_register.ts";
+import { FLAG_MANIPULATION } from "./flag_manipulation.ts";
 import { FP_COMPARE } from "./fp_compare.ts";
 import { FP_CONVERSION } from "./fp_conversion.ts";
 import { FP_DATA_PROCESSING } from "./fp_data_processing.ts";
+import { FP_ROUNDING_LATER } from "./fp_rounding_later.ts";
 import { LATER_EXTENSIONS } from "./later_extensions.ts";
 import { LOADS_STORES, LOADS_STORES_SPECIAL_CASES } from "./loads_stores.ts";
 import { RESERVED } from "./reserved.ts";
@@ -45,10 +47,12 @@ export const ROWS: readonly TableRow[] = checked([
   ...LOADS_STORES,
   ...SIMD_STRUCTURES,
   ...DATA_PROCESSING_REGISTER,
+  ...FLAG_MANIPULATION,
   ...SIMD,
   ...FP_CONVERSION,
   ...FP_COMPARE,
   ...FP_DATA_PROCESSING,
+  ...FP_ROUNDING_LATER,
   ...SIMD_FP_GROUPS,
   ...LATER_EXTENSIONS,
 ]);

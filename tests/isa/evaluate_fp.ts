@@ -52,7 +52,7 @@ function compared(name: string, magnitudes: boolean): Definition {
 }
 
 const SAME: readonly (readonly [vectors: number, names: string])[] = [
-  [1, "FPSqrt FPRecipEstimate FPRSqrtEstimate FPRecpX FPRoundInt"],
+  [1, "FPSqrt FPRecipEstimate FPRSqrtEstimate FPRecpX FPRoundInt FPRoundIntSized"],
   [2, "FPAdd FPSub FPMul FPMulX FPDiv FPMax FPMin FPMaxNum FPMinNum"],
   [2, "FPRecipStepFused FPRSqrtStepFused"],
   [3, "FPMulAdd"],
@@ -84,6 +84,11 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
     vectors: 1,
     to: 2,
     element: ({ call, bits, operands }) => call(`FPConvert${bits}to${2 * bits}`, ...operands, -1n),
+  },
+  FPWidenHalf: {
+    vectors: 1,
+    to: 2,
+    element: ({ call, operands }) => call("FPWidenHalf16", ...operands),
   },
   FPConvertNarrow: {
     vectors: 1,

@@ -143,10 +143,10 @@ function vectorOf(parts: readonly (number | bigint)[], bits: bigint): bigint {
   return parts.reduceRight<bigint>((high, part) => high << bits | BigInt(part), 0n);
 }
 
-/** The product in GF(2^8). */
-function fieldProduct(a: number, b: number): number {
+/** The product in GF(2^8), by the polynomial of AES if none is named. */
+function fieldProduct(a: number, b: number, polynomial = 0x11b): number {
   let product = Number(polynomialProduct(BigInt(a), BigInt(b)));
-  for (let bit = 14; bit >= 8; bit--) if (product >> bit & 1) product ^= 0x11b << (bit - 8);
+  for (let bit = 14; bit >= 8; bit--) if (product >> bit & 1) product ^= polynomial << (bit - 8);
   return product;
 }
 
@@ -231,6 +231,40 @@ function sha256(x: bigint, y: bigint, schedule: bigint, part1: boolean): bigint 
   return part1 ? x : y;
 }
 
+/** The S-box of SM4: an affine map, the inverse in GF(2^8), the same map. */
+const SM4_BOX: readonly number[] = Array.from({ length: 256 }, (_, a) => {
+  const map = (x: number) => {
+    let mapped = 0;
+    for (let i = 0; i < 8; i++) {
+      const row = (0xa7 << i | 0xa7 >> (8 - i)) & 0xff;
+      const isOdd = (row & x).toString(2).replaceAll("0", "").length % 2;
+      mapped |= (isOdd ^ (0xd3 >> i & 1)) << i;
+    }
+    return mapped;
+  };
+  const mapped = map(a);
+  const inverse = Array.from({ length: 256 }, (_, b) => b)
+    .find((b) => fieldProduct(mapped, b, 0x1f5) === 1) ?? 0;
+  return map(inverse);
+});
+
+/** SM4E and SM4EKEY with the rotations of their linear transformation. */
+function sm4(by: readonly number[]) {
+  return (state: bigint, keys: bigint) => {
+    let x = state;
+    for (let e = 0; e < 4; e++) {
+      const mixed = word(x, 3) ^ word(x, 2) ^ word(x, 1) ^ word(keys, e);
+      const substituted = vectorOf(
+        [0n, 8n, 16n, 24n].map((shift) => SM4_BOX[Number(mixed >> shift & 0xffn)]),
+        8n,
+      );
+      const next = by.reduce((all, n) => all ^ rotatedLeft(substituted, n), substituted);
+      x = x >> 32n | (next ^ word(x, 0)) << 96n;
+    }
+    return x;
+  };
+}
+
 /** `Ops.helper` functions. */
 export const SIMD_HELPERS: Readonly<Record<string, (...operands: bigint[]) => bigint>> = {
   shadd: elementwise("ss", (_, a, b) => (a + b) >> 1n),
@@ -275,6 +309,8 @@ export const SIMD_HELPERS: Readonly<Record<string, (...operands: bigint[]) => bi
   sha1m: sha1(majority),
   sha256h: (d, n, m) => sha256(d, n, m, true),
   sha256h2: (d, n, m) => sha256(n, d, m, false),
+  sm4e: sm4([2, 10, 18, 24]),
+  sm4ekey: sm4([13, 23]),
 };
 
 /** What a helper of {@linkcode SATURATING_HELPERS} gives. */
@@ -337,6 +373,13 @@ function doublingSum(sign: bigint): (...operands: bigint[]) => Saturating {
   };
 }
 
+function accumulatingHighHalf(sign: bigint): (...operands: bigint[]) => Saturating {
+  return saturating("sss", "s", (w, a, b, d) => {
+    const sum = (d << BigInt(w)) + sign * 2n * a * b + (1n << BigInt(w - 1));
+    return sum >> BigInt(w);
+  });
+}
+
 /** `Ops.cumulative` functions. */
 export const SATURATING_HELPERS: Readonly<Record<string, (...operands: bigint[]) => Saturating>> = {
   sqadd: saturating("ss", "s", (_, a, b) => a + b),
@@ -360,6 +403,8 @@ export const SATURATING_HELPERS: Readonly<Record<string, (...operands: bigint[])
   sqrshrun: narrowing("S", "u", true),
   sqdmulh: saturating("ss", "s", (w, a, b) => 2n * a * b >> BigInt(w)),
   sqrdmulh: saturating("ss", "s", (w, a, b) => (2n * a * b + (1n << BigInt(w - 1))) >> BigInt(w)),
+  sqrdmlah: accumulatingHighHalf(1n),
+  sqrdmlsh: accumulatingHighHalf(-1n),
   sqdmull: saturating("ss", "s", (_, a, b) => 2n * a * b, "wide"),
   sqdmlal: doublingSum(1n),
   sqdmlsl: doublingSum(-1n),

@@ -168,6 +168,7 @@ export function* functions(): Generator<[string, readonly Parameter[], Format]> 
     }
   }
   yield ["FPToFixedJS64", ["n"], FORMATS[64]];
+  yield ["FPWidenHalf16", ["n"], FORMATS[16]];
   yield ["UnsignedRecipEstimate", ["integer"], FORMATS[32]];
   yield ["UnsignedRSqrtEstimate", ["integer"], FORMATS[32]];
 }

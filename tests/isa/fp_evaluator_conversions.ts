@@ -21,6 +21,7 @@ export function evaluateConversion(
   operands: readonly bigint[],
 ): bigint | undefined {
   if (name === "FPToFixedJS64") return toFixedJs(c, operands[0]);
+  if (name === "FPWidenHalf16") return widen(c, operands[0]);
   const pair = /^FPConvert(\d\d)to(\d\d)$/.exec(name);
   if (pair) return convert(c, FORMATS[pair[1]], FORMATS[pair[2]], operands[0], operands[1]);
   const [, which, bits] = /^(\w+?)(16|32|64)$/.exec(name) ?? [];
@@ -125,11 +126,20 @@ function toFixedJs(c: FpContext, op: bigint): bigint {
   } else if (!exact) {
     c.raise("inexact");
     z = false;
-  } else if (a.value.n === 0n && (a.sign === 1n || (op & ones(52)) !== 0n)) {
+  } else if (a.value.n === 0n && a.sign === 1n) {
     z = false;
   }
   const result = a.type === "Infinity" ? 0n : BigInt.asUintN(32, integer);
   return result | (z ? 1n << 32n : 0n);
+}
+
+/** A half as a single of the same value; NaNs keep their kind. */
+function widen(c: FpContext, op: bigint): bigint {
+  const a = fpUnpack(c, FORMATS[16], op);
+  if (isNaN(a)) return topBit(FORMATS[32], a.sign) | ones(8) << 23n | (op & ones(10)) << 13n;
+  if (a.type === "Infinity") return fpInfinity(FORMATS[32], a.sign);
+  if (a.type === "Zero") return topBit(FORMATS[32], a.sign);
+  return fpRound(c, FORMATS[32], a.value, "ZERO", true);
 }
 
 const FUNCTIONS: Readonly<
