@@ -179,7 +179,8 @@ function placeDeviceTree(
   options: LoadOptions,
   warnings: string[],
 ): number | null {
-  const tree = makeBootTree(options);
+  // With EL3 the guest starts there, and nothing is above it.
+  const tree = makeBootTree({ ...options, noFirmware: options.secure });
   // Empty segments count here: the reference takes the addresses before it drops them.
   const low = elf.segments.reduce((low, { physicalAddress: at }) => at < low ? at : low, 1n << 64n);
   const high = elf.segments.reduce((high, { physicalAddress, memorySize }) => {

@@ -26,7 +26,8 @@ export interface FirmwareItems {
 /** Plans the boot of firmware. */
 export function bootFirmware(firmware: Uint8Array, options: LoadOptions): BootPlan {
   checkFlashImage("Firmware", firmware);
-  const tree = makeBootTree(options);
+  // With EL3 the guest starts there, and nothing is above it.
+  const tree = makeBootTree({ ...options, noFirmware: options.secure });
   const zeroTo = Math.min(RAM_BASE + tree.totalSize, RAM_BASE + options.memory);
   const segments = [{ name: "device tree", address: RAM_BASE, bytes: tree.bytes, zeroTo }];
   return {

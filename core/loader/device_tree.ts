@@ -7,6 +7,7 @@
  * device switched on the blob equals the reference's except for padding behind strings, which is
  * zero here and holds leftovers of earlier edits there.
  */
+import { addSecureGpio, addSecureMemoryAndUart, addSplitFlash } from "./secure_nodes.ts";
 import { DeviceTree, type TreeNode } from "./flattened_tree.ts";
 import { ImageError } from "./image_error.ts";
 
@@ -64,6 +65,10 @@ export interface DeviceTreeOptions {
   gic?: 2 | 3 | undefined;
   /** EL2 exists: PSCI is called by SMC, and the interrupt controller has its virtual part. */
   virtualization?: boolean | undefined;
+  /** EL3 exists: flash is split, and there are Secure devices. */
+  secure?: boolean | undefined;
+  /** No firmware answers PSCI: the guest itself starts at its level. */
+  noFirmware?: boolean | undefined;
   /** Values of `/chosen` for guests that want randomness: 8 and 32 bytes. */
   seeds?: { kaslr: Uint8Array; rng: Uint8Array } | undefined;
   /** Devices that get a node, default {@linkcode PRESENT_DEVICES}. */
@@ -105,19 +110,23 @@ export function makeDeviceTree(options: DeviceTreeOptions): DeviceTree {
   root.set("compatible", "linux,dummy-virt").set("#address-cells", [2]).set("#size-cells", [2]);
   root.set("model", "linux,dummy-virt");
   addChosen(board);
+  if (options.secure) root.add("secure-chosen");
   addClock(board);
   addTimer(board);
   addCpus(board);
-  if (board.has("flash")) addFlash(board);
+  const { clock, gpio } = board.phandle;
+  if (board.has("flash")) options.secure ? addSplitFlash(root) : addFlash(board);
   if (board.has("gic")) addInterruptController(board);
   if (board.has("pmu")) {
     const pmu = root.add("pmu").set("compatible", "arm,armv8-pmuv3");
     pmu.set("interrupts", [PPI, 7, board.ppiFlags]);
   }
   if (board.has("pl011")) addUart(board);
+  if (options.secure) addSecureMemoryAndUart(root, clock);
   if (board.has("pl031")) addRealTimeClock(board);
   if (board.has("pcie")) addPcie(board);
   if (board.has("pl061")) addGpio(board);
+  if (options.secure) addSecureGpio(root, clock, gpio + 1);
   if (board.has("virtio_mmio")) addVirtioSlots(board);
   if (board.has("fw_cfg")) {
     const node = root.add("fw-cfg@9020000").set("compatible", "qemu,fw-cfg-mmio");
@@ -147,6 +156,7 @@ export function describeBoot(tree: DeviceTree, options: DeviceTreeOptions): void
     chosen.set("linux,initrd-start", [options.initrd.start]);
     chosen.set("linux,initrd-end", [options.initrd.end]);
   }
+  if (options.noFirmware) return;
   const psci = root.add("psci");
   psci.set("compatible", ["arm,psci-1.0", "arm,psci-0.2", "arm,psci"]);
   psci.set("method", options.virtualization ? "smc" : "hvc");

@@ -19,6 +19,12 @@ const BOARDS: [string, QemuOptions, Partial<DeviceTreeOptions>][] = [
   ["18 CPUs, GICv3", { cpus: 18, gic: 3 }, { cpus: 18, gic: 3 }],
   ["EL2", { machine: "virtualization=on" }, { virtualization: true }],
   ["EL2, GICv3", { machine: "virtualization=on", gic: 3 }, { virtualization: true, gic: 3 }],
+  ["EL3", { machine: "secure=on" }, { secure: true, noFirmware: true }],
+  [
+    "EL2 and EL3, GICv3",
+    { machine: "virtualization=on,secure=on", gic: 3 },
+    { virtualization: true, secure: true, gic: 3, noFirmware: true },
+  ],
   ["64 MiB", { memory: "64M" }, { memory: 64 * MIB }],
   ["3 GiB", { memory: "3G" }, { memory: 3072 * MIB }],
 ];
