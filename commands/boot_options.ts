@@ -5,7 +5,8 @@
  * supported yet" and not "unknown".
  */
 import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
-import type { MachineOptions } from "../core/machine.ts";
+import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
+import type { SemihostingOptions } from "../core/devices/mod.ts";
 import type { Media } from "../core/medium.ts";
 import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
@@ -49,6 +50,7 @@ export const BOOT_OPTIONS = {
   append: option("TEXT", text, "kernel command line"),
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
   seed: option("N", word64, "puts random seeds made from N into the device tree"),
+  semihosting: flag("answer HLT #0xf000: console, EXIT, clocks; the host's files are refused"),
   strict: flag("fail as the architecture permits where the reference machine is laxer"),
   storm: optionOr("N", positive, "1000", "faults without progress that end the recording"),
   reboots: optionOr("N", count, "0", "resets that boot again before one ends the recording"),
@@ -113,6 +115,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       storm: values.storm,
       reboots: values.reboots,
       rtc: values.rtc,
+      ...(values.semihosting ? { semihosting: semihostingOf(name, plan, values) } : {}),
       gic: values.gic,
       virtualization: values.virtualization,
       secure: values.secure,
@@ -151,6 +154,15 @@ function loadGuest(
     : readFile(image);
   const name = image === undefined ? builtInName(bug) : baseName(image);
   return { name, bytes, plan: loadImage(bytes, load) };
+}
+
+function semihostingOf(
+  name: string,
+  { segments }: BootPlan,
+  { append, memory }: BootValues,
+): SemihostingOptions {
+  const ranges = segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address }));
+  return semihostingOptions({ name, append, ranges, memory });
 }
 
 /** Name of the built-in kernel: `kernel` or `kernel-pxn`. */

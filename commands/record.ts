@@ -8,7 +8,7 @@ import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
-import { statusOf } from "./exit_status.ts";
+import { STATUS, statusOf } from "./exit_status.ts";
 import { createTrace } from "./trace_output.ts";
 import { noteMedia } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
@@ -115,7 +115,8 @@ async function run(
   if (console.error !== undefined && !(console.error instanceof Deno.errors.BrokenPipe)) {
     throw console.error;
   }
-  return statusOf(result.reason);
+  const { exitCode } = machine;
+  return exitCode === null || exitCode === 0n ? statusOf(result.reason) : STATUS.guest;
 }
 
 /** The script that `--input` names, if it names one. */
@@ -207,7 +208,10 @@ function nextSteps(steps: number, milliseconds: number): number {
 /** What the footer says beside the reason. */
 function detailOf(machine: Machine, { error }: Outcome): Record<string, string | number> {
   if (error !== undefined) return { error: String(error) };
-  return machine.firstFault < 0 ? {} : { firstFault: machine.firstFault };
+  return {
+    ...(machine.firstFault < 0 ? {} : { firstFault: machine.firstFault }),
+    ...(machine.exitCode === null ? {} : { exitCode: String(machine.exitCode) }),
+  };
 }
 
 function defaultPath(image: string | undefined, { bug, firmware }: Values<typeof OPTIONS>): string {

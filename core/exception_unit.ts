@@ -45,10 +45,14 @@ export interface ExceptionHost {
   end(reason: EndReason): void;
   /** The instruction that calls the board's firmware. */
   readonly conduit: PsciConduit;
+  /** A semihosting call: answers it, or gives false if there is no semihosting. */
+  semihostingCall(): boolean;
   /** Such a call: the board's firmware answers. */
   firmwareCall(): void;
 }
 
+/** Immediate of the HLT that is a semihosting call. */
+const SEMIHOSTING = 0xf000;
 /** ISS of an FP/SIMD trap: CV = 1, COND = always. */
 const FP_TRAP_ISS = 0x1e0_0000;
 
@@ -83,6 +87,10 @@ export class ExceptionUnit {
           elr: pc,
           target: debugTarget(this.host.processor),
         });
+      case CAUSE.hlt:
+        // The reference answers from EL1 up.
+        if (argument !== SEMIHOSTING || state.el === 0) return this.#undefined();
+        return this.host.semihostingCall() ? undefined : this.#undefined();
       case CAUSE.spAlignment:
         return this.#spAlignment(pc);
       case CAUSE.fpTrapped:

@@ -1,4 +1,11 @@
-import { type Clock, type DeviceState, psciCall } from "./devices/mod.ts";
+import {
+  type Clock,
+  type DeviceState,
+  largestGap,
+  psciCall,
+  Semihosting,
+  type SemihostingOptions,
+} from "./devices/mod.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import type { Media } from "./medium.ts";
 import { EXIT } from "./engine/reasons.ts";
@@ -88,6 +95,8 @@ export interface MachineOptions {
   readonly endless?: boolean;
   /** Extensions of the instruction set beyond Armv8.0-A, for example `FEAT_FP16`; none if left out. */
   readonly features?: ReadonlySet<string>;
+  /** Answers HLT #0xf000; if left out, that is UNDEFINED. */
+  readonly semihosting?: SemihostingOptions;
   /** Contents of flash, disks and fw_cfg's files; none if left out. */
   readonly media?: Media;
 }
@@ -103,6 +112,19 @@ const DEFAULT_RTC = 946_684_800;
 /** ELx with its own stack pointer, all interrupts masked, Z set: as the reference leaves reset. */
 const RESET_PSTATE = 0x4000_03c1n;
 const PSTATE_IL = 0x10_0000;
+
+/** What semihosting tells a guest, from what was loaded for it. */
+export function semihostingOptions({ name, append, ranges, memory }: {
+  name: string;
+  append: string | undefined;
+  ranges: readonly { address: number; length: number }[];
+  memory: number;
+}): SemihostingOptions {
+  return {
+    commandLine: append ? `${name} ${append}` : name,
+    heap: largestGap(ranges, RAM_BASE, RAM_BASE + memory),
+  };
+}
 
 /** See the top of this file. */
 export class Machine {
@@ -145,6 +167,9 @@ export class Machine {
   readonly spaces: PhysicalSpaces;
   /** The exception level that the guest started at. */
   #bootLevel: number;
+  /** What the guest gave to semihosting's EXIT, once it has. */
+  exitCode: bigint | null = null;
+  readonly #semihosting: Semihosting | null;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
   readonly #exceptions: ExceptionUnit;
@@ -211,6 +236,7 @@ export class Machine {
     this.#rom = new RomWindow(engine, this.board.bus, memoryBytes + secured);
     this.processor = this.#makeProcessor(clock);
     this.access = this.#makeAccess();
+    this.#semihosting = options.semihosting ? this.#makeSemihosting(options.semihosting) : null;
     this.#loop = new LoopDetector(loopSubject(this), options.endless ?? false);
     const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
     this.#exceptions = new ExceptionUnit(this, storm, this.#loop);
@@ -336,7 +362,7 @@ export class Machine {
   /** Everything but memory, as plain data. */
   save(): MachineState {
     const { engine, processor, board } = this;
-    return saveMachine({
+    const saved = saveMachine({
       state: engine.state,
       levels: this.levels,
       bootLevel: this.#bootLevel,
@@ -349,6 +375,8 @@ export class Machine {
       skippedNs: this.time.skipped,
       resets: this.#resets,
     });
+    if (this.#semihosting) saved.devices.semihosting = { errno: Number(this.#semihosting.errno) };
+    return saved;
   }
 
   /** Puts the machine in a saved state; memory is the caller's to restore before. */
@@ -361,6 +389,8 @@ export class Machine {
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
     this.#resets = saved.resets ?? 0;
+    const asked = saved.devices.semihosting as { errno: number } | undefined;
+    if (this.#semihosting) this.#semihosting.errno = BigInt(asked?.errno ?? 0);
     this.#bootLevel = saved.bootLevel ?? bootLevel(this.levels, false);
     processor.reloadRegime();
     this.#rom.drop();
@@ -562,6 +592,33 @@ export class Machine {
       case "system-off":
         return this.end("poweroff");
     }
+  }
+
+  /** HLT #0xf000: gives false without semihosting. */
+  semihostingCall(): boolean {
+    if (!this.#semihosting) return false;
+    const { engine } = this;
+    const { state } = engine;
+    engine.retire();
+    state.setX(0, this.#semihosting.call(Number(state.x(0) & 0xffff_ffffn), state.x(1)));
+    return true;
+  }
+
+  #makeSemihosting(options: SemihostingOptions): Semihosting {
+    return new Semihosting(options, {
+      read: (address, length) => this.access.readVirtual(address, length),
+      write: (address, bytes) => this.access.writeVirtual(address, bytes),
+      print: (byte) => this.#sent(byte),
+      nanoseconds: () => this.time.clock.nanoseconds(),
+      seconds: () => {
+        const start = this.#options.rtc ?? DEFAULT_RTC;
+        return start + Math.floor(this.time.clock.nanoseconds() / 1e9);
+      },
+      exit: (code) => {
+        this.exitCode = code;
+        this.end("poweroff");
+      },
+    });
   }
 
   /** PSCI SYSTEM_RESET. As on the reference, memory that no boot loads keeps its content. */

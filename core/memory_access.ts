@@ -279,6 +279,47 @@ export class MemoryAccess {
     return true;
   }
 
+  /** Bytes at a virtual address as the CPU would load them; undefined if it could not. */
+  readVirtual(address: bigint, length: number): Uint8Array | undefined {
+    const result = new Uint8Array(length);
+    const done = this.#eachPage(address, length, ACCESS_READ, (pa, from, count) => {
+      const { memory } = this.host;
+      const bytes = memory.read(pa, count);
+      memory.announce({ by: "dma", write: false, address: pa, bytes });
+      result.set(bytes, from);
+    });
+    return done ? result : undefined;
+  }
+
+  /** Stores bytes at a virtual address. Gives false if the CPU could not. */
+  writeVirtual(address: bigint, bytes: Uint8Array): boolean {
+    return this.#eachPage(address, bytes.length, ACCESS_WRITE, (pa, from, count) => {
+      const part = bytes.subarray(from, from + count);
+      this.host.memory.announce({ by: "dma", write: true, address: pa, bytes: part });
+      this.store(pa, part);
+    });
+  }
+
+  /** Calls `part` for each page of a virtual range, all of which must be in RAM. */
+  #eachPage(
+    address: bigint,
+    length: number,
+    access: Access,
+    part: (pa: number, from: number, count: number) => void,
+  ): boolean {
+    const { translation, memory, engine } = this.host;
+    for (let done = 0; done < length;) {
+      const at = BigInt.asUintN(64, address + BigInt(done));
+      const hi = Number(at >> 32n), lo = Number(at & 0xffff_ffffn);
+      if (!translation.translate(hi, lo, access, engine.state.el)) return false;
+      const count = Math.min(length - done, 4096 - (lo & 0xfff));
+      if (!memory.contains(translation.pa, count)) return false;
+      part(translation.pa, done, count);
+      done += count;
+    }
+    return true;
+  }
+
   /** Changes guest memory. */
   store(pa: number, bytes: Uint8Array): void {
     this.host.memory.write(pa, bytes);

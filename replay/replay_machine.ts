@@ -10,6 +10,7 @@ import {
   Machine,
   MACHINE_VERSION,
   type MachineOptions,
+  semihostingOptions,
 } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
@@ -78,6 +79,16 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     storm: Infinity,
     endless: true,
     media: recordedMedia(trace.inputs()),
+    ...(options.semihosting === true
+      ? {
+        semihosting: semihostingOptions({
+          name: trace.header.image.name,
+          append: typeof options.append === "string" ? options.append : undefined,
+          ranges: trace.loaded ?? [],
+          memory: size,
+        }),
+      }
+      : {}),
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),

@@ -13,5 +13,6 @@ export * from "./pl011.ts";
 export * from "./pl031.ts";
 export * from "./pl061.ts";
 export * from "./psci.ts";
+export * from "./semihosting.ts";
 export * from "./virtio_blk.ts";
 export * from "./virtio_mmio.ts";

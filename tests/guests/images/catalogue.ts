@@ -48,7 +48,7 @@ after "/ # " send "mkdir /tmp; cd /tmp; echo typed > x; cat x\\r"
 after "# " send "poweroff -f\\r"
 `;
 const U_BOOT_INPUT = `after "stop autoboot" send ""
-at 500ms send " "
+at 150ms send " "
 after "=> " send "version\\r"
 after "=> " send "bdinfo\\r"
 after "=> " send "md.b 40000000 20\\r"
