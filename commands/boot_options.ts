@@ -4,6 +4,7 @@
  * Options that the design has but this machine does not are listed, so that the refusal says "not
  * supported yet" and not "unknown".
  */
+import { CPU_NAMES, cpuModel, DEFAULT_CPU } from "../core/cpu_models.ts";
 import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
 import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
 import type { SemihostingOptions } from "../core/devices/mod.ts";
@@ -25,8 +26,6 @@ import {
 import { UsageError } from "./user_error.ts";
 import { count, oneOf, positive, size, text, time, word64 } from "./values.ts";
 
-/** The only processor there is so far. */
-const CPU = "cortex-a57";
 /** Memory comes in units of a WebAssembly page. */
 const MEMORY_UNIT = 65536;
 
@@ -38,7 +37,7 @@ export const BOOT_OPTIONS = {
     `a bug of the built-in kernel: ${KERNEL_BUGS.join(", ")}`,
   ),
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
-  cpu: optionOr("NAME", oneOf(CPU), CPU, "processor"),
+  cpu: optionOr("NAME", oneOf(...CPU_NAMES), DEFAULT_CPU, `processor: ${CPU_NAMES.join(", ")}`),
   cpus: optionOr("N", only(1, "more CPUs are"), "1", "number of CPUs"),
   machine: option("BOARD", board, "as QEMU's -M: virt,virtualization=on,secure=on,gic-version=3", {
     short: "M",
@@ -117,6 +116,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       rtc: values.rtc,
       ...(values.semihosting ? { semihosting: semihostingOf(name, plan, values) } : {}),
       gic: values.gic,
+      cpu: values.cpu,
       virtualization: values.virtualization,
       secure: values.secure,
     },
@@ -176,10 +176,11 @@ export function baseName(path: string): string {
 }
 
 function loadOptions(values: BootValues): LoadOptions {
-  const { memory, append, initrd, dtb, seed, gic, virtualization, secure } = values;
+  const { memory, append, initrd, dtb, seed, gic, cpu, virtualization, secure } = values;
   return {
     memory,
     gic,
+    cpuCompatible: cpuModel(cpu).compatible,
     virtualization,
     secure,
     append,

@@ -6,6 +6,7 @@ import {
   Semihosting,
   type SemihostingOptions,
 } from "./devices/mod.ts";
+import { type CpuModel, cpuModel, type CpuName, DEFAULT_CPU } from "./cpu_models.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import type { Media } from "./medium.ts";
 import { EXIT } from "./engine/reasons.ts";
@@ -93,7 +94,9 @@ export interface MachineOptions {
   readonly gic?: 2 | 3;
   /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
   readonly endless?: boolean;
-  /** Extensions of the instruction set beyond Armv8.0-A, for example `FEAT_FP16`; none if left out. */
+  /** The processor; a Cortex-A57 if left out. */
+  readonly cpu?: CpuName;
+  /** Extensions beyond Armv8.0-A, for example `FEAT_FP16`, in place of the processor's own. */
   readonly features?: ReadonlySet<string>;
   /** Answers HLT #0xf000; if left out, that is UNDEFINED. */
   readonly semihosting?: SemihostingOptions;
@@ -163,6 +166,8 @@ export class Machine {
   inputObserver: ((source: string, bytes: Uint8Array) => void) | null = null;
   /** The exception levels above EL1. */
   readonly levels: ExceptionLevels;
+  /** Which processor it is. */
+  readonly model: CpuModel;
   /** What Secure and Non-secure accesses find. */
   readonly spaces: PhysicalSpaces;
   /** The exception level that the guest started at. */
@@ -187,6 +192,7 @@ export class Machine {
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.#options = options;
+    this.model = cpuModel(options.cpu ?? DEFAULT_CPU, options.features);
     this.levels = { el2: options.virtualization ?? false, el3: options.secure ?? false };
     this.#bootLevel = bootLevel(this.levels, false);
     this.engine = this.#makeEngine(options);
@@ -284,7 +290,7 @@ export class Machine {
       this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
     }
     const { state } = this.engine;
-    resetSystemRegisters(state);
+    resetSystemRegisters(state, this.model);
     if ("kind" in plan) this.#bootLevel = bootLevel(this.levels, plan.kind !== "elf");
     state.setPstateBits(RESET_PSTATE | BigInt(this.#bootLevel << 2));
     admitLowerLevel(state, this.levels, this.#bootLevel);
@@ -699,9 +705,10 @@ export class Machine {
   }
 
   #makeEngine(options: MachineOptions): Engine {
-    const { memoryBytes, flow = false, storeMarks = false, features } = options;
+    const { memoryBytes, flow = false, storeMarks = false } = options;
+    const { features } = this.model;
     const rows = ROWS.filter(isSupported)
-      .filter(({ feature }) => feature === undefined || features?.has(feature));
+      .filter(({ feature }) => feature === undefined || features.has(feature));
     const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
     const levels = highestLevel(this.levels) + 1;
     return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {
@@ -723,6 +730,7 @@ export class Machine {
       pc: () => this.pc,
       strict: this.#options.strict ?? false,
       levels: this.levels,
+      model: this.model,
       spaces: this.spaces,
     });
   }

@@ -4,6 +4,7 @@ import { ACCESS_NAMES, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
 import { dropsStaleEntries, REGIME_EL2, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
 import { type TlbFill, Translation } from "../mmu/translate.ts";
+import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
@@ -64,6 +65,7 @@ export interface ProcessorHost {
   pc(): bigint;
   readonly strict: boolean;
   readonly levels: ExceptionLevels;
+  readonly model: CpuModel;
   readonly spaces: PhysicalSpaces;
 }
 
@@ -96,7 +98,7 @@ export class Processor implements SystemContext {
     const { engine, memory } = host;
     this.state = engine.state;
     const words = new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS);
-    this.#regimes = new TranslationRegimes(this.state, host.levels);
+    this.#regimes = new TranslationRegimes(this.state, host.levels, host.model.mmu);
     this.tlb = new Tlb(words, {
       onEvict: (_hi, lo, sizeLog2) => engine.lookup.dropRange(lo, sizeLog2),
       onEvictAll: () => engine.lookup.flush(),
@@ -115,6 +117,9 @@ export class Processor implements SystemContext {
 
   get levels(): ExceptionLevels {
     return this.host.levels;
+  }
+  get model(): CpuModel {
+    return this.host.model;
   }
   get strict(): boolean {
     return this.host.strict;

@@ -6,6 +6,7 @@
  * EL3, measured by trying every encoding on it.
  */
 
+import type { CpuModel } from "./cpu_models.ts";
 import type { CpuState } from "./state.ts";
 import { SLOT } from "./state.ts";
 import { type El0Gate, NEVER, type SystemRegister, type WriteEffect } from "./sysregs_row.ts";
@@ -87,6 +88,8 @@ export function genericName(encoding: number): string {
 }
 
 /** Gives every stored register its reset value. */
-export function resetSystemRegisters(state: CpuState): void {
-  for (const { slot, reset } of STORED_REGISTERS) state.set64(slot, reset);
+export function resetSystemRegisters(state: CpuState, { registers }: CpuModel): void {
+  for (const { slot, reset, name } of STORED_REGISTERS) {
+    state.set64(slot, registers[name] ?? reset);
+  }
 }

@@ -156,7 +156,8 @@ function presentRegister(context: SystemContext, encoding: number): SystemRegist
   if (isPresent(register, context.levels)) return register;
   if (register.needs !== "el2" || !context.levels.el3) return undefined;
   // From EL3 the registers of an EL2 that does not exist are constants.
-  const reset = register.withoutEl2 === "constant" ? register.reset : 0n;
+  const known = context.model.registers[register.name] ?? register.reset;
+  const reset = register.withoutEl2 === "constant" ? known : 0n;
   return { ...register, constant: true, slot: 0, reset };
 }
 
@@ -164,7 +165,8 @@ function presentRegister(context: SystemContext, encoding: number): SystemRegist
 export function currentValue(context: SystemContext, register: SystemRegister): bigint {
   const get = SPECIAL[register.encoding]?.get;
   if (get && !(register.constant && register.needs === "el2")) return get(context);
-  return register.slot ? context.state.get64(register.slot) : register.reset;
+  if (register.slot) return context.state.get64(register.slot);
+  return context.model.registers[register.name] ?? register.reset;
 }
 
 /** The exception of an encoding that nothing implements; reported as an `unknown` event. */

@@ -5,6 +5,7 @@
  * this record. The machine implements it once per CPU; tests implement it with a few fields.
  */
 
+import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3_cpu_interface.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
@@ -18,6 +19,8 @@ export interface SystemContext {
   readonly state: CpuState;
   /** The exception levels above EL1 that there are. */
   readonly levels: ExceptionLevels;
+  /** Which processor it is. */
+  readonly model: CpuModel;
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
   /** Index of this CPU, from 0. */

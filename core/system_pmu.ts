@@ -30,7 +30,7 @@ const TYPES = slots((n) => `PMEVTYPER${n}_EL0`);
 const SYNC_SLOTS = { time: slotOf("PMU_TIME"), retired: slotOf("PMU_RETIRED") };
 
 /** PMCR_EL0: enable, reset event counters, reset cycle counter, count every 64th, 64-bit overflow. */
-const PMCR = { E: 1n, P: 2n, C: 4n, D: 8n, LC: 0x40n, writable: 0xf9n, constant: 0x4101_3000n };
+const PMCR = { E: 1n, P: 2n, C: 4n, D: 8n, LC: 0x40n, writable: 0xf9n };
 const EVENT_MASK = 0xffffn;
 const TYPE_MASK = 0xfe00_ffffn;
 const FILTER_MASK = 0xfc00_0000n;
@@ -101,7 +101,8 @@ function setControl(context: SystemContext, value: bigint): void {
   const { state } = context;
   if (value & PMCR.C) state.set64(CYCLE_COUNTER, 0n);
   if (value & PMCR.P) COUNTERS.forEach((slot) => state.set64(slot, 0n));
-  state.set64(CONTROL, PMCR.constant | (value & PMCR.writable));
+  // Implementer, version and number of counters stay.
+  state.set64(CONTROL, (state.get64(CONTROL) & ~0xffn) | (value & PMCR.writable));
 }
 
 /** PMSWINC_EL0: one more in each counter that counts software increments. */

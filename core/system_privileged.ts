@@ -21,10 +21,12 @@ const A = 0x100, I = 0x80, F = 0x40;
 
 /** Functions by register name. */
 export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
-  MIDR_EL1: { get: (context) => seenFromEl1(context, VPIDR) ?? MIDR },
-  ID_AA64PFR0_EL1: byLevels(0x22n, 0x200n, 0x2000n),
-  ID_PFR1_EL1: byLevels(0x1_0001n, 0x1000n, 0x10n),
-  ID_DFR0_EL1: byLevels(0x301_0006n, 0n, 0x60n),
+  MIDR_EL1: {
+    get: (context) => seenFromEl1(context, VPIDR) ?? context.model.registers.MIDR_EL1 ?? MIDR,
+  },
+  ID_AA64PFR0_EL1: byLevels("ID_AA64PFR0_EL1", 0x22n, 0x200n, 0x2000n),
+  ID_PFR1_EL1: byLevels("ID_PFR1_EL1", 0x1_0001n, 0x1000n, 0x10n),
+  ID_DFR0_EL1: byLevels("ID_DFR0_EL1", 0x301_0006n, 0n, 0x60n),
   ISR_EL1: { get: (context) => BigInt(interruptStatus(context)) },
   CNTFRQ_EL0: {
     refuse: ({ state, levels }, isWrite) =>
@@ -65,9 +67,10 @@ export function seenFromEl1({ state, levels }: SystemContext, slot: number): big
 }
 
 /** An identification register that tells which levels there are. */
-function byLevels(base: bigint, el2: bigint, el3: bigint): SpecialRegister {
+function byLevels(name: string, base: bigint, el2: bigint, el3: bigint): SpecialRegister {
   return {
-    get: ({ levels }) => base | (levels.el2 ? el2 : 0n) | (levels.el3 ? el3 : 0n),
+    get: ({ levels, model }) =>
+      (model.registers[name] ?? base) | (levels.el2 ? el2 : 0n) | (levels.el3 ? el3 : 0n),
   };
 }
 

@@ -32,8 +32,6 @@ const OSLSR_OSLK = 2n;
 const DCZID_DZP = 0x10n;
 /** 2 to this many words are zeroed by DC ZVA: 64 bytes. */
 const ZERO_BLOCK = 4n;
-/** CCSIDR_EL1 by CSSELR_EL1: L1 data 32 KB, L1 instruction 48 KB, L2 2 MB. */
-const CACHE_SIZES = [0x701fe00an, 0x201fe012n, 0x70ffe07an];
 /** CPUs in one cluster of the board: as many as one write can send an SGI to. */
 const CLUSTER = { gicV2: 8, gicV3: 16 } as const;
 
@@ -68,7 +66,7 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   FPCR: slotRegister(SLOT.fpcr),
   FPSR: slotRegister(SLOT.fpsr),
   CCSIDR_EL1: {
-    get: (context) => CACHE_SIZES[Number(context.state.get64(CSSELR))] ?? 0n,
+    get: (context) => context.model.caches[Number(context.state.get64(CSSELR))] ?? 0n,
   },
   L2CTLR_EL1: { get: (context) => BigInt(context.cpuCount - 1) << 24n, set: ignored },
   DCZID_EL0: {

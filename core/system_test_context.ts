@@ -1,5 +1,6 @@
 /** A {@linkcode SystemContext} for tests: one CPU at EL1 after reset, recording what it is told. */
 
+import { cpuModel } from "./cpu_models.ts";
 import { GenericTimer } from "./devices/generic_timer.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
 import { type ExceptionLevels, ONLY_EL1 } from "./privilege.ts";
@@ -31,6 +32,7 @@ export class TestContext implements SystemContext {
   pendingInterrupts = 0;
   virtualInterrupts = 0;
   levels: ExceptionLevels = ONLY_EL1;
+  model = cpuModel("cortex-a57");
   strict = false;
   /** Levels of the timers' lines. */
   readonly lines = { virtual: false, physical: false };
@@ -44,7 +46,7 @@ export class TestContext implements SystemContext {
   readonly observer: Observer = { event: (event) => this.events.push(event) };
 
   constructor() {
-    resetSystemRegisters(this.state);
+    resetSystemRegisters(this.state, this.model);
     this.state.setPstateBits(RESET_PSTATE);
   }
 

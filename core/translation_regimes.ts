@@ -6,6 +6,7 @@
 import {
   makePrivilegedRegime,
   makeRegime,
+  type MmuFeatures,
   type Regime,
   type RegimeRegisters,
 } from "../mmu/regime.ts";
@@ -46,7 +47,11 @@ export class TranslationRegimes {
   #el2: Regime | undefined;
   #el3: Regime | undefined;
 
-  constructor(readonly state: CpuState, readonly levels: ExceptionLevels) {
+  constructor(
+    readonly state: CpuState,
+    readonly levels: ExceptionLevels,
+    readonly features: MmuFeatures,
+  ) {
     this.reload();
   }
 
@@ -59,7 +64,7 @@ export class TranslationRegimes {
   reload(): void {
     const { levels } = this;
     this.registers = this.#el1Registers();
-    this.el1 = makeRegime(this.registers);
+    this.el1 = makeRegime(this.registers, this.features);
     this.#el2 = levels.el2 ? this.#above(2) : undefined;
     this.#el3 = levels.el3 ? this.#above(3) : undefined;
   }
@@ -104,6 +109,7 @@ export class TranslationRegimes {
         secureFetchOnly: (scrOf(state, levels) & SCR.SIF) !== 0n,
       },
       el,
+      this.features,
     );
   }
 }

@@ -4,6 +4,7 @@
  * A trace is untrusted: what its header asks for is bounded before it is allocated, and a state
  * that does not fit the machine ends in one {@linkcode ReplayError}.
  */
+import { CPU_NAMES, type CpuName, DEFAULT_CPU, isCpuName } from "../core/cpu_models.ts";
 import type { BootSegment } from "../core/loader/boot_plan.ts";
 import {
   type BootedImage,
@@ -93,12 +94,21 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),
     ...(options.gic === 3 ? { gic: 3 } : {}),
+    cpu: cpuOf(trace),
     virtualization: options.virtualization === true,
     secure: options.secure === true,
   };
   const machine = new Machine(machineOptions);
   machine.bootsAgain = bootedImage(trace, machine);
   return machine;
+}
+
+/** The processor that the trace was recorded on. */
+function cpuOf({ header: { options: { cpu = DEFAULT_CPU } } }: Trace): CpuName {
+  if (isCpuName(cpu)) return cpu;
+  throw new ReplayError(
+    `Cannot re-execute the trace: expected a processor of ${CPU_NAMES.join(", ")}, found ${cpu}`,
+  );
 }
 
 /** What a reset boots again, from the state at `#0`; null if the trace does not tell. */

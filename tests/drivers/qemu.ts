@@ -13,6 +13,8 @@ export interface QemuOptions {
   memory?: string;
   /** Number of CPUs, default 1. */
   cpus?: number;
+  /** QEMU's name of the processor, default `cortex-a57`. */
+  cpu?: string;
   /** Interrupt controller version, default 2. */
   gic?: 2 | 3;
   /** Initial ramdisk: bytes, or the path of a file. */
@@ -79,7 +81,14 @@ export function hasQemu(): boolean {
 export function qemuArguments(image: string | undefined, options: QemuOptions = {}): string[] {
   const machine = [`virt`, `gic-version=${options.gic ?? 2}`, "dtb-randomness=off"];
   if (options.machine !== undefined) machine.push(options.machine);
-  const result = ["-M", machine.join(","), "-cpu", "cortex-a57", "-m", options.memory ?? "128M"];
+  const result = [
+    "-M",
+    machine.join(","),
+    "-cpu",
+    options.cpu ?? "cortex-a57",
+    "-m",
+    options.memory ?? "128M",
+  ];
   result.push("-nographic", "-no-reboot", "-icount", "shift=0,sleep=off");
   result.push("-rtc", "base=2000-01-01T00:00:00,clock=vm");
   if (options.cpus !== undefined) result.push("-smp", String(options.cpus));

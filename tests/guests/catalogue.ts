@@ -1,4 +1,5 @@
 /** A table: every guest, how it is built, how it ends. */
+import type { CpuName } from "../../core/cpu_models.ts";
 import type { EndReason } from "../../core/machine.ts";
 import { type BuildOptions, type ImageKind, type Level, LEVELS } from "./toolchain.ts";
 
@@ -21,6 +22,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** The processor; a Cortex-A57 if left out. */
+  readonly cpu?: CpuName;
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
@@ -164,6 +167,10 @@ export const GUESTS: readonly Guest[] = [
   program("hello-image-gz", { file: "hello", kind: "image.gz" }),
   program("idregs"),
   program("sysreg_scan", { slow: true }),
+  ...(["cortex-a53", "cortex-a72"] as const).flatMap((cpu) => [
+    program(`idregs-${cpu}`, { file: "idregs", cpu, levels: ["-O2"] }),
+    program(`sysreg_scan-${cpu}`, { file: "sysreg_scan", cpu, levels: ["-O2"], slow: true }),
+  ]),
   program("sysreg_write"),
   program("strings", { slow: true }),
   program("strings-mmu", { file: "strings", mmu: [12, 39], slow: true }),

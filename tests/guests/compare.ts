@@ -1,5 +1,6 @@
 /** Runs one image on the reference and on our machine and says where they differ. */
 import { loadImage } from "../../core/loader/mod.ts";
+import type { CpuName } from "../../core/cpu_models.ts";
 import type { FlowObserver } from "../../core/engine/engine.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** The processor; a Cortex-A57 if left out. */
+  readonly cpu?: CpuName;
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
@@ -117,14 +120,20 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   machine: Machine;
 } {
   const memoryBytes = (options.memory ?? 128) * 2 ** 20;
-  const { append, initrd, gic, virtualization, secure } = options;
+  const { append, initrd, gic, cpu, virtualization, secure } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
   const levels = {
     ...(virtualization ? { virtualization } : {}),
     ...(secure ? { secure } : {}),
   };
-  const machine = new Machine({ memoryBytes, flow: true, ...(gic ? { gic } : {}), ...levels });
+  const machine = new Machine({
+    memoryBytes,
+    flow: true,
+    ...(gic ? { gic } : {}),
+    ...(cpu ? { cpu } : {}),
+    ...levels,
+  });
   const steps = new StepCounter();
   machine.flowObserver = steps;
   machine.observer = { event: (event) => note(event) };
@@ -188,7 +197,7 @@ function around(bytes: Uint8Array, at: number): string {
 }
 
 function bootOptions(options: RunOptions): QemuOptions {
-  const { memory, append, initrd, gic, virtualization, secure } = options;
+  const { memory, append, initrd, gic, cpu, virtualization, secure } = options;
   const properties = [
     ...(virtualization ? ["virtualization=on"] : []),
     ...(secure ? ["secure=on"] : []),
@@ -196,6 +205,7 @@ function bootOptions(options: RunOptions): QemuOptions {
   return {
     ...(properties.length > 0 ? { machine: properties.join(",") } : {}),
     ...(gic === undefined ? {} : { gic }),
+    ...(cpu === undefined ? {} : { cpu }),
     ...(memory === undefined ? {} : { memory: `${memory}M` }),
     ...(append === undefined ? {} : { append }),
     ...(initrd === undefined ? {} : { initrd }),

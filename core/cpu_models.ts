@@ -1,0 +1,160 @@
+import { CORTEX_A57_MMU, type MmuFeatures } from "../mmu/regime.ts";
+
+/**
+ * The processors that a machine can have: what the reference's system emulation (QEMU 7.2) shows of
+ * each in its identification registers, as small programs read them there.
+ *
+ * The registers' table (`sysregs_table.ts`) describes the Cortex-A57; a model says what is
+ * different. `max` has Armv8.1 to 8.5 as far as they are supported: each of its
+ * {@linkcode MAX_FIELDS} is there because the feature is, and everything that the reference's `max`
+ * has beyond that reads as not implemented.
+ */
+
+/** A processor. */
+export interface CpuModel {
+  readonly name: CpuName;
+  /** `compatible` of its node in the device tree. */
+  readonly compatible: string;
+  /** Extensions beyond Armv8.0-A, by the manual's names. */
+  readonly features: ReadonlySet<string>;
+  /** Registers whose value after reset is not the table's, by name. */
+  readonly registers: Readonly<Record<string, bigint>>;
+  /** CCSIDR_EL1 by CSSELR_EL1: L1 data, L1 instruction, L2. */
+  readonly caches: readonly bigint[];
+  readonly mmu: MmuFeatures;
+}
+
+/** What `--cpu` takes. */
+export const CPU_NAMES = ["cortex-a53", "cortex-a57", "cortex-a72", "max"] as const;
+/** One of {@linkcode CPU_NAMES}. */
+export type CpuName = (typeof CPU_NAMES)[number];
+/** The processor of a machine that names none. */
+export const DEFAULT_CPU: CpuName = "cortex-a57";
+
+/** A field of an identification register that is not zero because of these features. */
+type FeatureField = readonly [register: string, shift: number, value: number, features: string];
+
+/**
+ * What `max` has of Armv8.1 to 8.6, and where it says so. What has no field of its own came with
+ * another feature, or is always there.
+ */
+const MAX_FIELDS: readonly FeatureField[] = [
+  ["ID_AA64ISAR0_EL1", 12, 2, "FEAT_SHA512"],
+  ["ID_AA64ISAR0_EL1", 20, 2, "FEAT_LSE"],
+  ["ID_AA64ISAR0_EL1", 28, 1, "FEAT_RDM"],
+  ["ID_AA64ISAR0_EL1", 32, 1, "FEAT_SHA3"],
+  ["ID_AA64ISAR0_EL1", 36, 1, "FEAT_SM3"],
+  ["ID_AA64ISAR0_EL1", 40, 1, "FEAT_SM4"],
+  ["ID_AA64ISAR0_EL1", 44, 1, "FEAT_DotProd"],
+  ["ID_AA64ISAR0_EL1", 48, 1, "FEAT_FHM"],
+  ["ID_AA64ISAR0_EL1", 52, 2, "FEAT_FlagM FEAT_FlagM2"],
+  ["ID_AA64ISAR1_EL1", 12, 1, "FEAT_JSCVT"],
+  ["ID_AA64ISAR1_EL1", 16, 1, "FEAT_FCMA"],
+  ["ID_AA64ISAR1_EL1", 20, 2, "FEAT_LRCPC FEAT_LRCPC2"],
+  ["ID_AA64ISAR1_EL1", 32, 1, "FEAT_FRINTTS"],
+  ["ID_AA64ISAR1_EL1", 52, 1, "FEAT_I8MM"],
+  ["ID_AA64PFR0_EL1", 16, 1, "FEAT_FP16"],
+  ["ID_AA64PFR0_EL1", 20, 1, "FEAT_FP16"],
+  ["ID_AA64MMFR1_EL1", 16, 1, "FEAT_LOR"],
+];
+
+/** Fields over those of the Cortex-A57, which are zero where `max` differs. */
+function fieldsAbove(base: Readonly<Record<string, bigint>>): Record<string, bigint> {
+  const registers: Record<string, bigint> = { ...base };
+  for (const [register, shift, value] of MAX_FIELDS) {
+    registers[register] = (registers[register] ?? 0n) | BigInt(value) << BigInt(shift);
+  }
+  return registers;
+}
+
+/** The registers of `max` without {@linkcode MAX_FIELDS}. */
+const MAX_BASE: Readonly<Record<string, bigint>> = {
+  MIDR_EL1: 0xf0510n,
+  VPIDR_EL2: 0xf0510n,
+  CLIDR_EL1: 0x200_0023n,
+  ID_PFR0_EL1: 0x1102_0131n,
+  ID_MMFR3_EL1: 0x212_2211n,
+  ID_MMFR4_EL1: 0x1_1110n,
+  ID_MMFR5_EL1: 1n,
+  ID_ISAR5_EL1: 0x1101_1121n,
+  ID_ISAR6_EL1: 0x111_1111n,
+  ID_PFR2_EL1: 0x11n,
+  MVFR1_EL1: 0x1321_1111n,
+  ID_AA64PFR0_EL1: 0x22n,
+  ID_AA64ISAR0_EL1: 0x1_0120n,
+  // 48 bits of address, all granules, for stage 2 as for stage 1.
+  ID_AA64MMFR0_EL1: 0x222_0010_1125n,
+};
+
+/** `max` as far as the MMU is concerned. */
+const MAX_MMU: MmuFeatures = {
+  physicalAddressBits: 48,
+  granules: [12, 14, 16],
+  maxTxsz: 39,
+  asidBits: 16,
+  reservedBlocksFault: false,
+};
+
+const L1_DATA_32K = 0x701f_e00an, L1_INSTRUCTION_48K = 0x201f_e012n;
+const NOTHING: ReadonlySet<string> = new Set();
+
+const MODELS: Readonly<Record<CpuName, CpuModel>> = {
+  "cortex-a53": {
+    name: "cortex-a53",
+    compatible: "arm,cortex-a53",
+    features: NOTHING,
+    registers: {
+      MIDR_EL1: 0x410f_d034n,
+      VPIDR_EL2: 0x410f_d034n,
+      ID_AA64MMFR0_EL1: 0x1122n,
+      CTR_EL0: 0x8444_8004n,
+      PMCR_EL0: 0x4103_3000n,
+    },
+    caches: [0x700f_e01an, 0x201f_e00an, 0x707f_e07an],
+    mmu: { ...CORTEX_A57_MMU, physicalAddressBits: 40 },
+  },
+  "cortex-a57": {
+    name: "cortex-a57",
+    compatible: "arm,cortex-a57",
+    features: NOTHING,
+    registers: {},
+    caches: [L1_DATA_32K, L1_INSTRUCTION_48K, 0x70ff_e07an],
+    mmu: CORTEX_A57_MMU,
+  },
+  "cortex-a72": {
+    name: "cortex-a72",
+    compatible: "arm,cortex-a72",
+    features: NOTHING,
+    registers: {
+      MIDR_EL1: 0x410f_d083n,
+      VPIDR_EL2: 0x410f_d083n,
+      ID_MMFR0_EL1: 0x1020_1105n,
+      PMCR_EL0: 0x4102_3000n,
+    },
+    caches: [L1_DATA_32K, L1_INSTRUCTION_48K, 0x707f_e07an],
+    mmu: CORTEX_A57_MMU,
+  },
+  max: {
+    name: "max",
+    compatible: "arm,cortex-a57",
+    features: new Set(MAX_FIELDS.flatMap(([, , , features]) => features.split(" "))),
+    registers: fieldsAbove(MAX_BASE),
+    caches: [L1_DATA_32K, L1_INSTRUCTION_48K, 0x70ff_e07an],
+    mmu: MAX_MMU,
+  },
+};
+
+/**
+ * The model of a name.
+ *
+ * @param features instead of the model's, for tests of single extensions
+ */
+export function cpuModel(name: CpuName, features?: ReadonlySet<string>): CpuModel {
+  const model = MODELS[name];
+  return features ? { ...model, features } : model;
+}
+
+/** Whether there is a processor of this name. */
+export function isCpuName(name: unknown): name is CpuName {
+  return CPU_NAMES.some((known) => known === name);
+}
