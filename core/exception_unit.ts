@@ -160,7 +160,11 @@ export class ExceptionUnit {
   }
 
   takeFault(): void {
-    const { pending } = this.host.access;
+    const { pending, hit } = this.host.access;
+    if (hit) {
+      this.host.access.hit = undefined;
+      return this.take({ type: "sync", elr: this.host.pc, ...hit });
+    }
     if (!pending) throw new Error("the engine reports a fault that nobody raised");
     this.host.access.pending = undefined;
     const { fault, access, address } = pending;

@@ -41,6 +41,7 @@ import { StormDetector } from "./storm_detector.ts";
 import { resetSystemRegisters } from "./sysregs.ts";
 import { RAM_BASE, VirtBoard } from "./virt_board.ts";
 import { VirtualTime } from "./virtual_time.ts";
+import { watchpointException } from "./watchpoints.ts";
 
 /**
  * The machine: one processor, its memory and devices, and the rules of when it stops.
@@ -747,6 +748,8 @@ export class Machine {
       translation: processor.translation,
       strict: this.#options.strict ?? false,
       alignmentChecked: () => processor.alignmentChecked,
+      watching: () => processor.watching,
+      watchpoint: (access) => watchpointException(processor, access),
       hazard: (name, address) => processor.hazard(name, address),
       mmio: (access) => this.#deviceAccessed(access),
     });

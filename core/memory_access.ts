@@ -12,7 +12,9 @@ import type { GuestMemory, WatchedAccess } from "./memory.ts";
 import type { HazardName } from "./observer.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
 import type { RomWindow } from "./rom_window.ts";
+import type { DebugException } from "./debug_unit.ts";
 import { SLOT } from "./state.ts";
+import type { DataAccess } from "./watchpoints.ts";
 
 /**
  * Accesses that generated code cannot finish by itself: a page not in the lookup cache, a device,
@@ -35,8 +37,12 @@ export interface AccessHost {
   readonly requester: Requester;
   /** Faults where hardware may, instead of going on as the reference does. */
   readonly strict: boolean;
-  /** SCTLR_EL1.A. */
+  /** SCTLR_ELx.A. */
   alignmentChecked(): boolean;
+  /** The watchpoint that an access to data hits. */
+  watchpoint(access: DataAccess): DebugException | undefined;
+  /** Whether there is a watchpoint at all. */
+  watching(): boolean;
   hazard(name: HazardName, address: bigint): void;
   mmio(access: { write: boolean; address: number; size: number; value: bigint }): void;
 }
@@ -57,6 +63,8 @@ const ZERO_BLOCK = new Uint8Array(64);
 export class MemoryAccess {
   /** The fault, after {@linkcode access} or {@linkcode fetch} answered non-zero. */
   pending: PendingFault | undefined;
+  /** The watchpoint that was hit, in place of a fault. */
+  hit: DebugException | undefined;
   /** The instruction in hand is the one being fetched. */
   fetching = false;
   /** The instruction in hand is a load or store that is being made. */
@@ -162,6 +170,9 @@ export class MemoryAccess {
       }
       this.host.hazard("unaligned-device", wide(hi, lo));
     }
+    if (!(kind & ACCESS.comparison) && this.#hits({ va: wide(hi, lo), size, write, el })) {
+      return ANSWER.exception;
+    }
     const parts = firstBytes < size
       ? [{ pa, bytes: firstBytes }, { pa: secondPa, bytes: size - firstBytes }]
       : [{ pa, bytes: size }];
@@ -195,6 +206,8 @@ export class MemoryAccess {
     if (!translation.translate(hi, lo, ACCESS_WRITE, el)) {
       return this.#fail(translation.fault!, ACCESS_WRITE, address);
     }
+    const block = { va: address & ~63n, size: 64, write: true, el };
+    if (this.#hits(block)) return ANSWER.exception;
     const place = this.#place();
     const pa = place - (place & 63);
     if (translation.attributes < FIRST_NORMAL && this.host.strict) {
@@ -221,6 +234,12 @@ export class MemoryAccess {
     for (let i = 0; i < 64 && answered; i++) answered = this.#transfer(pa + i, 1, 0, true);
     this.accessing = false;
     return answered;
+  }
+
+  #hits(access: DataAccess): boolean {
+    if (!this.host.watching()) return false;
+    this.hit = this.host.watchpoint(access);
+    return this.hit !== undefined;
   }
 
   /** Where the address just translated is: see {@linkcode PhysicalSpaces}. */
@@ -337,7 +356,7 @@ export class MemoryAccess {
   /** Lets following accesses to the page through without asking. */
   #allow(el: number, va: { hi: number; lo: number }, pa: number, normal: boolean): void {
     const { engine, translation, memory } = this.host;
-    if (memory.isWatched(pa)) return;
+    if (memory.isWatched(pa) || this.host.watching()) return;
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa);

@@ -44,6 +44,7 @@ import { slotOf } from "./sysregs.ts";
 import { TranslationRegimes } from "./translation_regimes.ts";
 import { fpTrapTarget } from "./system_traps.ts";
 import type { VirtBoard } from "./virt_board.ts";
+import { isWatching } from "./watchpoints.ts";
 
 /**
  * One CPU as the system instructions see it: translation regime, modelled TLB, traps, time.
@@ -87,6 +88,8 @@ export class Processor implements SystemContext {
   trap: SystemException | undefined;
   /** The next instruction must be fetched through a regime that has just changed. */
   refetch = false;
+  /** A hardware watchpoint is on: every access to data asks. */
+  watching = false;
   /** WFI was executed and nothing woke it yet. */
   waiting = false;
   readonly #regimes: TranslationRegimes;
@@ -211,6 +214,9 @@ export class Processor implements SystemContext {
 
   trapsChanged(): void {
     this.state.set32(SLOT.fpTrap, fpTrapTarget(this));
+    const watching = isWatching(this);
+    if (watching && !this.watching) this.host.engine.lookup.flush();
+    this.watching = watching;
   }
 
   /** HPFAR_EL2 for a fault of stage 2: FIPA[47:12] from bit 4. */

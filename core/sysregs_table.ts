@@ -9,7 +9,7 @@ const UINT32 = 0xffff_ffffn;
 /** Counters 0..5 and the cycle counter. */
 const COUNTERS = 0x8000_003fn;
 
-/** Breakpoint and watchpoint registers n: values are kept, nothing matches yet. */
+/** Breakpoint and watchpoint registers n. */
 function breakpoint(n: number): RowDraft[] {
   return [
     stored(`DBGBVR${n}_EL1`, `2 0 0 ${n} 4`, "1 1"),
@@ -19,7 +19,7 @@ function breakpoint(n: number): RowDraft[] {
 function watchpoint(n: number): RowDraft[] {
   return [
     stored(`DBGWVR${n}_EL1`, `2 0 0 ${n} 6`, "1 1", { mask: ~3n & 0xffff_ffff_ffff_ffffn }),
-    stored(`DBGWCR${n}_EL1`, `2 0 0 ${n} 7`, "1 1"),
+    stored(`DBGWCR${n}_EL1`, `2 0 0 ${n} 7`, "1 1", { effect: "traps" }),
   ];
 }
 

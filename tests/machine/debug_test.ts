@@ -76,3 +76,48 @@ const BREAKPOINTS: Plain[] = ["0x1e3", "0x1e5", "0x1e7", "0x1e1", "0x1e6", "0x65
       })),
   );
 compareWithReference("breakpoints", BREAKPOINTS);
+
+/** Value offset and control of a watchpoint on memory at 0x40300000. */
+const WATCHES: [number, string][] = [
+  [0, "0x1fff"],
+  [0, "0x1fef"],
+  [0, "0x1ff7"],
+  [0, "0x0027"],
+  [0, "0x003f"],
+  [4, "0x01ff"],
+  [4, "0x1fff"],
+  [0, "0x0c3f"],
+  [0, "0x0300001f"],
+  [0, "0x0600001f"],
+  [0, "0x1ffb"],
+  [0, "0x1ffd"],
+  [0, "0x1ffe"],
+];
+const WATCHED = [
+  "ldr x0, [x13]",
+  "str x0, [x13]",
+  "ldrb w0, [x13, #3]",
+  "strb w0, [x13, #4]",
+  "ldp x0, x1, [x13, #-8]",
+  "str w0, [x13, #8]",
+  "ldtr x0, [x13]",
+  "ldr x0, [x13, #48]",
+  "dc zva, x13",
+  "ldxr x0, [x13]",
+];
+compareWithReference(
+  "watchpoints",
+  WATCHES.flatMap(([offset, control]) =>
+    WATCHED.map((code) => ({
+      name: `watchpoint ${control} at ${offset}, ${code}`,
+      code: `
+        ldr x13, =0x40300000
+        ldr x0, [x13] ; str x0, [x13]
+        ldr x0, =0xa000 ; msr mdscr_el1, x0 ; add x0, x13, #${offset} ; msr dbgwvr2_el1, x0
+        ldr x0, =${control} ; msr dbgwcr2_el1, x0
+        msr daifclr, #8 ; isb
+        mov x0, #0 ; ${code}
+        msr dbgwcr2_el1, xzr ; msr mdscr_el1, xzr ; nop`,
+    }))
+  ),
+);
