@@ -11,7 +11,7 @@ import { type BootPlan, hex, type LoadOptions } from "./boot_plan.ts";
 import { isElf } from "./elf.ts";
 import { ImageError } from "./image_error.ts";
 
-export { checkFlashImage, firmwareItems } from "./boot_firmware.ts";
+export { checkFlashImage, type FirmwareItems, firmwareItems } from "./boot_firmware.ts";
 export { FLASH, flashImages } from "./boot_plan.ts";
 export type { BootPlan, BootSegment, LoadOptions } from "./boot_plan.ts";
 

@@ -75,6 +75,23 @@ Deno.test({
   },
 });
 
+Deno.test("semihostingOptions() finds the heap where the reference does: the largest gap", () => {
+  const of = (...ranges: { address: number; length: number }[]) =>
+    semihostingOptions({ name: "g", append: "a b", ranges, memory: 128 << 20 });
+  // As the reference answered HEAPINFO for images at these addresses.
+  assertEquals(of({ address: 0x4008_0000, length: 0xc8 }).heap, {
+    base: 0x4008_00c8,
+    limit: 0x4800_0000,
+  });
+  const tree = { address: 0x4000_0000, length: 0x10_0000 };
+  assertEquals(of({ address: 0x4400_0000, length: 0xc8 }, tree).heap, {
+    base: 0x4400_00c8,
+    limit: 0x4800_0000,
+  });
+  assertEquals(of({ address: 0x4600_0000, length: 16 }, tree).heap.base, 0x4010_0000);
+  assertEquals(of().commandLine, "g a b");
+});
+
 Deno.test("HLT is UNDEFINED without semihosting", () => {
   const machine = new Machine({ memoryBytes: 1 << 20 });
   const guest = program("start: hlt #0xf000\nb .", 0x4000_1000);
