@@ -145,3 +145,82 @@ for (const part of [0, 1]) {
     { virtualization: true, secure: false },
   );
 }
+
+// ---- what a hypervisor is told of its guest's accesses ----
+
+const STAGE_2 = 0x4620_0000;
+/** From 0x80000000: read-only, nothing, no access flag, write-only, never executed, block of 2 MiB next to a hole. */
+const DESCRIPTORS: [number, bigint][] = [
+  [1, 0x4000_07fdn],
+  [2, 0x4000_077dn],
+  [3, 0n],
+  [4, 0x4000_03fdn],
+  [5, 0x4000_07bdn],
+  [6, 0x40_0000_4000_07fdn],
+  [7, 0x4621_0003n],
+  [8, 0x4000_0000_07fdn],
+];
+const TOUCHES = [
+  "ldr x0, [x1]",
+  "ldr w0, [x1]",
+  "ldrb w3, [x1, #1]",
+  "ldrsb x3, [x1]",
+  "ldrsb w3, [x1]",
+  "ldrsh x3, [x1]",
+  "ldrsw x4, [x1, #8]",
+  "str x5, [x1, #16]",
+  "strb wzr, [x1]",
+  "strh w6, [x1]",
+  "ldr x0, [x1], #8",
+  "str x0, [x1, #8]!",
+  "ldr x0, [x1, x2]",
+  "ldur x0, [x1, #3]",
+  "ldtr x0, [x1]",
+  "sttr w0, [x1]",
+  "ldp x0, x3, [x1]",
+  "stp w0, w3, [x1]",
+  "ldxr x0, [x1]",
+  "stxr w0, x3, [x1]",
+  "ldar x0, [x1]",
+  "stlr w0, [x1]",
+  "ldr q0, [x1]",
+  "str d0, [x1]",
+  "dc zva, x1",
+  "dc civac, x1",
+  "at s1e1r, x1 ; mrs x0, par_el1",
+  "br x1",
+];
+const PLACES = [
+  "0x80001008",
+  "0xc0000010",
+  "0x100000ff8",
+  "0x140000020",
+  "0x180000000",
+  "0x1c0000000",
+  "0x1c0200000",
+  "0x200000000",
+  "0x8000000000",
+  "0x40000000000",
+];
+const MAP = `
+        ldr x4, =${hex(STAGE_2)}
+        ${
+  DESCRIPTORS.map(([n, value]) => `ldr x5, =${hex(value)} ; str x5, [x4, #${8 * n}]`).join("\n")
+}
+        ldr x4, =0x46210000 ; ldr x5, =0x400007fd ; str x5, [x4]
+        ldr x4, =${hex(STAGE_2)} ; msr vttbr_el2, x4 ; ldr x4, =0x80023559 ; msr vtcr_el2, x4
+        ldr x4, =0x80000001 ; msr hcr_el2, x4 ; tlbi alle1 ; dsb sy`;
+comparePrivileged(
+  "faults of stage 2",
+  ([1, 0] as const).flatMap((el) =>
+    PLACES.flatMap((place) =>
+      TOUCHES.filter((code) => el === 1 || !/^(at|dc)/.test(code)).map((code) => ({
+        name: `${code} at ${place}`,
+        el,
+        setup: MAP,
+        code: `ldr x1, =${place} ; ${code}`,
+      }))
+    )
+  ),
+  { virtualization: true, secure: false },
+);
