@@ -18,8 +18,11 @@ import { ImageError } from "./image_error.ts";
 
 /** What firmware boots, as fw_cfg offers it. */
 export interface FirmwareItems {
+  /** The image, unpacked. */
   readonly kernel?: Uint8Array;
+  /** Initial ramdisk. */
   readonly initrd?: Uint8Array;
+  /** Command line with a zero behind it. */
   readonly cmdline?: Uint8Array;
 }
 
