@@ -12,7 +12,7 @@ import type { Media } from "./medium.ts";
 import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
-import { isSupported, ROWS } from "./isa/table.ts";
+import { rowsWith } from "./isa/table.ts";
 import { INPUT, type InputSource } from "./input_source.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import { LoopDetector } from "./loop_detector.ts";
@@ -707,9 +707,7 @@ export class Machine {
 
   #makeEngine(options: MachineOptions): Engine {
     const { memoryBytes, flow = false, storeMarks = false } = options;
-    const { features } = this.model;
-    const rows = ROWS.filter(isSupported)
-      .filter(({ feature }) => feature === undefined || features.has(feature));
+    const rows = rowsWith(this.model.features);
     const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
     const levels = highestLevel(this.levels) + 1;
     return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {

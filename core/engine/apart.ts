@@ -1,4 +1,3 @@
-import { Ops } from "../isa/ops.ts";
 import { SLOT } from "../state.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";
 import { LAYOUT } from "./layout.ts";
@@ -65,12 +64,10 @@ export function defineApart(
   });
   f.branchTable(op("i32.sub", id, i32(table.apart)), labels, unknown);
   const records: (readonly RecordField[] | undefined)[] = [];
-  for (const { row, statics, spBase } of table.handlers.filter(({ row }) => row.apart)) {
+  for (const { row, program, spBase } of table.handlers.filter(({ row }) => row.apart)) {
     f.close();
-    const ops = new Ops();
-    row.execute(ops, statics);
-    if (ops.transfer) throw new Error(`row ${row.name} branches and cannot stand apart`);
-    const lowering = new Lowering(frame, ops, { spBase });
+    if (program.transfer) throw new Error(`row ${row.name} branches and cannot stand apart`);
+    const lowering = new Lowering(frame, program, { spBase });
     lowering.effects();
     lowering.commits();
     f.return(i32(0));

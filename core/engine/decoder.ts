@@ -8,7 +8,7 @@ import type { RecordField } from "./record_layout.ts";
  * Turns an instruction word into a 16-byte record: the handler's id and what its code reads.
  *
  * Everything that can be worked out per row, choice of static fields and handler is worked out
- * once, so that decoding an instruction allocates next to nothing.
+ * once, when the row is first met, so that decoding an instruction allocates next to nothing.
  */
 export class Decoder {
   readonly #rows = new Map<Row, RowDecoder>();
@@ -20,16 +20,13 @@ export class Decoder {
     readonly records: readonly (readonly RecordField[] | undefined)[],
   ) {
     this.#u16 = new Uint16Array(memory);
-    for (const row of table.first.keys()) {
-      this.#rows.set(row, new RowDecoder(memory, row, table, records));
-    }
   }
 
   /** Writes the record at `record` for `word`, which stands at byte `offset` of its page. */
   decode(record: number, word: number, offset: number): void {
     const row = findRow(word);
     // Rows of features that the machine does not have are not in the table of handlers.
-    const decoder = row && "execute" in row ? this.#rows.get(row) : undefined;
+    const decoder = row && "execute" in row ? this.#decoderOf(row) : undefined;
     if (!row || !decoder) {
       this.#u16[record >> 1] = BUILT_IN.undefined;
       return;
@@ -40,6 +37,14 @@ export class Decoder {
       return;
     }
     decoder.decode(record, fields, offset);
+  }
+
+  #decoderOf(row: Row): RowDecoder | undefined {
+    const known = this.#rows.get(row);
+    if (known || !this.table.first.has(row)) return known;
+    const made = new RowDecoder(this.memory, row, this.table, this.records);
+    this.#rows.set(row, made);
+    return made;
   }
 }
 
@@ -69,7 +74,7 @@ class RowDecoder {
       name,
       size: 2 ** row.pattern.fields.find((f) => f.name === name)!.width,
     }));
-    const mine = table.handlers.filter((h) => h.row === row);
+    const mine = table.byRow.get(row)!;
     if (mine.some((h) => h.base !== mine[0].base || h.target !== mine[0].target)) {
       throw new Error(`${row.name}: its handlers differ in base register or branch target`);
     }
@@ -128,7 +133,16 @@ class RowDecoder {
   }
 }
 
+const SLOTS = new Map<string, Uint16Array>();
+
 function slotsOf(as: "x" | "xsp" | "v", destination: boolean): Uint16Array {
+  const key = `${as} ${destination}`;
+  let slots = SLOTS.get(key);
+  if (!slots) SLOTS.set(key, slots = makeSlots(as, destination));
+  return slots;
+}
+
+function makeSlots(as: "x" | "xsp" | "v", destination: boolean): Uint16Array {
   return Uint16Array.from({ length: 32 }, (_, n) => {
     if (as === "v") return SLOT.v + 16 * n;
     if (n < 31) return SLOT.x + 8 * n;

@@ -2,8 +2,8 @@ import { CpuState, SLOT } from "../state.ts";
 import type { Row } from "../isa/row.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
-import { BUILT_IN, enumerateHandlers } from "./handlers.ts";
-import { generateInterpreter, type InterpreterImports } from "./interpreter.ts";
+import { BUILT_IN } from "./handlers.ts";
+import { interpreterFor, type InterpreterImports } from "./interpreter.ts";
 import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
 
@@ -106,7 +106,7 @@ export class Engine implements FlowSource {
   readonly #overrides = new Map<number, number>();
 
   /**
-   * @param options.rows the instruction table
+   * @param options.rows the instructions; engines with the same array share what is generated from it
    * @param options.guestBytes bytes of guest memory, a multiple of 64 KiB
    * @param options.levels exception levels that exist, from EL0
    * @param options.flow whether runs are recorded
@@ -128,15 +128,13 @@ export class Engine implements FlowSource {
     this.state = new CpuState(this.memory);
     this.lookup = new LookupCaches(this.memory, options.levels);
     this.guest = new Uint8Array(this.memory, this.layout.guest, options.guestBytes);
-    const { guest, guestBytes, storeMarks, wasmPages } = this.layout;
+    const { guest, guestBytes, storeMarks } = this.layout;
     this.storeMarks = new Uint8Array(this.memory, storeMarks, storeMarks ? guestBytes / 8 : 0);
     this.#u32 = new Uint32Array(this.memory);
     this.#u64 = new BigUint64Array(this.memory, 0, LAYOUT.tlb / 8);
     this.#host = host;
-    const table = enumerateHandlers(options.rows);
-    const generated = generateInterpreter(table, {
+    const { table, records, module } = interpreterFor(options.rows, {
       flow: options.flow,
-      memoryPages: wasmPages,
       ...(storeMarks ? { storeMarks: storeMarks - guest / 8 } : {}),
     });
     this.#kinds = new Uint8Array(table.count);
@@ -146,12 +144,12 @@ export class Engine implements FlowSource {
     this.records = new CodeCache(
       this.memory,
       this.layout,
-      new Decoder(this.memory, table, generated.records),
+      new Decoder(this.memory, table, records),
       (start, end) => this.#codeChanges(start, end),
       () => this.#codeDrops(),
       () => host.staleCode(),
     );
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(generated.module), {
+    const instance = new WebAssembly.Instance(module, {
       engine: {
         memory,
         decode: () => this.#decode(),

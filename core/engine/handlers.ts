@@ -14,6 +14,8 @@ export interface Handler {
   readonly id: number;
   readonly row: Row;
   readonly statics: Fields;
+  /** What the row's semantics are for these static fields. */
+  readonly program: Ops;
   readonly spBase: boolean;
   readonly far: boolean;
   /** The field that names the base register, if the program has one. */
@@ -40,6 +42,7 @@ const FIRST_ROW_HANDLER = 5;
 /** Handlers of all rows, and where those of a row's static choice begin. */
 export interface HandlerTable {
   readonly handlers: readonly Handler[];
+  readonly byRow: ReadonlyMap<Row, readonly Handler[]>;
   /** By row: first handler id for each combination of static fields (mixed radix, first field slowest), or -1. */
   readonly first: ReadonlyMap<Row, Int32Array>;
   /** One more than the largest id. */
@@ -64,15 +67,16 @@ export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
       row.execute(ops, statics);
       table[i] = id;
       for (const second of variants(ops)) {
-        handlers.push({ id: id++, row, statics, ...second });
+        handlers.push({ id: id++, row, statics, program: ops, ...second });
       }
     });
   }
-  return { handlers, first, count: id, apart: apart ?? id };
+  const byRow = Map.groupBy(handlers, ({ row }) => row);
+  return { handlers, byRow, first, count: id, apart: apart ?? id };
 }
 
 /** Whether the program uses a base register or a relative branch, and so needs two handlers. */
-function variants(ops: Ops): Omit<Handler, "id" | "row" | "statics">[] {
+function variants(ops: Ops): Omit<Handler, "id" | "row" | "statics" | "program">[] {
   const target = ops.transfer?.k === "relative" ? ops.transfer.target : undefined;
   const plain = { spBase: false, far: false, base: ops.baseField, target };
   if (plain.base) return [plain, { ...plain, spBase: true }];
@@ -96,9 +100,9 @@ function staticChoices(row: Row): (Fields | undefined)[] {
 function isAllocated(row: Row, statics: Fields): boolean {
   if (!row.when) return true;
   const rest = row.pattern.fields.filter((f) => !(f.name in statics));
+  const fields: Record<string, number> = { ...statics };
   let random = 0x2545f491;
   for (let sample = 0; sample < 256; sample++) {
-    const fields: Record<string, number> = { ...statics };
     for (const { name, width } of rest) {
       random = Math.imul(random ^ (random >>> 15), 0x85ebca6b) + 0x9e3779b9 | 0;
       const spread = sample === 0 ? 0 : sample === 1 ? -1 : random >>> 7;

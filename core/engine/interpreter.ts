@@ -1,8 +1,8 @@
 import { SLOT } from "../state.ts";
-import { type CallOut, type ExceptionCause, Ops } from "../isa/ops.ts";
+import type { CallOut, ExceptionCause, Ops } from "../isa/ops.ts";
 import type { Row } from "../isa/row.ts";
 import { defineApart } from "./apart.ts";
-import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
+import { BUILT_IN, enumerateHandlers, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
 import { type Frame, Lowering, Temporaries } from "./lowering.ts";
@@ -71,18 +71,37 @@ export interface InterpreterImports {
 
 /** A generated interpreter. */
 export interface Interpreter {
-  readonly module: Uint8Array<ArrayBuffer>;
+  readonly module: WebAssembly.Module;
+  readonly table: HandlerTable;
   /** By handler id: what the decoder writes into a record. */
   readonly records: readonly (readonly RecordField[] | undefined)[];
 }
 
-/** Generates the interpreter for a set of handlers; with `flow` it writes the flow ring. */
-export function generateInterpreter(
-  table: HandlerTable,
-  options: { flow: boolean; memoryPages: number; storeMarks?: number },
-): Interpreter {
+/** Which interpreter. */
+export interface InterpreterOptions {
+  /** Whether it writes the flow ring. */
+  readonly flow: boolean;
+  /** See {@linkcode Frame.storeMarks}. */
+  readonly storeMarks?: number;
+}
+
+/** Those generated so far: machines with the same instructions share one. */
+const generated = new WeakMap<readonly Row[], Map<string, Interpreter>>();
+
+/** The interpreter for a set of rows; the same array of rows gives the same one. */
+export function interpreterFor(rows: readonly Row[], options: InterpreterOptions): Interpreter {
+  let ofRows = generated.get(rows);
+  if (!ofRows) generated.set(rows, ofRows = new Map());
+  const key = `${options.flow} ${options.storeMarks}`;
+  let interpreter = ofRows.get(key);
+  if (!interpreter) ofRows.set(key, interpreter = generate(rows, options));
+  return interpreter;
+}
+
+function generate(rows: readonly Row[], { flow, storeMarks }: InterpreterOptions): Interpreter {
+  const table = enumerateHandlers(rows);
   const m = new ModuleBuilder();
-  m.importMemory("engine", "memory", options.memoryPages);
+  m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
   const imports = {
     decode: m.importFunction("engine", "decode", [], ""),
     fetch: m.importFunction("engine", "fetch", [], "i32"),
@@ -91,15 +110,14 @@ export function generateInterpreter(
   };
   const helpers = defineHelpers(m);
   const slowLoad = defineSlowAccess(m, imports.access, false);
-  const slowStore = defineSlowAccess(m, imports.access, true, options.storeMarks);
-  const { storeMarks } = options;
+  const slowStore = defineSlowAccess(m, imports.access, true, storeMarks);
   const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks };
   const apart = defineApart(m, table, shared);
   const { reference, body } = m.function([], "i32");
-  const generator = new Generator(body, { ...shared, apart: apart.reference }, options.flow);
-  const records = generator.generate(table);
+  const generator = new Generator(body, { ...shared, apart: apart.reference }, flow);
+  const records = generator.generate(table).concat(apart.records);
   m.export("run", reference);
-  return { module: m.build(), records: records.concat(apart.records) };
+  return { module: new WebAssembly.Module(m.build()), table, records };
 }
 
 interface Callees {
@@ -272,9 +290,7 @@ class Generator {
   }
 
   #handler(handler: Handler, frame: Frame, to: Labels): readonly RecordField[] {
-    const { row, statics } = handler;
-    const ops = new Ops();
-    row.execute(ops, statics);
+    const { row, program: ops } = handler;
     const lowering = new Lowering(frame, ops, { spBase: handler.spBase });
     if (row.fp) this.#checkFp(to.exit);
     lowering.effects();

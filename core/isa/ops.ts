@@ -425,9 +425,26 @@ export class Ops {
   }
 
   #leaf(kind: ValueKind, type: ValueType): Value {
-    const key = Object.values(kind).join() + type;
+    const key = keyOf(kind) + type;
     let leaf = this.#shared.get(key);
     if (!leaf) this.#shared.set(key, leaf = { kind, type, operands: [] });
     return leaf;
+  }
+}
+
+/** What tells a leaf from others of its type. */
+function keyOf(kind: ValueKind): string {
+  switch (kind.k) {
+    case "register":
+      return `r ${kind.file} ${kind.field} ${kind.next ?? 0}`;
+    case "field":
+    case "state":
+      return `${kind.k} ${kind.name}`;
+    case "flag":
+      return `flag ${kind.flag}`;
+    case "constant":
+      return `${kind.value}`;
+    default:
+      return Object.values(kind).join();
   }
 }

@@ -16,7 +16,7 @@ import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
 import { SIMD_STRUCTURES } from "./simd_structures.ts";
 
 /**
- * The instruction table: all rows in the order of the Arm ARM, checked.
+ * The instruction table: all rows in the order of the Arm ARM.
  *
  * Two supported rows never match the same word, except the pairs in {@linkcode DECLARED_OVERLAPS}.
  * A row that is listed as not supported may be a whole encoding group with supported rows inside
@@ -40,7 +40,7 @@ const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([
 const ZERO_CASES: ReadonlySet<string> = new Set(SIMD_ZERO_CASES);
 
 /** All entries; those from which handlers are made are the ones that {@linkcode isSupported}. */
-export const ROWS: readonly TableRow[] = checked([
+export const ROWS: readonly TableRow[] = [
   ...RESERVED,
   ...DATA_PROCESSING_IMMEDIATE,
   ...BRANCHES_SYSTEM,
@@ -55,19 +55,35 @@ export const ROWS: readonly TableRow[] = checked([
   ...FP_ROUNDING_LATER,
   ...SIMD_FP_GROUPS,
   ...LATER_EXTENSIONS,
-]);
+];
+
+const byFeatures = new Map<string, readonly Row[]>();
+
+/**
+ * The rows of a processor with these extensions beyond Armv8.0-A. The same extensions give the same
+ * array.
+ */
+export function rowsWith(features: ReadonlySet<string>): readonly Row[] {
+  const key = [...features].sort().join();
+  let rows = byFeatures.get(key);
+  if (!rows) {
+    rows = ROWS.filter(isSupported)
+      .filter(({ feature }) => feature === undefined || features.has(feature));
+    byFeatures.set(key, rows);
+  }
+  return rows;
+}
 
 /** Whether the entry has semantics. */
 export function isSupported(row: TableRow): row is Row {
   return "execute" in row;
 }
 
-/** Gives the rows back, or throws an error that names the first two that overlap undeclared. */
-function checked(rows: readonly TableRow[]): readonly TableRow[] {
+/** Throws an error that names the first two rows that overlap undeclared: for a test. */
+export function checkOverlaps(rows: readonly TableRow[]): void {
   for (let i = 0; i < rows.length; i++) {
     for (let j = i + 1; j < rows.length; j++) checkPair(rows[i], rows[j]);
   }
-  return rows;
 }
 
 function checkPair(a: TableRow, b: TableRow): void {
