@@ -84,8 +84,9 @@ function explanationJson(
 }
 
 function stepJson(step: ReadDescriptor): Record<string, unknown> {
-  const { level, address, descriptor } = step;
-  return { level, address: hex(address), descriptor, kind: descriptorKind(step) };
+  const { level, address, descriptor, stage } = step;
+  const kind = descriptorKind(step);
+  return { level, address: hex(address), descriptor, kind, ...(stage === 2 ? { stage } : {}) };
 }
 
 function writerJson(write: WriteAnswer, symbols: Names): Record<string, unknown> {

@@ -5,17 +5,19 @@
  * again there; a fault behind a successful translation by the translation that was used, which may
  * be an entry of the TLB that the tables no longer agree with.
  */
-import type { ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
+import type { DescriptorRead, ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
 import type { Access } from "../../mmu/permissions.ts";
-import type { Walk, WalkStep } from "../../mmu/walk.ts";
 import { tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import { exceptionClass } from "../syndrome.ts";
-import { bitsOf, DENIALS, guiltyTable, type PermissionCause } from "./cause_permission.ts";
+import { bitsOf, denialText, guiltyTable, type PermissionCause } from "./cause_permission.ts";
+import { type Stage2Cause, stage2Diagnosis } from "./cause_stage2.ts";
 import { type FailedAccess, type WrongStart, wrongStart } from "./cause_start.ts";
-import { type EncodingMistake, mistakenStep } from "./cause_tables.ts";
+import { type EncodingMistake, type MistakenStep, mistakenStep, MISTAKES } from "./cause_tables.ts";
 import { stalePointer, staleTranslation } from "./cause_stale.ts";
-import { regimeAt, walkFor, type WalkOutcome } from "./provenance_walk.ts";
+import { fpTrap } from "./cause_trap.ts";
+import { readDescriptor, regimeAt, walkFor, type WalkOutcome } from "./provenance_walk.ts";
+import { outputSizeField, registersAt } from "./stage_registers.ts";
 import { effectsOf } from "./writers_effects.ts";
 
 /** Causes that are named. */
@@ -35,6 +37,7 @@ export type Cause =
   | "external-abort"
   | "undefined"
   | "fp-trapped"
+  | Stage2Cause
   | "vectors-not-installed";
 
 /** What is to blame. */
@@ -46,12 +49,7 @@ export type Guilty =
   | { readonly kind: "memory"; readonly address: number; readonly length: number };
 
 /** A descriptor that a walk read. */
-export interface ReadDescriptor {
-  readonly level: number;
-  /** Physical address. */
-  readonly address: number;
-  readonly descriptor: bigint;
-}
+export type ReadDescriptor = DescriptorRead;
 
 /** Why a fault was taken. */
 export interface Diagnosis {
@@ -66,7 +64,9 @@ export interface Diagnosis {
   /** The TLB fill that the walk belongs to; null if the walk was made for this access. */
   readonly fill: TlbFillEvent | null;
   /** What the tables say at the fault, where that is something else. */
-  readonly now: Walk | null;
+  readonly now: readonly ReadDescriptor[] | null;
+  /** The intermediate physical address that stage 2 did not let pass; null where it was not stage 2. */
+  readonly ipa: number | null;
   /** Position up to which writes of the guilty descriptor count. */
   readonly asOf: number;
   readonly start: WrongStart | null;
@@ -94,8 +94,9 @@ export function diagnose(session: Session, event: ExceptionEvent): Diagnosis {
     return abort(session, event, (EC.instructionAborts as readonly number[]).includes(ec));
   }
   if (ec === EC.fpTrapped) {
-    const why = "CPACR_EL1.FPEN traps FP and SIMD instructions";
-    return { ...plain(event, "fp-trapped", why), guilty: { kind: "register", name: "CPACR_EL1" } };
+    const { name, field } = fpTrap(event, session.state().cpus[0].system);
+    const why = `${name}.${field} traps FP and SIMD instructions`;
+    return { ...plain(event, "fp-trapped", why), guilty: { kind: "register", name } };
   }
   if (ec === EC.pcAlignment) {
     return plain(event, "pc-alignment", "the program counter is not a multiple of 4");
@@ -115,6 +116,7 @@ function plain(event: ExceptionEvent, cause: Cause, why: string): Diagnosis {
     walk: null,
     fill: null,
     now: null,
+    ipa: null,
     asOf: event.position,
     start: null,
     mistake: null,
@@ -125,24 +127,24 @@ function abort(session: Session, event: ExceptionEvent, fetch: boolean): Diagnos
   const failed = failedAccess(session, event, fetch);
   const status = Number(event.esr & 0x3fn);
   const base = { ...plain(event, "not-mapped", ""), failed };
-  if (!regimeAt(session).enabled) {
-    return status === STATUS.external
-      ? { ...base, cause: "external-abort", why: "nothing answers at that address" }
-      : status === STATUS.alignment
-      ? alignment(session, base, null)
-      : {
-        ...base,
-        cause: "address-size",
-        why: "the address is larger than physical memory can be",
-      };
-  }
+  const regime = regimeAt(session);
+  if (!regime.enabled && regime.stage2 === null) return untranslated(session, base, status);
   const usesTranslation = status === STATUS.external || status === STATUS.alignment;
   const stale = staleTranslation(session, failed, usesTranslation);
   if (stale) return { ...base, ...stale };
-  const outcome = walkFor(tableMemory(session.machine), regimeAt(session), failed.va, failed);
-  const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
+  const outcome = walkFor(tableMemory(session.machine), regime, failed.va, failed);
+  const walked: Diagnosis = { ...base, walk: outcome.descriptors };
   if (usesTranslation) return behindTranslation(session, walked, outcome, status);
-  return staleOrigin(session, event, fetch) ?? walkFault(session, walked, outcome, status);
+  return staleOrigin(session, event, fetch) ?? stage2Diagnosis(session, walked, outcome) ??
+    walkFault(session, walked, outcome, status);
+}
+
+/** An abort with the MMU off. */
+function untranslated(session: Session, base: Diagnosis, status: number): Diagnosis {
+  if (status === STATUS.alignment) return alignment(session, base, null);
+  return status === STATUS.external
+    ? { ...base, cause: "external-abort", why: "nothing answers at that address" }
+    : { ...base, cause: "address-size", why: "the address is larger than physical memory can be" };
 }
 
 /** The access: what, from which exception level's rights. */
@@ -163,22 +165,11 @@ function wordAt(session: Session, pc: bigint): number | undefined {
 }
 
 function translated(session: Session, pc: bigint): number | undefined {
-  const regime = regimeAt(session);
-  if (!regime.enabled) return pc < 1n << 48n ? Number(pc) : undefined;
-  const { pa } = walkFor(tableMemory(session.machine), regime, pc, { access: 2, el: 1 });
-  return pa ?? undefined;
+  const bus = tableMemory(session.machine);
+  return walkFor(bus, regimeAt(session), pc, { access: 2, el: 1 }).pa ?? undefined;
 }
 
-/** A walk's descriptors as 64-bit values. */
-export function readDescriptors(walk: Walk): ReadDescriptor[] {
-  return walk.steps.map(readDescriptor);
-}
-
-function readDescriptor({ level, address, lo, hi }: WalkStep): ReadDescriptor {
-  return { level, address, descriptor: BigInt(hi) << 32n | BigInt(lo) };
-}
-
-function guiltyStep(step: WalkStep, bits: readonly number[]): Guilty {
+function guiltyStep(step: MistakenStep["step"], bits: readonly number[]): Guilty {
   return { kind: "descriptor", step: readDescriptor(step), bits };
 }
 
@@ -200,10 +191,10 @@ function walkFault(
   if (mistaken) return mistaken;
   const last = walk.steps[walk.steps.length - 1];
   if (denied) {
-    const { cause, why } = DENIALS[denied];
     const step = denied === "table-attributes" ? guiltyTable(walk, base.failed!) ?? last : last;
     const bits = bitsOf(denied, base.failed!);
-    return { ...base, cause, why, guilty: guiltyStep(step, bits) };
+    const why = denialText(denied, regime.el);
+    return { ...base, cause: denied, why, guilty: guiltyStep(step, bits) };
   }
   switch (walk.fault?.kind) {
     case "access-flag":
@@ -218,7 +209,8 @@ function walkFault(
         ...base,
         cause: "address-size",
         why: `the descriptor holds address 0x${walk.fault.address.toString(16)}, ` +
-          `larger than TCR_EL1.IPS permits (${regime.outputSize} bits)`,
+          `larger than TCR_EL${regime.el}.${outputSizeField(regime).name} permits ` +
+          `(${regime.outputSize} bits)`,
         guilty: guiltyStep(last, [32, 40]),
       };
     case "external-abort-on-walk":
@@ -247,17 +239,6 @@ function byStatus(base: Diagnosis, status: number): Diagnosis {
   return { ...base, cause: kind === STATUS.translation ? "not-mapped" : "ap", why };
 }
 
-const MISTAKES: Readonly<Record<EncodingMistake, string>> = {
-  "block-as-table":
-    "a block descriptor has bit 1 set, so it reads as a table: the walk goes on in " +
-    "memory that was never written as descriptors",
-  "page-as-block": "bit 1 of a level 3 descriptor is clear: that encoding is reserved",
-  "block-at-wrong-level": "bit 1 of a descriptor is clear where the granule has no blocks",
-  "misaligned-block":
-    "a descriptor without bit 1 is a block, but its address is not a multiple of " +
-    "the block's size",
-};
-
 /** The walk went through a descriptor that is encoded as something else than it was meant to be. */
 function encodingFault(
   session: Session,
@@ -285,18 +266,18 @@ function behindTranslation(
   outcome: WalkOutcome,
   status: number,
 ): Diagnosis {
-  const { walk, pa } = outcome;
+  const { descriptors, pa } = outcome;
   const mistaken = encodingFault(session, base, outcome);
   if (mistaken) return mistaken;
   if (status === STATUS.alignment) return alignment(session, base, outcome);
-  const last = walk.steps[walk.steps.length - 1];
+  const last = descriptors.at(-1);
   return {
     ...base,
     cause: "external-abort",
     why: pa === null
       ? "nothing answers at the physical address"
       : `nothing answers at physical address 0x${pa.toString(16)}`,
-    guilty: last ? guiltyStep(last, [12]) : null,
+    guilty: last ? { kind: "descriptor", step: last, bits: [12] } : null,
   };
 }
 
@@ -304,19 +285,19 @@ const SCTLR_A = 2n;
 const FIRST_NORMAL = 0x10;
 
 function alignment(session: Session, base: Diagnosis, outcome: WalkOutcome | null): Diagnosis {
-  const { SCTLR_EL1 } = session.state().cpus[0].system;
-  if ((SCTLR_EL1 & SCTLR_A) !== 0n) {
-    const why = "SCTLR_EL1.A is set: unaligned accesses fault";
-    return { ...base, cause: "alignment", why, guilty: { kind: "register", name: "SCTLR_EL1" } };
+  if ((registersAt(session).sctlr & SCTLR_A) !== 0n) {
+    const name = `SCTLR_EL${regimeAt(session).el}`;
+    const why = `${name}.A is set: unaligned accesses fault`;
+    return { ...base, cause: "alignment", why, guilty: { kind: "register", name } };
   }
-  const last = outcome?.walk.steps.at(-1);
+  const last = outcome?.descriptors.at(-1);
   if (outcome?.attributes != null && outcome.attributes < FIRST_NORMAL) {
     const why = "an access to Device memory must be aligned";
     return {
       ...base,
       cause: "device-alignment",
       why,
-      guilty: last ? guiltyStep(last, [2]) : null,
+      guilty: last ? { kind: "descriptor", step: last, bits: [2] } : null,
     };
   }
   if (outcome === null && base.failed?.access !== 2 && session.trace.header.options.strict) {
@@ -343,11 +324,15 @@ function undefinedInstruction(
     : "the instruction is not one of this processor's, or not permitted there";
   const base: Diagnosis = { ...plain(event, "undefined", why), failed };
   if (illegalState) return base;
-  if (!regimeAt(session).enabled) return withExecuted(session, base, Number(pc));
+  const regime = regimeAt(session);
+  const bus = tableMemory(session.machine);
+  if (!regime.enabled && regime.stage2 === null) {
+    return withExecuted(session, base, walkFor(bus, regime, pc, failed).pa);
+  }
   const stale = staleTranslation(session, failed, true);
   if (stale) return { ...base, ...stale };
-  const outcome = walkFor(tableMemory(session.machine), regimeAt(session), pc, failed);
-  const walked: Diagnosis = { ...base, walk: readDescriptors(outcome.walk) };
+  const outcome = walkFor(bus, regime, pc, failed);
+  const walked: Diagnosis = { ...base, walk: outcome.descriptors };
   const mistaken = encodingFault(session, walked, outcome);
   if (mistaken) return mistaken;
   return staleOrigin(session, event, false) ?? withExecuted(session, walked, outcome.pa);

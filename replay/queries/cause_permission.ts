@@ -7,27 +7,28 @@ import type { FailedAccess } from "./cause_start.ts";
 /** Causes that are permissions. */
 export type PermissionCause = PermissionReason;
 
-/** Each reason of a denial in words. */
-export const DENIALS: Readonly<
-  Record<PermissionReason, { readonly cause: PermissionCause; readonly why: string }>
-> = {
-  pxn: { cause: "pxn", why: "PXN is set: nothing there may be executed at EL1" },
-  uxn: { cause: "uxn", why: "UXN is set: nothing there may be executed at EL0" },
-  wxn: { cause: "wxn", why: "SCTLR_EL1.WXN is set: what is writable may not be executed" },
-  "el0-writable": {
-    cause: "el0-writable",
-    why: "AP is 01, writable at EL0: that alone forbids execution at EL1",
-  },
-  ap: { cause: "ap", why: "AP does not permit the access" },
-  "secure-fetch": {
-    cause: "secure-fetch",
-    why: "SCR_EL3.SIF is set: the Secure state may not execute Non-secure memory",
-  },
-  "table-attributes": {
-    cause: "table-attributes",
-    why: "a table descriptor above forbids it for everything below: APTable, PXNTable or UXNTable",
-  },
-};
+/** A reason of a denial in words, in the regime of an EL. */
+export function denialText(reason: PermissionReason, el: number): string {
+  switch (reason) {
+    case "pxn":
+      return "PXN is set: nothing there may be executed at EL1";
+    case "uxn":
+      return el === 1
+        ? "UXN is set: nothing there may be executed at EL0"
+        : `XN is set: nothing there may be executed at EL${el}`;
+    case "wxn":
+      return `SCTLR_EL${el}.WXN is set: what is writable may not be executed`;
+    case "el0-writable":
+      return "AP is 01, writable at EL0: that alone forbids execution at EL1";
+    case "ap":
+      return "AP does not permit the access";
+    case "secure-fetch":
+      return "SCR_EL3.SIF is set: the Secure state may not execute Non-secure memory";
+    case "table-attributes":
+      return "a table descriptor above forbids it for everything below: APTable, PXNTable or " +
+        "UXNTable";
+  }
+}
 
 /** The bits of a descriptor that deny an access, the first being the most telling. */
 export function bitsOf(reason: PermissionReason, { access, el }: FailedAccess): number[] {
@@ -45,7 +46,7 @@ export function bitsOf(reason: PermissionReason, { access, el }: FailedAccess): 
     case "ap":
       return el === 0 ? [6, 7] : [7];
     case "table-attributes":
-      return access === 2 ? [el === 0 ? 60 : 59] : access === 1 ? [62, 61] : [61];
+      return access === 2 ? [el === 1 ? 59 : 60] : access === 1 ? [62, 61] : [61];
   }
 }
 
@@ -55,7 +56,7 @@ export function guiltyTable(
   { access, el }: FailedAccess,
 ): WalkStep | undefined {
   return steps.slice(0, -1).find(({ hi }) => {
-    if (access === 2) return (el === 0 ? descriptor.uxnTable(hi) : descriptor.pxnTable(hi)) !== 0;
+    if (access === 2) return (el === 1 ? descriptor.pxnTable(hi) : descriptor.uxnTable(hi)) !== 0;
     const apTable = descriptor.apTable(hi);
     return access === 1 && (apTable & 2) !== 0 || el === 0 && (apTable & 1) !== 0;
   });

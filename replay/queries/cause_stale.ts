@@ -1,7 +1,7 @@
 /**
  * Translations that were used although the tables, changed without TLBI, say something else.
  */
-import type { ExceptionEvent } from "../../core/observer.ts";
+import type { DescriptorRead, ExceptionEvent } from "../../core/observer.ts";
 import { denialReason } from "../../mmu/permissions.ts";
 import { tableMemory, tlbEntryOf, translationOf } from "../guest_view.ts";
 import type { Session } from "../session.ts";
@@ -38,40 +38,35 @@ export function staleTranslation(
   const now = walkFor(tableMemory(session.machine), regime, failed.va, failed);
   const passes = now.pa !== null && now.denied === null;
   if (used) {
-    if (now.pa === hit.pa && now.attributes === regime.attributes[hit.attrIndex]) return undefined;
+    // The view of an entry has no memory type of stage 2.
+    const sameType = regime.stage2 !== null ||
+      now.attributes === regime.attributes[hit.attrIndex];
+    if (now.pa === hit.pa && sameType) return undefined;
   } else {
-    const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, failed.el);
+    // Then the machine walks again in any case.
+    if (regime.stage2 !== null) return undefined;
+    const level = regime.el === 1 ? failed.el : regime.el;
+    const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, level);
     if (denied === null || !passes) return undefined;
   }
-  const { asid } = regime;
-  const fill = fillOf(session, { va: failed.va, pa: hit.pa, asid }, failed.position + 1);
-  const leaf = now.walk.steps.at(-1);
-  const before = fill?.descriptors.find(({ address, descriptor }) => {
-    const step = now.walk.steps.find((s) => s.address === address);
-    return !step || (BigInt(step.hi) << 32n | BigInt(step.lo)) !== descriptor;
-  });
-  const changed = before && now.walk.steps.find(({ address }) => address === before.address) ||
-    leaf;
+  const fill = fillOf(session, { va: failed.va, pa: hit.pa, regime }, failed.position + 1);
+  const leaf = now.descriptors.at(-1);
+  const same = (a: DescriptorRead) => (b: DescriptorRead) =>
+    a.address === b.address && a.stage === b.stage;
+  const before = fill?.descriptors.find((read) =>
+    now.descriptors.find(same(read))?.descriptor !== read.descriptor
+  );
+  const changed = before && now.descriptors.find(same(before)) || leaf;
   return {
     cause: "stale-tlb",
     why:
       `the TLB still holds the translation to 0x${hit.pa.toString(16)}; the tables were changed ` +
       (now.pa === null ? "" : `(to 0x${now.pa.toString(16)}) `) + "without a TLBI for that address",
-    guilty: changed
-      ? {
-        kind: "descriptor",
-        step: {
-          level: changed.level,
-          address: changed.address,
-          descriptor: BigInt(changed.hi) << 32n | BigInt(changed.lo),
-        },
-        bits: [],
-      }
-      : null,
+    guilty: changed ? { kind: "descriptor", step: changed, bits: [] } : null,
     failed,
     walk: fill?.descriptors ?? null,
     fill: fill ?? null,
-    now: now.walk,
+    now: now.descriptors,
     asOf: failed.position,
   };
 }
@@ -117,7 +112,8 @@ function staleLoad(
   el: number,
 ): StaleDiagnosis | undefined {
   session.seek(position);
-  if (va === null || !regimeAt(session).enabled) return undefined;
+  const regime = regimeAt(session);
+  if (va === null || (!regime.enabled && regime.stage2 === null)) return undefined;
   const stale = staleTranslation(session, { position, va, access: 0, el }, true);
   if (!stale) return undefined;
   const why = `the address was loaded from 0x${

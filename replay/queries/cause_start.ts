@@ -5,13 +5,13 @@
  * its address must translate to itself, so another base or shape that does so is what was meant.
  */
 import type { Regime } from "../../mmu/regime.ts";
-import { makeRegime, type RegimeRegisters } from "../../mmu/regime.ts";
 import { selectRange, type Walk } from "../../mmu/walk.ts";
 import { halves, tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
-import { isEmptyTable, lookAt, looksLikeTable, mistakenStep } from "./cause_tables.ts";
+import { isEmptyTable, lookAt, looksLikeTable, mistakenStep, stage1Shape } from "./cause_tables.ts";
 import { isMmuEnable } from "./milestones.ts";
 import { walkFor } from "./provenance_walk.ts";
+import { regimeWith, registersAt, type StageRegisters } from "./stage_registers.ts";
 import { littleEndian } from "./who_wrote.ts";
 import { writesBefore } from "./writers.ts";
 
@@ -60,9 +60,11 @@ export function wrongStart(
 function wasTable(session: Session, { steps, fault }: Walk, { position }: FailedAccess): boolean {
   const [first] = steps;
   if (steps.length !== 1 || fault?.kind !== "translation") return false;
-  const { memory } = session.machine;
-  const { address } = first;
+  const { memory, spaces } = session.machine;
+  const address = spaces.place(first.address, first.secure ?? false);
+  if (!memory.contains(address, 8)) return false;
   const value = memory.read(address, 8).slice();
+  const isMemory = (at: number) => memory.contains(spaces.place(at, first.secure ?? false));
   let found = false;
   for (const write of writesBefore(session, { address, length: 8 }, position, MOST_WRITES)) {
     for (let i = 0; i < write.old.length; i++) {
@@ -70,7 +72,7 @@ function wasTable(session: Session, { steps, fault }: Walk, { position }: Failed
       if (at >= 0 && at < 8) value[at] = write.old[i];
     }
     const before = littleEndian(value);
-    found = (before & 3n) === 3n && memory.contains(Number(before & 0xffff_ffff_f000n));
+    found = (before & 3n) === 3n && isMemory(Number(before & 0xffff_ffff_f000n));
     if (found) break;
   }
   session.seek(position);
@@ -86,7 +88,7 @@ function wrongShape(
 ): WrongStart | undefined {
   const registers = registersAt(session);
   const tcr = registers.tcr;
-  const shown = { cause: "tcr-range", register: "TCR_EL1", value: tcr } as const;
+  const shown = { cause: "tcr-range", register: `TCR_EL${regime.el}`, value: tcr } as const;
   const { inputSize } = regime.ranges[range];
   if (fault?.kind === "translation") {
     const field = `T${range}SZ`;
@@ -122,9 +124,9 @@ function wrongBase(
   { range, fault, steps }: Walk,
   failed: FailedAccess,
 ): WrongStart | undefined {
-  const { memory } = session.machine;
+  const { memory, spaces } = session.machine;
   const registers = registersAt(session);
-  const register = `TTBR${range}_EL1`;
+  const register = `TTBR${range}_EL${regime.el}`;
   const value = range ? registers.ttbr1 : registers.ttbr0;
   const { tableBase, granuleLog2 } = regime.ranges[range];
   const shown = { cause: "ttbr", register, value } as const;
@@ -139,15 +141,17 @@ function wrongBase(
       `0x${tableBase.toString(16)}`;
     return { ...shown, why, meant: meant() };
   }
-  if (!memory.contains(tableBase)) {
+  // Whether there is memory behind an IPA is for stage 2 to say.
+  if (regime.stage2 === null && !memory.contains(spaces.place(tableBase, regime.secure))) {
     const why = `${register} names a table at 0x${tableBase.toString(16)}, where there is no RAM`;
     return { ...shown, why, meant: meant() };
   }
   if (steps.length !== 1 || fault.kind !== "translation") return undefined;
   const bytes = 2 ** granuleLog2;
   const page = tableBase - tableBase % bytes;
-  if (!isEmptyTable(session, page, bytes)) {
-    if (looksLikeTable(lookAt(session, regime, granuleLog2, page))) return undefined;
+  const shape = stage1Shape(regime, range);
+  if (!isEmptyTable(session, shape, page)) {
+    if (looksLikeTable(lookAt(session, shape, page))) return undefined;
     const why = `what ${register} points to is no table`;
     return { ...shown, why, meant: meant() };
   }
@@ -169,7 +173,7 @@ function meantOtherwise(
   const registers = registersAt(session);
   const { range } = walk;
   const root = findRoot(session, regime, range, failed, regime.ranges[range].tableBase);
-  const register = `TTBR${range}_EL1`;
+  const register = `TTBR${range}_EL${regime.el}`;
   const value = range ? registers.ttbr1 : registers.ttbr0;
   if (root !== undefined) {
     const why = `${register} names a table of a lower level, not the one at ` +
@@ -179,7 +183,8 @@ function meantOtherwise(
   const tcr = findShape(session, registers, range, failed);
   if (tcr === undefined) return undefined;
   const why = `the tables are of another shape than T${range}SZ and TG${range} say`;
-  return { cause: "tcr-range", register: "TCR_EL1", value: registers.tcr, why, meant: tcr };
+  const shown = { cause: "tcr-range", register: `TCR_EL${regime.el}` } as const;
+  return { ...shown, value: registers.tcr, why, meant: tcr };
 }
 
 function walkedTo({ leaf }: Walk, { va }: FailedAccess): bigint | undefined {
@@ -216,8 +221,8 @@ function findRoot(
     if (base === regime.ranges[range].tableBase) continue;
     const ranges = regime.ranges.map((r, i) => i === range ? { ...r, tableBase: base } : r);
     const other = { ...regime, ranges };
-    const { walk, pa, denied } = walkFor(bus, other, failed.va, failed);
-    if (pa === null || denied !== null || BigInt(pa) !== failed.va) continue;
+    const { walk, ipa, pa, denied } = walkFor(bus, other, failed.va, failed);
+    if (ipa === null || pa === null || denied !== null || BigInt(ipa) !== failed.va) continue;
     if (mistakenStep(session, other, walk)) continue;
     if (child !== undefined && !walk.steps.some((s) => s.address - s.address % bytes === child)) {
       continue;
@@ -230,7 +235,7 @@ function findRoot(
 /** A TCR with another TxSZ or granule that translates the address to itself. */
 function findShape(
   session: Session,
-  registers: RegimeRegisters,
+  registers: StageRegisters,
   range: 0 | 1,
   failed: FailedAccess,
 ): bigint | undefined {
@@ -240,9 +245,10 @@ function findShape(
     for (const txsz of [16n, 25n, 34n]) {
       let tcr = registers.tcr & ~(0x3fn << shift) & ~(3n << at);
       tcr |= txsz << shift | code << at;
-      const changed = makeRegime({ ...registers, tcr });
+      const changed = regimeWith(session, { ...registers, tcr });
       const outcome = walkFor(tableMemory(session.machine), changed, failed.va, failed);
-      if (outcome.pa === null || outcome.denied || BigInt(outcome.pa) !== failed.va) continue;
+      const { ipa, pa, denied } = outcome;
+      if (ipa === null || pa === null || denied || BigInt(ipa) !== failed.va) continue;
       if (!mistakenStep(session, changed, outcome.walk)) return tcr;
     }
   }
@@ -252,7 +258,7 @@ function findShape(
 /** TCR with the largest TxSZ that makes the access pass. */
 function widerRange(
   session: Session,
-  registers: RegimeRegisters,
+  registers: StageRegisters,
   range: 0 | 1,
   failed: FailedAccess,
 ): bigint | null {
@@ -264,10 +270,10 @@ function widerRange(
   return null;
 }
 
-function passesWith(session: Session, registers: RegimeRegisters, failed: FailedAccess): boolean {
+function passesWith(session: Session, registers: StageRegisters, failed: FailedAccess): boolean {
   const { pa, denied } = walkFor(
     tableMemory(session.machine),
-    makeRegime(registers),
+    regimeWith(session, registers),
     failed.va,
     failed,
   );
@@ -276,18 +282,6 @@ function passesWith(session: Session, registers: RegimeRegisters, failed: Failed
 
 function txszOf(tcr: bigint, range: 0 | 1): number {
   return Number(tcr >> (range ? 16n : 0n) & 0x3fn);
-}
-
-/** The registers of the regime at the cursor. */
-export function registersAt(session: Session): RegimeRegisters {
-  const { system } = session.state().cpus[0];
-  return {
-    sctlr: system.SCTLR_EL1,
-    tcr: system.TCR_EL1,
-    ttbr0: system.TTBR0_EL1,
-    ttbr1: system.TTBR1_EL1,
-    mair: system.MAIR_EL1,
-  };
 }
 
 /** Which TTBR an address belongs to. */

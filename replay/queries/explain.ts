@@ -3,12 +3,12 @@
  * smallest change that would have let the access pass.
  */
 import type { ExceptionEvent } from "../../core/observer.ts";
+import { SECURE_RAM } from "../../core/physical_spaces.ts";
 import type { Trace } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
 import { type Cause, diagnose, type Diagnosis } from "./cause.ts";
 import { type ChosenFault, faultAt, faultToExplain } from "./explain_fault.ts";
 import { findFix, type Fix } from "./fix.ts";
-import { isVectorWrite } from "./milestones.ts";
 import { type ByteWriters, byteWriters } from "./provenance.ts";
 import { whoWrote, type WriteAnswer } from "./who_wrote.ts";
 
@@ -48,10 +48,10 @@ function explainFault(session: Session, { event, handled }: ChosenFault): Explan
   const { trace } = session;
   const diagnosis = diagnose(session, event);
   session.seek(event.position);
-  const fix = findFix(session, diagnosis);
+  const fix = findFix(session, event, diagnosis);
   const writers = writersOf(session, diagnosis);
   const [vectors] = vectorsMissing(trace, event)
-    ? whoWrote(session, { kind: "system", name: "VBAR_EL1" }, { before: event.position })
+    ? whoWrote(session, { kind: "system", name: vectorsOf(event) }, { before: event.position })
     : [];
   return {
     event,
@@ -66,14 +66,20 @@ function explainFault(session: Session, { event, handled }: ChosenFault): Explan
   };
 }
 
+/** The register that names the vectors an exception is taken through. */
+export function vectorsOf({ toEl }: Pick<ExceptionEvent, "toEl">): string {
+  return `VBAR_EL${toEl}`;
+}
+
 /** Whether the handler could not be entered because VBAR was never written. */
-function vectorsMissing(trace: Trace, { position, vector }: ExceptionEvent): boolean {
+function vectorsMissing(trace: Trace, exception: ExceptionEvent): boolean {
+  const { position, vector } = exception;
   const next = position + 1;
   const kinds = new Set(["exception"] as const);
   const [after] = trace.events({ kinds, from: next, to: next + 1 });
   if (after?.kind !== "exception" || after.retires || after.elr !== vector) return false;
   for (const event of trace.events({ kinds: new Set(["sysreg"]), to: position })) {
-    if (event.kind === "sysreg" && isVectorWrite(event)) return false;
+    if (event.kind === "sysreg" && event.register === vectorsOf(exception)) return false;
   }
   return true;
 }
@@ -86,9 +92,16 @@ function writersOf(session: Session, { guilty, asOf }: Diagnosis): ByteWriters[]
   }
   const range = guilty.kind === "memory"
     ? { address: guilty.address, length: guilty.length }
-    : { address: guilty.step.address, length: 8 };
+    : { address: placeOf(session, guilty.step.address), length: 8 };
   if (!session.machine.memory.contains(range.address, range.length)) return [];
   return byteWriters(session, range, asOf);
+}
+
+/** Where guest memory has a physical address: Secure RAM stands behind RAM. */
+function placeOf({ machine: { spaces } }: Session, address: number): number {
+  return address < SECURE_RAM.base || address >= SECURE_RAM.base + SECURE_RAM.bytes
+    ? address
+    : spaces.place(address, true);
 }
 
 /** The writer of the first guilty bit; else the latest. */

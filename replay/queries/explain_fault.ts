@@ -66,15 +66,19 @@ function openExceptions(trace: Trace, to = Infinity): Open[] {
   let stack: Open[] = [];
   let beyond = 0;
   let last: Open | undefined;
+  // Whoever runs at an EL has left all handlers of higher ones behind.
+  const leave = (el: number) => {
+    const left = stack.filter(({ event }) => event.toEl <= el);
+    if (left.length < stack.length) [stack, beyond] = [left, 0];
+  };
   for (const event of trace.events({ kinds: new Set(["exception", "eret"]), to })) {
     if (event.kind === "eret") {
       if (event.illegal) continue;
-      // Whoever goes to EL0 has left all handlers of EL1 behind.
-      if (event.toEl === 0) [stack, beyond] = [[], 0];
+      if (event.toEl < event.fromEl) leave(event.toEl);
       else if (beyond > 0) beyond--;
       else stack.pop();
     } else if (event.kind === "exception") {
-      if (event.fromEl === 0) [stack, beyond] = [[], 0];
+      leave(event.fromEl);
       const first = last && isSame(last.event, event) ? last.first : event;
       last = { event, fault: isFaultEvent(event), first };
       if (stack.length < MOST_NESTED) stack.push(last);

@@ -3,8 +3,8 @@ import { disassemble } from "../../core/isa/disassemble.ts";
 import type { ExecutedInstruction } from "../../trace/mod.ts";
 import { describeSyndrome, exceptionClass, hasFaultAddress } from "../syndrome.ts";
 import type { ReadDescriptor } from "./cause.ts";
-import { readDescriptors } from "./cause.ts";
-import type { Explanation } from "./explain.ts";
+import { levelText } from "./cause_tables.ts";
+import { type Explanation, vectorsOf } from "./explain.ts";
 import type { Names } from "./explain_symbols.ts";
 import type { WriteAnswer } from "./who_wrote.ts";
 
@@ -49,7 +49,7 @@ export function explanationText(explanation: Explanation, context: TextContext):
     lines.push("", `Smallest change: ${fix.text}${checked}`);
   }
   if (cause !== firstCause) {
-    lines.push("And: write VBAR_EL1 before the first instruction that can fault.");
+    lines.push(`And: write ${vectorsOf(event)} before the first instruction that can fault.`);
   }
   if (explanation.handled) {
     lines.push("", "No fault stopped this boot: this is the first one, and its handler returned.");
@@ -61,21 +61,23 @@ function describeException({ event }: Explanation): string {
   return event.type === "serror" ? "SError" : describeSyndrome(event.esr);
 }
 
-function registers({ event }: Explanation): string {
+function registers({ event, diagnosis: { ipa } }: Explanation): string {
   const { esr, far, elr, fromEl, toEl } = event;
   const ec = exceptionClass(esr).toString(16);
   const address = hasFaultAddress(esr) ? `, FAR ${hex(far)}` : "";
-  return `ESR ${hex(esr)} (EC 0x${ec})${address}, ELR ${hex(elr)}, EL${fromEl} -> EL${toEl}`;
+  const second = ipa === null ? "" : `, IPA ${hex(ipa)}`;
+  return `ESR ${hex(esr)} (EC 0x${ec})${address}${second}, ELR ${
+    hex(elr)
+  }, EL${fromEl} -> EL${toEl}`;
 }
 
 function verdict(explanation: Explanation): string[] {
   const { cause, firstCause, diagnosis, event } = explanation;
   if (cause === firstCause) return [`Cause: ${cause}: ${diagnosis.why}.`];
   return [
-    `Cause: ${cause}: the handler at ${
-      hex(event.vector)
-    } could not be entered, because VBAR_EL1 was ` +
-    "never written since reset.",
+    `Cause: ${cause}: the handler at ${hex(event.vector)} could not be entered, because ${
+      vectorsOf(event)
+    } was never written since reset.`,
     `First cause: ${firstCause}: ${diagnosis.why}.`,
   ];
 }
@@ -83,23 +85,26 @@ function verdict(explanation: Explanation): string[] {
 function walkLines({ diagnosis }: Explanation): string[] {
   const { walk, fill, now, guilty, failed } = diagnosis;
   if (!walk || !failed) return [];
-  const blamed = guilty?.kind === "descriptor" ? guilty.step.address : undefined;
+  const blamed = guilty?.kind === "descriptor" ? guilty.step : undefined;
   const lines = fill
     ? ["", `Walk of ${hex(failed.va)} that filled the TLB at #${fill.position}:`]
     : ["", `Walk of ${hex(failed.va)}:`];
   lines.push(...walk.map((step) => stepLine(step, fill ? undefined : blamed)));
   if (now) {
     lines.push(`What the tables say at #${failed.position}:`);
-    lines.push(...readDescriptors(now).map((step) => stepLine(step, blamed)));
+    lines.push(...now.map((step) => stepLine(step, blamed)));
   }
   return lines;
 }
 
-function stepLine(step: ReadDescriptor, blamed: number | undefined): string {
-  const { level, address, descriptor } = step;
+function stepLine(step: ReadDescriptor, blamed: ReadDescriptor | undefined): string {
+  const { level, address, descriptor, stage } = step;
   const value = `0x${descriptor.toString(16).padStart(16, "0")}`;
-  const mark = address === blamed ? "  <- here" : "";
-  return `  L${level} ${hex(address)}: ${value}  ${attributes(step)}${mark}`;
+  const isBlamed = address === blamed?.address && stage === blamed.stage;
+  const mark = isBlamed ? "  <- here" : "";
+  return `  ${stage === 2 ? "stage 2 " : ""}L${level} ${hex(address)}: ${value}  ${
+    attributes(step)
+  }${mark}`;
 }
 
 /** The fields that decide, for example `page 0x40401000 AP=00 AF PXN`. */
@@ -119,6 +124,15 @@ export function attributes(step: ReadDescriptor): string {
     ];
     return [address, ...restrictions.filter((text) => text !== "")].join(" ");
   }
+  if (step.stage === 2) {
+    return [
+      address,
+      `S2AP=${Number(bit(7))}${Number(bit(6))}`,
+      bit(10) ? "AF" : "AF=0",
+      ...(bit(54) ? ["XN"] : []),
+      `MemAttr=${Number(descriptor >> 2n & 15n)}`,
+    ].join(" ");
+  }
   return [
     address,
     `AP=${Number(bit(7))}${Number(bit(6))}`,
@@ -130,13 +144,13 @@ export function attributes(step: ReadDescriptor): string {
 }
 
 function writerLines(explanation: Explanation, context: TextContext): string[] {
-  const { writers, writer, diagnosis, cause, firstCause } = explanation;
+  const { event, writers, writer, diagnosis, cause, firstCause } = explanation;
   const { guilty } = diagnosis;
   const lines: string[] = [];
-  if (cause !== firstCause) lines.push("", "VBAR_EL1: never written, 0x0 since reset.");
+  if (cause !== firstCause) lines.push("", `${vectorsOf(event)}: never written, 0x0 since reset.`);
   if (writers.length === 0 || !guilty) return lines;
   const what = guilty.kind === "descriptor"
-    ? `the level ${guilty.step.level} descriptor at ${hex(guilty.step.address)}`
+    ? `the ${levelText(guilty.step)} descriptor at ${hex(guilty.step.address)}`
     : guilty.kind === "register"
     ? guilty.name
     : `the instruction at physical address ${hex(guilty.address)}`;

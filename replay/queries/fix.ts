@@ -5,15 +5,18 @@
  * mean something, then the same over all descriptors of the walk. A descriptor that says nothing has
  * no bits to flip; there the neighbours in its table say what it would have been.
  */
+import type { ExceptionEvent } from "../../core/observer.ts";
 import * as descriptor from "../../mmu/descriptor.ts";
 import type { DescriptorBus } from "../../mmu/bus.ts";
-import { levelShift, makeRegime, type Regime } from "../../mmu/regime.ts";
+import { levelShift, type Regime } from "../../mmu/regime.ts";
 import { tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
-import type { Diagnosis, ReadDescriptor } from "./cause.ts";
-import { type FailedAccess, rangeOf, registersAt } from "./cause_start.ts";
-import { mistakenStep } from "./cause_tables.ts";
-import { regimeAt, walkFor } from "./provenance_walk.ts";
+import type { Cause, Diagnosis, ReadDescriptor } from "./cause.ts";
+import { type FailedAccess, rangeOf } from "./cause_start.ts";
+import { levelText, mistakenSecond, mistakenStep } from "./cause_tables.ts";
+import { fpTrap } from "./cause_trap.ts";
+import { physicalOf, regimeAt, walkFor } from "./provenance_walk.ts";
+import { outputSizeField, regimeWith, registersAt } from "./stage_registers.ts";
 
 /** A change that would have helped. */
 export interface Fix {
@@ -37,8 +40,18 @@ const BITS: Readonly<Record<number, string>> = {
   61: "APTable[0] (bit 61)",
   62: "APTable[1] (bit 62)",
 };
+/** The same for stage 2, whose tables have none. */
+const SECOND_BITS: Readonly<Record<number, string>> = {
+  ...BITS,
+  6: "S2AP[0] (bit 6)",
+  7: "S2AP[1] (bit 7)",
+  54: "XN (bit 54)",
+};
+const SECOND_LEAF_BITS = [1, 0, 10, 54, 6, 7], SECOND_TABLE_BITS = [1, 0];
 const LEAF_BITS = [1, 0, 10, 53, 54, 6, 7], TABLE_BITS = [1, 0, 59, 60, 61, 62];
 const MOST_FLIPS = 3;
+/** Descriptors of one walk of one stage. */
+const MOST_LEVELS = 4;
 /** Bytes between a descriptor and a neighbour that says what it would have been. */
 const MOST_DISTANCE = 16 * 8;
 const ADDRESS = 0xffff_ffff_f000n;
@@ -49,20 +62,25 @@ interface Flip {
 }
 
 /** Finds the change for a diagnosis; null where none was found. The cursor must be at the fault. */
-export function findFix(session: Session, diagnosis: Diagnosis): Fix | null {
+export function findFix(
+  session: Session,
+  event: ExceptionEvent,
+  diagnosis: Diagnosis,
+): Fix | null {
   const { cause, start, guilty, failed } = diagnosis;
   if (start) return startFix(diagnosis);
-  if (cause === "stale-tlb") return staleFix(diagnosis);
-  if (cause === "fp-trapped") {
-    return { descriptor: null, text: "set CPACR_EL1.FPEN (bits 21:20) to 0b11, then ISB" };
-  }
+  if (cause === "stale-tlb") return staleFix(session, diagnosis);
+  if (cause === "fp-trapped") return { descriptor: null, text: trapFix(session, event) };
   if (!failed || guilty?.kind !== "descriptor") return null;
   if (cause === "external-abort" || cause === "device-alignment") return null;
   const regime = regimeAt(session);
   if (cause === "address-size") return addressFix(session, regime, guilty.step, failed);
   const flips = flipFix(session, regime, diagnosis);
-  return flips ??
-    (cause === "not-mapped" ? neighbourFix(session, regime, guilty.step, failed) : null);
+  return flips ?? (isUnmapped(cause) ? neighbourFix(session, regime, guilty.step, failed) : null);
+}
+
+function isUnmapped(cause: Cause): boolean {
+  return cause === "not-mapped" || cause === "not-mapped-stage2";
 }
 
 function startFix({ start }: Diagnosis): Fix | null {
@@ -71,20 +89,29 @@ function startFix({ start }: Diagnosis): Fix | null {
   return { descriptor: null, text: `${register} = ${hex(meant)} instead of ${hex(value)}` };
 }
 
-function staleFix({ guilty, failed }: Diagnosis): Fix {
+function trapFix(session: Session, event: ExceptionEvent): string {
+  return fpTrap(event, session.state().cpus[0].system).fix;
+}
+
+function staleFix(session: Session, { guilty, failed }: Diagnosis): Fix {
+  const step = guilty?.kind === "descriptor" ? guilty.step : undefined;
+  const { el } = regimeAt(session);
   const page = hex((failed?.va ?? 0n) >> 12n);
+  const invalidate = step?.stage === 2
+    ? "TLBI IPAS2E1IS for the address; DSB ISH; TLBI VMALLE1IS"
+    : `TLBI VAE${el}IS for page ${page}`;
   return {
-    descriptor: guilty?.kind === "descriptor" ? guilty.step.descriptor : null,
-    text: `after the descriptor is written: DSB ISHST; TLBI VAE1IS for page ${page}; DSB ISH; ISB`,
+    descriptor: step?.descriptor ?? null,
+    text: `after the descriptor is written: DSB ISHST; ${invalidate}; DSB ISH; ISB`,
   };
 }
 
 /** Memory with some descriptors changed. */
 function patched(bus: DescriptorBus, changes: ReadonlyMap<number, bigint>): DescriptorBus {
   return {
-    readDescriptor(address, into) {
+    readDescriptor(address, into, secure) {
       const change = changes.get(address);
-      if (change === undefined) return bus.readDescriptor(address, into);
+      if (change === undefined) return bus.readDescriptor(address, into, secure);
       into[0] = Number(change & 0xffff_ffffn);
       into[1] = Number(change >> 32n);
       return true;
@@ -100,9 +127,11 @@ function passes(
   changes: ReadonlyMap<number, bigint>,
 ): boolean {
   const bus = patched(tableMemory(session.machine), changes);
-  const { walk, pa, denied } = walkFor(bus, regime, failed.va, failed);
+  const outcome = walkFor(bus, regime, failed.va, failed);
+  const { walk, stage2, pa, denied, descriptors } = outcome;
   if (pa === null || denied !== null) return false;
-  return [...changes.keys()].every((address) => walk.steps.some((s) => s.address === address)) &&
+  if (stage2 !== null && mistakenSecond(session, regime.stage2!, stage2)) return false;
+  return [...changes.keys()].every((address) => descriptors.some((s) => s.address === address)) &&
     !mistakenStep(session, regime, walk);
 }
 
@@ -111,9 +140,10 @@ function flipFix(session: Session, regime: Regime, diagnosis: Diagnosis): Fix | 
   if (guilty?.kind !== "descriptor" || !failed) return null;
   const { step } = guilty;
   // Without an address there is nothing to make valid.
-  if (cause === "not-mapped" && (step.descriptor & ADDRESS) === 0n) return null;
+  if (isUnmapped(cause) && (step.descriptor & ADDRESS) === 0n) return null;
   const own = candidates(step, guilty.bits);
-  const others = (walk ?? []).filter(({ address }) => address !== step.address)
+  const others = (walk ?? []).filter(({ stage }) => stage === step.stage).slice(-MOST_LEVELS)
+    .filter(({ address }) => address !== step.address)
     .flatMap((other) => candidates(other, []));
   for (const flips of [own, [...own, ...others]]) {
     for (let size = 1; size <= MOST_FLIPS; size++) {
@@ -130,7 +160,11 @@ function flipFix(session: Session, regime: Regime, diagnosis: Diagnosis): Fix | 
 /** Flips to try, the blamed bits first; then those that clear a bit before those that set one. */
 function candidates(step: ReadDescriptor, blamed: readonly number[]): Flip[] {
   const leaf = step.level === 3 || (step.descriptor & 2n) === 0n || blamed.includes(1);
-  const bits = leaf ? LEAF_BITS : TABLE_BITS;
+  const bits = step.stage === 2
+    ? leaf ? SECOND_LEAF_BITS : SECOND_TABLE_BITS
+    : leaf
+    ? LEAF_BITS
+    : TABLE_BITS;
   const rank = (bit: number) => {
     const index = blamed.indexOf(bit);
     return index >= 0 ? index : (step.descriptor >> BigInt(bit) & 1n) ? 10 : 20;
@@ -163,10 +197,10 @@ function flipText(flips: readonly Flip[]): string {
   return [...byStep].map(([step, own]) => {
     const parts = own.map(({ bit }) => {
       const set = step.descriptor >> BigInt(bit) & 1n;
-      return `${set ? "clear" : "set"} ${BITS[bit]}`;
+      return `${set ? "clear" : "set"} ${(step.stage === 2 ? SECOND_BITS : BITS)[bit]}`;
     });
     const value = apply(own).get(step.address)!;
-    return `${parts.join(" and ")} of the level ${step.level} descriptor at ` +
+    return `${parts.join(" and ")} of the ${levelText(step)} descriptor at ` +
       `${hex(step.address)}: ${hex(step.descriptor)} -> ${hex(value)}`;
   }).join("; ");
 }
@@ -179,22 +213,34 @@ function addressFix(
   failed: FailedAccess,
 ): Fix | null {
   const address = Number(step.descriptor & ADDRESS);
-  const { memory, board } = session.machine;
-  if (memory.contains(address) || board.bus.find(address)) {
+  const { el, stage2 } = regime;
+  const outputSize = step.stage === 2 ? stage2!.outputSize : regime.outputSize;
+  if (step.stage !== 2 && isSomething(session, regime, address)) {
     const registers = registersAt(session);
-    for (let ips = 1n; ips <= 5n; ips++) {
-      const tcr = registers.tcr & ~(7n << 32n) | ips << 32n;
-      if (!passes(session, makeRegime({ ...registers, tcr }), failed, new Map())) continue;
-      return { descriptor: null, text: `TCR_EL1.IPS (bits 34:32) = ${ips}` };
+    const { name, at } = outputSizeField(regime);
+    for (let size = 1n; size <= 5n; size++) {
+      const tcr = registers.tcr & ~(7n << at) | size << at;
+      const other = regimeWith(session, { ...registers, tcr });
+      if (!passes(session, other, failed, new Map())) continue;
+      const text = `TCR_EL${el}.${name} (bits ${at + 2n}:${at}) = ${size}`;
+      return { descriptor: null, text };
     }
   }
-  const value = step.descriptor & ~(ADDRESS & ~((1n << BigInt(regime.outputSize)) - 1n));
+  const value = step.descriptor & ~(ADDRESS & ~((1n << BigInt(outputSize)) - 1n));
   if (!passes(session, regime, failed, new Map([[step.address, value]]))) return null;
   return {
     descriptor: value,
-    text: `clear the address bits from ${regime.outputSize} up of the level ${step.level} ` +
+    text: `clear the address bits from ${outputSize} up of the ${levelText(step)} ` +
       `descriptor at ${hex(step.address)}: ${hex(step.descriptor)} -> ${hex(value)}`,
   };
+}
+
+/** Whether there is memory or a device at what a descriptor of stage 1 names. */
+function isSomething({ machine }: Session, regime: Regime, address: number): boolean {
+  const pa = physicalOf(tableMemory(machine), regime, address);
+  if (pa === null) return false;
+  const place = machine.spaces.place(pa, regime.secure);
+  return machine.memory.contains(place) || machine.board.bus.find(place) !== undefined;
 }
 
 /** What an empty descriptor would be if it went on as its nearest neighbour in the table. */
@@ -204,7 +250,8 @@ function neighbourFix(
   step: ReadDescriptor,
   failed: FailedAccess,
 ): Fix | null {
-  const { granuleLog2 } = regime.ranges[rangeOf(regime, failed.va)];
+  const second = step.stage === 2;
+  const { granuleLog2 } = second ? regime.stage2!.range : regime.ranges[rangeOf(regime, failed.va)];
   const bytes = 2 ** granuleLog2;
   const first = step.address - step.address % bytes;
   const size = 2 ** levelShift(granuleLog2, step.level);
@@ -213,18 +260,18 @@ function neighbourFix(
   for (let distance = 8; distance <= MOST_DISTANCE; distance += 8) {
     for (const address of [step.address - distance, step.address + distance]) {
       if (address < first || address >= first + bytes) continue;
-      if (!bus.readDescriptor(address, words) || !descriptor.isValid(words[0])) continue;
+      if (!bus.readDescriptor(address, words, regime.secure) || !descriptor.isValid(words[0])) {
+        continue;
+      }
       if (step.level < 3 && descriptor.isTableOrPage(words[0])) continue;
       const neighbour = BigInt(words[1]) << 32n | BigInt(words[0]);
       const target = Number(neighbour & ADDRESS) + (step.address - address) / 8 * size;
-      if (!session.machine.memory.contains(target) && !session.machine.board.bus.find(target)) {
-        continue;
-      }
+      if (!isSomething(session, second ? { ...regime, stage2: null } : regime, target)) continue;
       const value = neighbour & ~ADDRESS | BigInt(target);
       if (!passes(session, regime, failed, new Map([[step.address, value]]))) continue;
       return {
         descriptor: value,
-        text: `map it: with the level ${step.level} descriptor at ${hex(step.address)} = ` +
+        text: `map it: with the ${levelText(step)} descriptor at ${hex(step.address)} = ` +
           `${hex(value)}, as its neighbour at ${hex(address)} goes on, the access passes`,
       };
     }

@@ -31,8 +31,7 @@ export function walkAt(session: Session, va: bigint): WalkAt {
   const { regime } = machine.processor.translation;
   const { tlb } = view;
   if (tlb === null) return { ...view, position, va, regime, fill: null, differences: [] };
-  const { asid } = regime;
-  const fill = fillOf(session, { va, pa: tlb.pa, asid }, position) ?? null;
+  const fill = fillOf(session, { va, pa: tlb.pa, regime }, position) ?? null;
   const differences = differencesOf(tlb, view.walk?.leaf ?? null, va);
   return { ...view, position, va, regime, fill, differences };
 }

@@ -190,7 +190,7 @@ Deno.test({
       CASES.STALE_CODE,
     );
     assertEquals(diagnosis.walk!.at(-1)!.descriptor & 0xffff_f000n, 0x40c0_0000n);
-    assertEquals(diagnosis.now!.steps.at(-1)!.lo & ~0xfff, 0x4008_0000);
+    assertEquals(diagnosis.now!.at(-1)!.descriptor & 0xffff_f000n, 0x4008_0000n);
   },
 });
 

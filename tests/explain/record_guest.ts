@@ -1,6 +1,6 @@
 /** Records guests in memory, for tests. */
-import { loadImage } from "../../core/loader/boot.ts";
-import { Machine } from "../../core/machine.ts";
+import { type BootPlan, loadImage } from "../../core/loader/boot.ts";
+import { Machine, type MachineOptions } from "../../core/machine.ts";
 import { openTrace, Recorder, type Trace } from "../../trace/mod.ts";
 import { MemorySink } from "../../trace/testing.ts";
 
@@ -20,22 +20,29 @@ export interface RecordOptions {
 
 /** Boots an image and records it to its end. */
 export function recordGuest(image: Uint8Array, options: RecordOptions = {}): Trace {
-  const {
-    windowSteps = 4096,
-    limit = 5_000_000,
-    strict = false,
-    memory = MEMORY,
-    stripped = false,
-  } = options;
-  const plan = loadImage(image, { memory });
-  const machine = new Machine({ memoryBytes: memory, flow: true, strict });
+  const { memory = MEMORY, strict = false } = options;
+  return recordPlan(loadImage(image, { memory }), { memoryBytes: memory, strict }, options);
+}
+
+/** Boots a program and records it to its end. */
+export function recordPlan(
+  plan: BootPlan,
+  shape: Partial<MachineOptions>,
+  { windowSteps = 4096, limit = 5_000_000, stripped = false }: RecordOptions = {},
+): Trace {
+  const machine = new Machine({ memoryBytes: MEMORY, ...shape, flow: true });
   machine.boot(plan);
   const sink = new MemorySink();
+  const { strict, virtualization, secure } = shape;
   const recorder = new Recorder(machine, sink, {
     recordedAt: "2000-01-01T00:00:00.000Z",
     recorder: "test",
     machine: { board: "virt" },
-    options: { strict },
+    options: {
+      ...(strict === undefined ? {} : { strict }),
+      ...(virtualization === undefined ? {} : { virtualization }),
+      ...(secure === undefined ? {} : { secure }),
+    },
     image: {
       name: "guest",
       kind: plan.kind,

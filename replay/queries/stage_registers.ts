@@ -1,0 +1,41 @@
+/** The registers that define stage 1 of a regime, and the regime with others in their place. */
+import { makePrivilegedRegime, makeRegime, type Regime } from "../../mmu/regime.ts";
+import type { Session } from "../session.ts";
+import { regimeAt } from "./provenance_walk.ts";
+
+/** Values of the regime's own EL. */
+export interface StageRegisters {
+  readonly sctlr: bigint;
+  readonly tcr: bigint;
+  readonly ttbr0: bigint;
+  /** 0 at EL2 and EL3. */
+  readonly ttbr1: bigint;
+  readonly mair: bigint;
+}
+
+/** The registers of the regime at the cursor. */
+export function registersAt(session: Session): StageRegisters {
+  const { system } = session.state().cpus[0];
+  const { el } = regimeAt(session);
+  return {
+    sctlr: system[`SCTLR_EL${el}`],
+    tcr: system[`TCR_EL${el}`],
+    ttbr0: system[`TTBR0_EL${el}`],
+    ttbr1: el === 1 ? system.TTBR1_EL1 : 0n,
+    mair: system[`MAIR_EL${el}`],
+  };
+}
+
+/** The regime at the cursor as it would be with other registers; stage 2 stays. */
+export function regimeWith(session: Session, registers: StageRegisters): Regime {
+  const now = regimeAt(session);
+  const { secure, secureFetchOnly } = now;
+  const { tag, stage2, defaultCacheable } = now;
+  if (now.el !== 1) return makePrivilegedRegime({ ...registers, secure, secureFetchOnly }, now.el);
+  return { ...makeRegime(registers), tag, secure, secureFetchOnly, stage2, defaultCacheable };
+}
+
+/** Lowest bit of the field of TCR_ELx that bounds output addresses: IPS, at EL2 and EL3 PS. */
+export function outputSizeField({ el }: Regime): { readonly name: string; readonly at: bigint } {
+  return el === 1 ? { name: "IPS", at: 32n } : { name: "PS", at: 16n };
+}
