@@ -88,8 +88,9 @@ Deno.test("the late-vectors kernel ends in the prefetch-abort loop at 0x200", ()
 Deno.test("debug_walk prints what formatWalk() prints", () => {
   const { text, machine } = boot({ selfTest: "mapper" }, false);
   const { regime } = machine.processor.translation;
+  const { memory, board, spaces } = machine;
   for (const address of [0x4040_0000, 0x4060_0000, 0x200]) {
-    const walked = walk(descriptorBus(machine.memory), regime, 0, address);
+    const walked = walk(descriptorBus(memory, board.bus, spaces), regime, 0, address);
     assertStringIncludes(text, `${formatWalk(walked, regime, 0, address)}\n`);
   }
 });
