@@ -45,6 +45,7 @@ export type StageFault =
 
 /** A fault of stage 2: of an access, or of the read of a stage 1 descriptor (`onWalk`, S1PTW). */
 export interface Stage2Fault {
+  /** Tells it from the faults of stage 1. */
   kind: "stage2";
   /** Level of the stage 2 fault. */
   level: number;

@@ -37,6 +37,7 @@ export interface TranslationRequest {
   hi: number;
   /** Bits 31:0, unsigned. */
   lo: number;
+  /** What the access would be. */
   access: Access;
   /** Whose permissions count. */
   el: number;
