@@ -1,4 +1,5 @@
-import { formatWalk } from "../mmu/format_walk.ts";
+import { describeFault, formatWalk } from "../mmu/format_walk.ts";
+import { stage2Address, type Stage2Walk } from "../mmu/stage2.ts";
 import type { WalkStep } from "../mmu/walk.ts";
 import {
   halves,
@@ -12,6 +13,8 @@ import {
 import type { ByteWriters } from "../replay/queries/provenance.ts";
 import { type WalkWriters, walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
+import { attributes } from "../replay/queries/explain_text.ts";
+import { readDescriptor } from "../replay/queries/provenance_walk.ts";
 import { defineCommand } from "./command.ts";
 import { type WriterContext, writersJson, writerTexts } from "./descriptor_writers.ts";
 import { STATUS } from "./exit_status.ts";
@@ -83,18 +86,23 @@ const DIFFERENCES: Readonly<Record<TlbDifference, string>> = {
 
 /** Shows a walk as the built-in kernel's `debug_walk` does, who wrote it, and what the TLB has. */
 export function printWalk(result: WalkAt, out: Output, shown: Shown): void {
-  const { va, walk, tlb, fill, differences, pa, regime } = result;
+  const { va, walk, second, tlb, fill, differences, pa, regime } = result;
   const { hi, lo } = halves(va);
   if (walk === null) {
     out.line(`[walk] Translating ${hex(va)}:`);
-    const outcome = pa === null
-      ? "Address size fault at level 0: the address is larger than physical ones"
-      : `Translates to ${hex(pa)}: stage 1 translation is off`;
-    return out.line(`    -> ${outcome}`);
+    if (second === null) {
+      const outcome = pa === null
+        ? "Address size fault at level 0: the address is larger than physical ones"
+        : `Translates to ${hex(pa)}: stage 1 translation is off`;
+      return out.line(`    -> ${outcome}`);
+    }
+    out.line(`    -> Translates to IPA ${hex(second.ipa)}: stage 1 translation is off`);
+  } else {
+    const notes = (step: WalkStep) =>
+      writerTexts(shown.writers?.walk[walk.steps.indexOf(step)] ?? [], shown);
+    out.line(formatWalk(walk, regime, hi, lo, notes));
   }
-  const notes = (step: WalkStep) =>
-    writerTexts(shown.writers?.walk[walk.steps.indexOf(step)] ?? [], shown);
-  out.line(formatWalk(walk, regime, hi, lo, notes));
+  if (second !== null) { for (const line of secondLines(second, shown)) out.line(line); }
   if (tlb === null) return out.line("  TLB: no entry");
   const owner = tlb.global ? "global" : `ASID ${tlb.asid}`;
   const since = fill === null ? "" : `, filled at #${fill.position}`;
@@ -105,15 +113,35 @@ export function printWalk(result: WalkAt, out: Output, shown: Shown): void {
   if (differences.length === 0) return;
   const what = differences.map((name) => DIFFERENCES[name]).join(", ");
   out.line(`    -> STALE: the TLB, which the processor uses, differs in ${what}. It read:`);
-  fill?.descriptors.forEach(({ level, address, descriptor }, i) => {
-    out.line(`  L${level} at ${hex(address)}: ${hex(descriptor, 16)}`);
+  fill?.descriptors.forEach(({ level, address, descriptor, stage }, i) => {
+    out.line(
+      `  ${stage === 2 ? "stage 2 " : ""}L${level} at ${hex(address)}: ${hex(descriptor, 16)}`,
+    );
     const writers = shown.writers?.fill[i] ?? [];
     for (const note of writerTexts(writers, shown)) out.line(`    -> ${note}`);
   });
 }
 
+/** Stage 2 of what stage 1 gave. */
+function secondLines(second: Stage2Walk, shown: Shown): string[] {
+  const { ipa, steps, leaf, fault } = second;
+  const lines = [`[stage 2] Translating IPA ${hex(ipa)}:`];
+  steps.forEach((step, i) => {
+    const read = { ...readDescriptor(step), stage: 2 as const };
+    lines.push(`  L${step.level} [${step.index}]: ${hex(read.descriptor, 16)}`);
+    lines.push(`    -> ${attributes(read)}`);
+    const notes = writerTexts(shown.writers?.second[i] ?? [], shown);
+    lines.push(...notes.map((note) => `    -> ${note}`));
+  });
+  if (leaf !== null) lines.push(`    -> Translates to ${hex(stage2Address(leaf, ipa))}`);
+  if (fault !== null) {
+    lines.push(`    -> ${fault.kind === "permission" ? fault.reason : describeFault(fault)}`);
+  }
+  return lines;
+}
+
 function walkJson(result: WalkAt, shown: Shown): Record<string, unknown> {
-  const { position, va, pa, walk, tlb, fill, differences } = result;
+  const { position, va, pa, walk, second, tlb, fill, differences } = result;
   const { writers } = shown;
   const steps = walk?.steps ?? [];
   return {
@@ -129,6 +157,7 @@ function walkJson(result: WalkAt, shown: Shown): Record<string, unknown> {
       ...(writers && writersOf(writers.walk[i], shown)),
     })),
     fault: walk?.fault ?? null,
+    ...(second === null ? {} : { stage2: secondJson(second, shown) }),
     tlb: tlb === null ? null : {
       pa: hex(tlb.pa),
       size_log2: tlb.sizeLog2,
@@ -145,6 +174,24 @@ function walkJson(result: WalkAt, shown: Shown): Record<string, unknown> {
     },
     stale: differences.length > 0,
     differences,
+  };
+}
+
+function secondJson(
+  { ipa, steps, leaf, fault }: Stage2Walk,
+  shown: Shown,
+): Record<string, unknown> {
+  return {
+    ipa: hex(ipa),
+    pa: leaf === null ? null : hex(stage2Address(leaf, ipa)),
+    walk: steps.map((step, i) => ({
+      level: step.level,
+      index: step.index,
+      address: hex(step.address),
+      descriptor: readDescriptor(step).descriptor,
+      ...(shown.writers && writersOf(shown.writers.second[i], shown)),
+    })),
+    fault,
   };
 }
 

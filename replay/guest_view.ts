@@ -5,7 +5,7 @@
 import type { Machine } from "../core/machine.ts";
 import type { DescriptorBus } from "../mmu/bus.ts";
 import { canonical } from "../mmu/translate.ts";
-import { stage2Address, walkStage2 } from "../mmu/stage2.ts";
+import { stage2Address, type Stage2Walk, walkStage2 } from "../mmu/stage2.ts";
 import { leafAddress, type Walk, walk } from "../mmu/walk.ts";
 
 const PAGE = 4096;
@@ -36,6 +36,8 @@ export interface TranslationView {
   readonly tlb: TlbEntryView | null;
   /** The walk of the tables as they are; null if stage 1 is off. */
   readonly walk: Walk | null;
+  /** The walk of stage 2's tables for what stage 1 gives; null without a stage 2, or where stage 1 faults. */
+  readonly second: Stage2Walk | null;
 }
 
 /**
@@ -50,27 +52,30 @@ export function translationOf(machine: Machine, va: bigint): TranslationView {
   if (!regime.enabled) {
     const tops = regime.ranges[0].topByteIgnored ? 56 : 64;
     const flat = Number(BigInt.asUintN(tops, va));
-    return { pa: flat < 2 ** regime.physicalAddressBits ? flat : null, tlb: null, walk: null };
+    const pa = flat < 2 ** regime.physicalAddressBits ? flat : null;
+    return { pa, tlb: null, walk: null, second: null };
   }
   const walked = walk(tableMemory(machine), regime, hi, lo);
   const hit = tlbEntryOf(machine, va);
   const pa = hit?.pa ?? (walked.leaf === null ? null : leafAddress(walked.leaf, hi, lo));
-  return { pa, tlb: hit, walk: walked };
+  return { pa, tlb: hit, walk: walked, second: null };
 }
 
-/** Where there is a stage 2, too: its walk is not part of the view. */
+/** The same where there is a stage 2. */
 function throughBothStages(machine: Machine, va: bigint): TranslationView {
   const { regime } = machine.processor.translation;
   const { hi, lo } = halves(va);
   const bus = tableMemory(machine);
   const walked = regime.enabled ? walk(bus, regime, hi, lo) : null;
   const hit = tlbEntryOf(machine, va);
-  if (hit !== null) return { pa: hit.pa, tlb: hit, walk: walked };
   const leaf = walked?.leaf ?? null;
-  if (regime.enabled && leaf === null) return { pa: null, tlb: null, walk: walked };
+  if (regime.enabled && leaf === null) {
+    return { pa: hit?.pa ?? null, tlb: hit, walk: walked, second: null };
+  }
   const ipa = leaf === null ? Number(BigInt.asUintN(48, va)) : leafAddress(leaf, hi, lo);
-  const second = walkStage2(bus, regime.stage2!, ipa).leaf;
-  return { pa: second === null ? null : stage2Address(second, ipa), tlb: null, walk: walked };
+  const second = walkStage2(bus, regime.stage2!, ipa);
+  const found = second.leaf === null ? null : stage2Address(second.leaf, ipa);
+  return { pa: hit?.pa ?? found, tlb: hit, walk: walked, second };
 }
 
 /**

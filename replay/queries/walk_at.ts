@@ -2,6 +2,7 @@
 import type { TlbFillEvent } from "../../core/observer.ts";
 import { packPermissions } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
+import { stage2Address, type Stage2Walk } from "../../mmu/stage2.ts";
 import { type Leaf, leafAddress } from "../../mmu/walk.ts";
 import { halves, type TlbEntryView, translationOf, type TranslationView } from "../guest_view.ts";
 import type { Session } from "../session.ts";
@@ -32,19 +33,45 @@ export function walkAt(session: Session, va: bigint): WalkAt {
   const { tlb } = view;
   if (tlb === null) return { ...view, position, va, regime, fill: null, differences: [] };
   const fill = fillOf(session, { va, pa: tlb.pa, regime }, position) ?? null;
-  const differences = differencesOf(tlb, view.walk?.leaf ?? null, va);
+  const differences = differencesOf(tlb, view, va);
   return { ...view, position, va, regime, fill, differences };
 }
 
-function differencesOf(tlb: TlbEntryView, leaf: Leaf | null, va: bigint): TlbDifference[] {
+function differencesOf(
+  tlb: TlbEntryView,
+  { walk, second }: TranslationView,
+  va: bigint,
+): TlbDifference[] {
+  const leaf = walk?.leaf ?? null;
+  if (second !== null) return withSecond(tlb, second, leaf);
   if (leaf === null) return ["mapping"];
   const { hi, lo } = halves(va);
-  const differing: [TlbDifference, boolean][] = [
+  return named([
     ["address", leafAddress(leaf, hi, lo) !== tlb.pa],
     ["size", leaf.sizeLog2 !== tlb.sizeLog2],
+    ...ofLeaf(tlb, leaf),
+  ]);
+}
+
+/** Where there is a stage 2: the address and size are of both stages, the rest is stage 1's. */
+function withSecond(tlb: TlbEntryView, second: Stage2Walk, leaf: Leaf | null): TlbDifference[] {
+  if (second.leaf === null) return ["mapping"];
+  const sizeLog2 = Math.min(second.leaf.sizeLog2, leaf?.sizeLog2 ?? Infinity);
+  return named([
+    ["address", stage2Address(second.leaf, second.ipa) !== tlb.pa],
+    ["size", sizeLog2 !== tlb.sizeLog2],
+    ...leaf === null ? [] : ofLeaf(tlb, leaf),
+  ]);
+}
+
+function ofLeaf(tlb: TlbEntryView, leaf: Leaf): [TlbDifference, boolean][] {
+  return [
     ["permissions", packPermissions(leaf) !== tlb.packedPermissions],
     ["type", leaf.attrIndex !== tlb.attrIndex],
     ["scope", leaf.notGlobal === tlb.global],
   ];
+}
+
+function named(differing: readonly [TlbDifference, boolean][]): TlbDifference[] {
   return differing.filter(([, differs]) => differs).map(([name]) => name);
 }

@@ -10,6 +10,8 @@ const DESCRIPTOR = 8;
 export interface WalkWriters {
   /** Of the tables as they are, by step of the walk, before its position. */
   readonly walk: readonly (readonly ByteWriters[])[];
+  /** Of stage 2's tables, by step of its walk of what stage 1 gives. */
+  readonly second: readonly (readonly ByteWriters[])[];
   /** Of what the TLB's fill read, before that; empty where the TLB agrees with the tables. */
   readonly fill: readonly (readonly ByteWriters[])[];
 }
@@ -35,6 +37,7 @@ export function walkWriters(session: Session, walk: WalkAt): WalkWriters {
   const filled = fill === null || differences.length === 0 ? [] : fill.descriptors;
   return {
     walk: (walk.walk?.steps ?? []).map(({ address }) => writersOf(address, position)),
+    second: (walk.second?.steps ?? []).map(({ address }) => writersOf(address, position)),
     fill: filled.map(({ address }) => writersOf(address, fill!.position)),
   };
 }

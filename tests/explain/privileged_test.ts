@@ -5,6 +5,7 @@ import { explain, type Explanation } from "../../replay/queries/explain.ts";
 import { explanationText } from "../../replay/queries/explain_text.ts";
 import { namesOf } from "../../replay/queries/explain_symbols.ts";
 import { instructionAt } from "../../replay/queries/writers_instruction.ts";
+import { walkAt } from "../../replay/queries/walk_at.ts";
 import { Session } from "../../replay/session.ts";
 import { Symbolizer } from "../../replay/symbolizer.ts";
 import { type Program, program } from "../drivers/program.ts";
@@ -293,4 +294,21 @@ Deno.test("explain() names the register that traps FP to EL2", () => {
     text: /CPTR_EL2\.TFP traps FP/,
   }, VIRTUAL);
   assertEquals(found.event.toEl, 2);
+});
+
+Deno.test("walkAt() goes through both stages; the TLB agrees until EL2 changes its tables", () => {
+  const guest = hypervisor("ldr x1, =0x40200000 ; ldr x2, [x1]", {
+    called: "ldr x5, =second + 8 ; ldr x6, =0x40e007fd ; bl map",
+    again: "nop",
+  });
+  const session = new Session(recordPlan({ ...guest.plan(), kind: "elf" }, VIRTUAL));
+  const [call] = session.trace.events({ kinds: new Set(["exception"]) });
+  session.seek(call.position);
+  const before = walkAt(session, 0x4020_0018n);
+  assertEquals([before.walk, before.pa, before.differences], [null, 0x4020_0018, []]);
+  assertEquals(before.second?.steps.map(({ level }) => level), [1, 2]);
+  assertEquals(before.fill?.translation?.ipa, 0x4020_0000);
+  session.seek(session.trace.end);
+  const after = walkAt(session, 0x4020_0018n);
+  assertEquals([after.pa, after.differences], [0x4020_0018, ["address"]]);
 });
