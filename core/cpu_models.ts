@@ -1,4 +1,5 @@
 import { CORTEX_A57_MMU, type MmuFeatures } from "../mmu/regime.ts";
+import { pstateBits } from "./pstate.ts";
 
 /**
  * The processors that a machine can have: what the reference's system emulation (QEMU 7.2) shows of
@@ -17,6 +18,8 @@ export interface CpuModel {
   readonly compatible: string;
   /** Extensions beyond Armv8.0-A, by the manual's names. */
   readonly features: ReadonlySet<string>;
+  /** The bits of PSTATE that came with them. */
+  readonly pstate: number;
   /** Registers whose value after reset is not the table's, by name. */
   readonly registers: Readonly<Record<string, bigint>>;
   /** CCSIDR_EL1 by CSSELR_EL1: L1 data, L1 instruction, L2. */
@@ -55,7 +58,14 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64ISAR1_EL1", 52, 1, "FEAT_I8MM"],
   ["ID_AA64PFR0_EL1", 16, 1, "FEAT_FP16"],
   ["ID_AA64PFR0_EL1", 20, 1, "FEAT_FP16"],
+  ["ID_AA64PFR0_EL1", 48, 1, "FEAT_DIT"],
+  ["ID_AA64PFR1_EL1", 4, 2, "FEAT_SSBS"],
+  ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
+  ["ID_AA64ISAR1_EL1", 36, 1, "FEAT_SB"],
+  ["ID_AA64ISAR1_EL1", 0, 2, "FEAT_DPB FEAT_DPB2"],
   ["ID_AA64MMFR1_EL1", 16, 1, "FEAT_LOR"],
+  ["ID_AA64MMFR1_EL1", 20, 2, "FEAT_PAN FEAT_PAN2"],
+  ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
 ];
 
 /** Fields over those of the Cortex-A57, which are zero where `max` differs. */
@@ -98,7 +108,7 @@ const MAX_MMU: MmuFeatures = {
 const L1_DATA_32K = 0x701f_e00an, L1_INSTRUCTION_48K = 0x201f_e012n;
 const NOTHING: ReadonlySet<string> = new Set();
 
-const MODELS: Readonly<Record<CpuName, CpuModel>> = {
+const MODELS: Readonly<Record<CpuName, Omit<CpuModel, "pstate">>> = {
   "cortex-a53": {
     name: "cortex-a53",
     compatible: "arm,cortex-a53",
@@ -151,7 +161,8 @@ const MODELS: Readonly<Record<CpuName, CpuModel>> = {
  */
 export function cpuModel(name: CpuName, features?: ReadonlySet<string>): CpuModel {
   const model = MODELS[name];
-  return features ? { ...model, features } : model;
+  const all = features ?? model.features;
+  return { ...model, features: all, pstate: pstateBits(all) };
 }
 
 /** Whether there is a processor of this name. */

@@ -8,6 +8,7 @@ import {
   usesAArch64,
 } from "./privilege.ts";
 import { slotOf } from "./sysregs.ts";
+import { pstateAtEntry } from "./pstate.ts";
 import { selectStackPointer } from "./system_stack.ts";
 import { type CpuState, SLOT, STEPPED, STEPPED_EXCLUSIVE } from "./state.ts";
 
@@ -64,6 +65,7 @@ const BANK = [1, 2, 3].map((el) => ({
   esr: slotOf(`ESR_EL${el}`),
   far: slotOf(`FAR_EL${el}`),
   vbar: slotOf(`VBAR_EL${el}`),
+  sctlr: slotOf(`SCTLR_EL${el}`),
 }));
 const HPFAR_EL2 = slotOf("HPFAR_EL2");
 
@@ -82,11 +84,16 @@ export function targetOf(
   return wanted === 1 && effectiveHcr(state, levels) & HCR.TGE ? 2 : wanted;
 }
 
-/** AArch64.TakeException() (Arm ARM J1.1.2): saves the state and moves to the vector. */
+/**
+ * AArch64.TakeException() (Arm ARM J1.1.2): saves the state and moves to the vector.
+ *
+ * @param laterBits the bits of PSTATE beyond Armv8.0 that there are
+ */
 export function enterException(
   state: CpuState,
   levels: ExceptionLevels,
   exception: Exception,
+  laterBits: number,
 ): ExceptionEntry {
   const fromEl = state.el;
   const toEl = targetOf(state, levels, exception);
@@ -111,7 +118,8 @@ export function enterException(
   }
   selectStackPointer(state, toEl, 1);
   state.daif = DAIF_ALL;
-  state.set32(SLOT.ilss, 0);
+  const old = state.get32(SLOT.ilss);
+  state.set32(SLOT.ilss, pstateAtEntry(old, laterBits, toEl, state.get64(bank.sctlr)));
   state.pc = vector;
   return { fromEl, toEl, vector, spsr, esr };
 }
@@ -127,11 +135,13 @@ function vectorBase(state: CpuState, levels: ExceptionLevels, toEl: number): big
 /**
  * AArch64.ExceptionReturn() (Arm ARM J1.1.2). The exclusive monitor is cleared.
  *
+ * @param laterBits the bits of PSTATE beyond Armv8.0 that there are
  * @param keepsStep whether PSTATE.SS takes the value saved: software step is active where it returns to
  */
 export function returnFromException(
   state: CpuState,
   levels: ExceptionLevels,
+  laterBits: number,
   keepsStep: (toEl: number, spsr: bigint) => boolean,
 ): { toEl: number; elr: bigint; spsr: bigint; illegal: boolean } {
   const bank = BANK[state.el - 1];
@@ -143,7 +153,8 @@ export function returnFromException(
   state.clearExclusive();
   state.nzcv = spsr;
   state.daif = Number(spsr & 0x3c0n);
-  state.set32(SLOT.ilss, (illegal ? IL_BIT : Number(spsr) & IL_BIT) | step);
+  const later = (illegal ? state.get32(SLOT.ilss) : Number(spsr)) & laterBits;
+  state.set32(SLOT.ilss, (illegal ? IL_BIT : Number(spsr) & IL_BIT) | step | later);
   if (!illegal) selectStackPointer(state, toEl, Number(spsr & 1n));
   state.pc = elr;
   return { toEl, elr, spsr, illegal };

@@ -214,8 +214,8 @@ export class ExceptionUnit {
   }
 
   #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
-    const { engine } = this.host;
-    const entry = enterException(engine.state, this.host.processor.levels, exception);
+    const { engine, processor: { levels, model } } = this.host;
+    const entry = enterException(engine.state, levels, exception, model.pstate);
     const { type, elr, far = 0n } = exception;
     this.host.processor.emit({ kind: "exception", cpu: 0, ...at, type, ...entry, far, elr });
     this.host.processor.refresh();
@@ -248,6 +248,7 @@ export class ExceptionUnit {
     const outcome = returnFromException(
       engine.state,
       processor.levels,
+      processor.model.pstate,
       (toEl, spsr) => processor.stepsAfterReturn(toEl, spsr),
     );
     this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });

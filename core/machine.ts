@@ -372,6 +372,7 @@ export class Machine {
     const saved = saveMachine({
       state: engine.state,
       levels: this.levels,
+      model: this.model,
       bootLevel: this.#bootLevel,
       tlb: processor.tlb,
       board: board.bus,
@@ -709,7 +710,8 @@ export class Machine {
     const { memoryBytes, flow = false, storeMarks = false } = options;
     const rows = rowsWith(this.model.features);
     const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
-    const levels = highestLevel(this.levels) + 1;
+    // See `Processor.lookupBank`.
+    const levels = this.model.features.has("FEAT_PAN") ? 4 : highestLevel(this.levels) + 1;
     return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
@@ -746,6 +748,8 @@ export class Machine {
       translation: processor.translation,
       strict: this.#options.strict ?? false,
       alignmentChecked: () => processor.alignmentChecked,
+      unprivilegedEl: () => processor.unprivilegedEl,
+      lookupBank: (el) => processor.lookupBank(el),
       watching: () => processor.watching,
       watchpoint: (access) => watchpointException(processor, access),
       hazard: (name, address) => processor.hazard(name, address),

@@ -1,3 +1,4 @@
+import type { CpuModel } from "./cpu_models.ts";
 import type { Board } from "./devices/bus.ts";
 import type { DeviceState } from "./devices/device.ts";
 import { type CpuState, SLOT } from "./state.ts";
@@ -54,6 +55,7 @@ export type MachineState = {
 export function saveMachine(machine: {
   state: CpuState;
   levels: ExceptionLevels;
+  model: CpuModel;
   bootLevel: number;
   tlb: Tlb;
   board: Board;
@@ -67,6 +69,7 @@ export function saveMachine(machine: {
   const {
     state,
     levels,
+    model,
     bootLevel,
     tlb,
     board,
@@ -96,7 +99,7 @@ export function saveMachine(machine: {
         high: state.get64(SLOT.exclusiveHigh),
       },
       system: Object.fromEntries(
-        storedRegistersOf(levels).map(({ name, slot }) => [name, state.get64(slot)]),
+        storedRegistersOf(levels, model).map(({ name, slot }) => [name, state.get64(slot)]),
       ),
       fetchedFrom,
     }],

@@ -39,6 +39,10 @@ export interface AccessHost {
   readonly strict: boolean;
   /** SCTLR_ELx.A. */
   alignmentChecked(): boolean;
+  /** The EL whose permissions unprivileged accesses have. */
+  unprivilegedEl(): number;
+  /** Which lookup cache the data accesses of an EL use. */
+  lookupBank(el: number): number;
   /** The watchpoint that an access to data hits. */
   watchpoint(access: DataAccess): DebugException | undefined;
   /** Whether there is a watchpoint at all. */
@@ -132,7 +136,7 @@ export class MemoryAccess {
     const write = (kind & ACCESS.write) !== 0;
     const conditional = (kind & ACCESS.asWrite) !== 0;
     const checkedAs = write || conditional ? ACCESS_WRITE : ACCESS_READ;
-    const el = kind & ACCESS.unprivileged ? 0 : engine.state.el;
+    const el = kind & ACCESS.unprivileged ? this.host.unprivilegedEl() : engine.state.el;
     const lo = this.#state.getUint32(SLOT.accessAddress, true);
     const hi = this.#state.getUint32(SLOT.accessAddress + 4, true);
     const where = (kind >>> ACCESS.scratchShift) & 0xff;
@@ -361,7 +365,7 @@ export class MemoryAccess {
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa);
     const code = write && engine.records.holdsCode(hostPage);
-    engine.lookup.allowData(el, va, hostPage, {
+    engine.lookup.allowData(this.host.lookupBank(el), va, hostPage, {
       read: (rights & 1) !== 0,
       write: write && !code,
       writeBesideCode: code,

@@ -30,6 +30,7 @@ import {
 } from "./privilege.ts";
 import { descriptorReads, translationContext } from "./fill_context.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
+import { PSTATE } from "./pstate.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import type {
@@ -73,6 +74,9 @@ export interface ProcessorHost {
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
 const SCTLR_NTWI = 0x1_0000n;
 const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
+/** See `lookupBank`. */
+const PAN_BANK = 3;
+const RNG_STATE = slotOf("RNG_STATE");
 const HINT = { wfe: 2, wfi: 3 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
 const TRAPPED_ALWAYS = 0x1e0_0000;
@@ -171,9 +175,9 @@ export class Processor implements SystemContext {
     const { state } = this;
     const { lookup } = this.host.engine;
     const { el } = state;
-    state.set32(SLOT.dataLookup, lookup.data(el));
-    // At EL2 and EL3 the unprivileged loads and stores are ordinary ones.
-    state.set32(SLOT.dataLookupEl0, lookup.data(el < 2 ? 0 : el));
+    this.#setPan(el === 1 && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0);
+    state.set32(SLOT.dataLookup, lookup.data(this.lookupBank(el)));
+    state.set32(SLOT.dataLookupEl0, lookup.data(this.lookupBank(this.unprivilegedEl)));
     state.set32(SLOT.fetchLookup, lookup.fetch(el));
     this.translation.regime = this.#regimes.of(el);
     this.#control = state.get64(SCTLR[el]);
@@ -183,6 +187,31 @@ export class Processor implements SystemContext {
     if (this.levels.el3) {
       this.host.board.securityChanged(this.cpu, isSecure(state, this.levels), el === 3);
     }
+  }
+
+  /** PSTATE.PAN as it applies: EL1 does not touch what EL0 may. */
+  #setPan(pan: boolean): void {
+    if (pan === this.translation.pan) return;
+    this.translation.pan = pan;
+    if (this.levels.el3) this.host.engine.lookup.flush();
+  }
+
+  /**
+   * Which lookup cache the data accesses of an EL use: EL1 has one for the time while PAN is set,
+   * that of EL3; where that is in use, changes of PAN empty all of them.
+   */
+  lookupBank(el: number): number {
+    return el === 1 && this.translation.pan && !this.levels.el3 ? PAN_BANK : el;
+  }
+
+  /** The EL whose permissions LDTR and its like have: at EL2 and EL3 they are ordinary. */
+  get unprivilegedEl(): number {
+    const { state } = this;
+    return state.el < 2 && !(state.get32(SLOT.ilss) & PSTATE.UAO) ? 0 : state.el;
+  }
+
+  rightsChanged(): void {
+    this.refresh();
   }
 
   /** Takes the regime from the registers without dropping translations: after a restore. */
@@ -259,7 +288,7 @@ export class Processor implements SystemContext {
   }
 
   translateAddress(
-    { va, el, write, bothStages }: AddressTranslation,
+    { va, el, write, bothStages, pan = false }: AddressTranslation,
   ): bigint | SystemException {
     const { state, levels } = this;
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
@@ -268,7 +297,10 @@ export class Processor implements SystemContext {
     const bus = descriptorBus(this.host.memory, this.host.board.bus, this.host.spaces);
     const fromEl = state.el;
     const stages = bothStages ? "both" : "first";
-    const outcome = addressTranslation(bus, regime, { hi, lo, access, el, fromEl, stages });
+    const outcome = addressTranslation(bus, regime, {
+      ...{ hi, lo, access, el, fromEl, stages },
+      pan: pan && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0,
+    });
     if ("par" in outcome) return outcome.par;
     const { abort } = outcome;
     const stage2 = abort.kind === "stage2";
@@ -315,6 +347,8 @@ export class Processor implements SystemContext {
         return this.#hint(argument);
       case CALL_OUTS["dc-zva"]:
         return this.#zeroBlock(access);
+      case CALL_OUTS.random:
+        return this.#random();
       default:
         return ANSWER.done;
     }
@@ -366,6 +400,17 @@ export class Processor implements SystemContext {
     if (target > 0) return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS, target });
     this.waiting = true;
     return ANSWER.leave;
+  }
+
+  /** RNDR: SplitMix64 from a seed that is the same for every machine, so that a boot repeats. */
+  #random(): number {
+    const { state } = this;
+    const seed = BigInt.asUintN(64, state.get64(RNG_STATE) + 0x9e37_79b9_7f4a_7c15n);
+    state.set64(RNG_STATE, seed);
+    let z = BigInt.asUintN(64, (seed ^ (seed >> 30n)) * 0xbf58_476d_1ce4_e5b9n);
+    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn);
+    state.set64(SLOT.scratch, z ^ (z >> 31n));
+    return ANSWER.done;
   }
 
   /** DC ZVA: zeroes the 64-byte block that holds the address in scratch. */

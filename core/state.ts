@@ -1,3 +1,5 @@
+import { PSTATE } from "./pstate.ts";
+
 /**
  * The processor state, laid out at fixed addresses at the start of the engine's memory.
  *
@@ -56,7 +58,8 @@ export const SLOT = {
   scratch: 0x1a0,
   /**
    * i32 each: PSTATE.EL, PSTATE.SP, PSTATE.DAIF as in SPSR (bits 9:6), PSTATE.IL and SS as in SPSR
-   * (bits 20, 21), and beside them {@linkcode STEPPED} and {@linkcode STEPPED_EXCLUSIVE}.
+   * (bits 20, 21), and beside them {@linkcode PSTATE}, {@linkcode STEPPED} and
+   * {@linkcode STEPPED_EXCLUSIVE}.
    */
   el: 0x1e0,
   spSel: 0x1e4,
@@ -76,6 +79,8 @@ export const SLOT = {
 /** A software step was made and its exception comes next; it was of a load-exclusive. */
 export const STEPPED = 0x1_0000, STEPPED_EXCLUSIVE = 0x2_0000;
 
+/** Fields of PSTATE that stand beside IL and SS. */
+const LATER_FIELDS = Object.values(PSTATE).reduce((all, bits) => all | bits, 0);
 /** Bits of SPSR and PSTATE (Arm ARM C5.2.18). */
 const SPSR_N = 0x8000_0000n;
 const SPSR_Z = 0x4000_0000n;
@@ -179,7 +184,7 @@ export class CpuState {
   setPstateBits(pstate: bigint): void {
     const low = Number(pstate & 0xffff_ffffn);
     this.nzcv = pstate;
-    this.set32(SLOT.ilss, low & (0x30_0000 | STEPPED | STEPPED_EXCLUSIVE));
+    this.set32(SLOT.ilss, low & (0x30_0000 | LATER_FIELDS | STEPPED | STEPPED_EXCLUSIVE));
     this.daif = low;
     this.set32(SLOT.el, (low >> 2) & 3);
     this.set32(SLOT.spSel, low & 1);

@@ -30,14 +30,18 @@ for (const register of SYSTEM_REGISTERS) {
 export const STORED_REGISTERS: readonly SystemRegister[] = SYSTEM_REGISTERS.filter((r) => r.slot);
 
 /** Those of {@linkcode STORED_REGISTERS} that a processor with such exception levels has. */
-export function storedRegistersOf(levels: { el2: boolean; el3: boolean }): SystemRegister[] {
-  return STORED_REGISTERS.filter((register) => isPresent(register, levels));
+export function storedRegistersOf(
+  levels: { el2: boolean; el3: boolean },
+  model: Pick<CpuModel, "features">,
+): SystemRegister[] {
+  return STORED_REGISTERS.filter((register) => isPresent(register, levels, model));
 }
 
 /** Whether a register exists on a processor with such exception levels; the GIC is not asked. */
 export function isPresent(
   { needs, withoutEl2 }: SystemRegister,
   { el2, el3 }: { el2: boolean; el3: boolean },
+  { features }: Pick<CpuModel, "features">,
 ): boolean {
   switch (needs) {
     case "el2":
@@ -50,8 +54,11 @@ export function isPresent(
       return el2 && !el3;
     case "el1-highest":
       return !el2 && !el3;
-    default:
+    case undefined:
+    case "gic-v3":
       return true;
+    default:
+      return features.has(needs);
   }
 }
 if (STORED_REGISTERS.at(-1)!.slot >= SLOT.end) throw new Error("The system registers do not fit");

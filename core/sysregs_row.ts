@@ -40,7 +40,8 @@ export type RegisterFeature =
   | "el3"
   | "el2-or-el3"
   | "el2-highest"
-  | "el1-highest";
+  | "el1-highest"
+  | `FEAT_${string}`;
 
 /** A system register. */
 export interface SystemRegister {

@@ -2,6 +2,7 @@
 
 import { SLOT } from "./state.ts";
 import { GIC_ROWS } from "./sysregs_gic.ts";
+import { EXTENSION_ROWS } from "./sysregs_extensions.ts";
 import { PRIVILEGED_ROWS } from "./sysregs_privileged.ts";
 import { constant, type RowDraft, special, stored, type SystemRegister } from "./sysregs_row.ts";
 
@@ -251,6 +252,7 @@ export const SYSTEM_REGISTERS: readonly SystemRegister[] = giveSlots([
   ...GIC_ROWS,
   ...HIDDEN,
   ...PRIVILEGED_ROWS,
+  ...EXTENSION_ROWS,
 ]);
 
 function giveSlots(drafts: readonly RowDraft[]): SystemRegister[] {

@@ -15,6 +15,8 @@ import {
   systemTrap,
   UNDEFINED,
 } from "./system_context.ts";
+import { writeLaterField } from "./system_extensions.ts";
+import { SLOT } from "./state.ts";
 import { SPECIAL_REGISTERS, type SpecialRegister } from "./system_special.ts";
 import { type TrapGroup, trapGroup, trapTarget } from "./system_traps.ts";
 import type { El0Gate } from "./sysregs_row.ts";
@@ -87,10 +89,15 @@ export function writeSystemRegister(
   if (register.constant) return "done";
   const old = register.slot || register.read < 4 ? currentValue(context, register) : 0n;
   const masks = context.state.daif;
+  const later = context.state.get32(SLOT.ilss);
   const set = SPECIAL[encoding]?.set;
   if (set) set(context, value);
   else context.state.set64(register.slot, value & register.mask);
-  if (isPstate(register)) return pstateOutcome(context, masks);
+  if (isPstate(register)) {
+    if (context.state.get32(SLOT.ilss) === later) return pstateOutcome(context, masks);
+    context.rightsChanged();
+    return "leave";
+  }
   const stored = register.read < 4 ? currentValue(context, register) : value;
   const { position, cpu, pc, observer } = context;
   observer.event({
@@ -129,7 +136,8 @@ export function writePstateImmediate(context: SystemContext, argument: number): 
         : masks & ~(immediate << 6);
       return pstateOutcome(context, masks);
     default:
-      return unknownRegister(context, pstateEncoding(argument));
+      return writeLaterField(context, field, immediate) ??
+        unknownRegister(context, pstateEncoding(argument));
   }
 }
 
@@ -153,7 +161,7 @@ function presentRegister(context: SystemContext, encoding: number): SystemRegist
   const register = systemRegister(encoding);
   if (!register?.needs) return register;
   if (register.needs === "gic-v3") return context.gic ? register : undefined;
-  if (isPresent(register, context.levels)) return register;
+  if (isPresent(register, context.levels, context.model)) return register;
   if (register.needs !== "el2" || !context.levels.el3) return undefined;
   // From EL3 the registers of an EL2 that does not exist are constants.
   const known = context.model.registers[register.name] ?? register.reset;

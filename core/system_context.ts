@@ -62,6 +62,8 @@ export interface SystemContext {
   privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void;
   /** A register that traps FP, debug or alignment was written: what the engine derives from them is out of date. */
   trapsChanged(): void;
+  /** PSTATE.PAN or UAO was written: which accesses are allowed. */
+  rightsChanged(): void;
   /** A TLBI was executed. */
   invalidateTlb(invalidation: TlbInvalidation): void;
   /** An IC or DC instruction was executed. Nothing has to happen: caches are not modelled. */
@@ -102,6 +104,8 @@ export interface AddressTranslation {
   readonly el: 0 | 1 | 2 | 3;
   /** Stage 2 is applied, too. */
   readonly bothStages: boolean;
+  /** PSTATE.PAN counts. */
+  readonly pan?: boolean;
   /** Whether write permission is asked for. */
   readonly write: boolean;
 }

@@ -6,7 +6,10 @@ import type { TrapGroup } from "./system_traps.ts";
 /** What a SYS instruction does. */
 export type SystemOperation =
   | { readonly kind: "cache" }
-  | ({ readonly kind: "translate" } & Pick<AddressTranslation, "el" | "write" | "bothStages">)
+  | (
+    & { readonly kind: "translate" }
+    & Pick<AddressTranslation, "el" | "write" | "bothStages" | "pan">
+  )
   | (
     & { readonly kind: "tlbi" }
     & Pick<TlbInvalidation, "regime" | "broadcast" | "scope" | "lastLevel">
@@ -21,7 +24,7 @@ export interface SystemInstruction {
   /** Lowest EL: 0 where SCTLR_EL1.UCI lets it. */
   readonly lowestEl: 0 | 1 | 2 | 3;
   /** It is UNDEFINED without EL2, or also from EL3 while EL1 is Secure. */
-  readonly needs?: "el2" | "el2-enabled";
+  readonly needs?: "el2" | "el2-enabled" | `FEAT_${string}`;
   /** What EL2 may trap it with. */
   readonly trap?: TrapGroup;
   /** True where Xt is an operand. */
@@ -40,9 +43,12 @@ export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
   cache("DC CISW", "0 7 14 2", "set-way", 1),
   cache("DC CVAC", "3 7 10 1", "cache-coherency", 0),
   cache("DC CVAU", "3 7 11 1", "cache-unification", 0),
+  { ...cache("DC CVAP", "3 7 12 1", "cache-coherency", 0), needs: "FEAT_DPB" },
+  { ...cache("DC CVADP", "3 7 13 1", "cache-coherency", 0), needs: "FEAT_DPB2" },
   cache("DC CIVAC", "3 7 14 1", "cache-coherency", 0),
   ...translate("AT S1E1", "0 7 8", 0, { el: 1, bothStages: false }, 1),
   ...translate("AT S1E0", "0 7 8", 2, { el: 0, bothStages: false }, 1),
+  ...translate("AT S1E1", "0 7 9", 0, { el: 1, bothStages: false, pan: true }, 1),
   ...translate("AT S1E2", "4 7 8", 0, { el: 2, bothStages: false }, 2),
   ...translate("AT S12E1", "4 7 8", 4, { el: 1, bothStages: true }, 2),
   ...translate("AT S12E0", "4 7 8", 6, { el: 0, bothStages: true }, 2),
@@ -96,15 +102,16 @@ function translate(
   name: string,
   fields: string,
   op2: number,
-  what: Pick<AddressTranslation, "el" | "bothStages">,
+  what: Pick<AddressTranslation, "el" | "bothStages" | "pan">,
   lowestEl: 1 | 2 | 3,
 ): SystemInstruction[] {
   return [false, true].map((write) => ({
-    name: `${name}${write ? "W" : "R"}`,
+    name: `${name}${write ? "W" : "R"}${what.pan ? "P" : ""}`,
     encoding: at(`${fields} ${op2 + Number(write)}`),
     lowestEl,
     operand: true,
     ...(what.el === 2 ? { needs: "el2-enabled" as const } : {}),
+    ...(what.pan ? { needs: "FEAT_PAN2" as const } : {}),
     operation: { kind: "translate", ...what, write },
   }));
 }

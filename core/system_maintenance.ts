@@ -31,7 +31,9 @@ export function executeSys(
   operand: bigint,
 ): SystemOutcome {
   const instruction = systemInstruction(argument);
-  if (!instruction || instruction.lowestEl > highestLevel(context.levels)) {
+  const isMissing = instruction?.needs?.startsWith("FEAT_") &&
+    !context.model.features.has(instruction.needs);
+  if (!instruction || instruction.lowestEl > highestLevel(context.levels) || isMissing) {
     return unknownRegister(context, SYS_OP0 | argument);
   }
   const { state } = context;
@@ -48,7 +50,8 @@ export function executeSys(
  * AT S1E2 from EL3 a Non-secure EL1 (as on the reference).
  */
 function isPresent({ needs }: SystemInstruction, { levels, state }: SystemContext): boolean {
-  if (needs === undefined || levels.el2 === false) return needs === undefined;
+  if (needs === undefined || needs.startsWith("FEAT_")) return true;
+  if (!levels.el2) return false;
   return needs === "el2" || state.el === 2 || !isSecureBelowEl3(state, levels);
 }
 
@@ -126,8 +129,9 @@ function perform(
       context.maintainCache(name, operand);
       return "done";
     case "translate": {
-      const { el, write, bothStages } = operation;
-      const result = context.translateAddress({ va: operand, el, write, bothStages });
+      const { el, write, bothStages, pan } = operation;
+      const request = { va: operand, el, write, bothStages, ...(pan ? { pan } : {}) };
+      const result = context.translateAddress(request);
       if (typeof result !== "bigint") return result;
       context.state.set64(PAR, result);
       return "done";

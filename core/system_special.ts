@@ -6,6 +6,7 @@
  */
 
 import { SLOT } from "./state.ts";
+import { EXTENSION_REGISTERS } from "./system_extensions.ts";
 import { GIC_REGISTERS } from "./system_gic.ts";
 import type { SystemContext, SystemException } from "./system_context.ts";
 import { PMU_REGISTERS } from "./system_pmu.ts";
@@ -98,6 +99,7 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
     set: (context, value) => context.timer.setValue("virtual", value),
   },
   ...PMU_REGISTERS,
+  ...EXTENSION_REGISTERS,
   ...GIC_REGISTERS,
 };
 

@@ -59,6 +59,7 @@ export class TestContext implements SystemContext {
     this.regimeChanges.push(dropStale);
   }
   privilegedRegimeChanged(): void {}
+  rightsChanged(): void {}
   trapsChanged(): void {
     this.trapChanges++;
   }

@@ -45,6 +45,8 @@ export interface TranslationRequest {
   fromEl?: number;
   /** Whether the result is that of stage 1, whose tables stage 2 translates in any case; both if left out. */
   stages?: "first" | "both";
+  /** PSTATE.PAN counts and is set. */
+  pan?: boolean;
 }
 
 /**
@@ -57,6 +59,7 @@ export function addressTranslation(
 ): AddressTranslation {
   const { hi: vaHi, lo: vaLo, access, el, fromEl = 1, stages = "both" } = request;
   const translation = new Translation({ bus, tlb: null, regime, firstOnly: stages === "first" });
+  translation.pan = request.pan ?? false;
   if (!translation.translate(vaHi, vaLo, access, el)) {
     const fault = translation.fault!;
     if (isTaken(fault, fromEl)) return { abort: fault };

@@ -54,6 +54,7 @@ export type PermissionReason =
   | "pxn"
   | "wxn"
   | "el0-writable"
+  | "pan"
   | "secure-fetch"
   | "table-attributes";
 

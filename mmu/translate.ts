@@ -99,11 +99,16 @@ const OUTER_SHAREABLE = 2;
 const FLAT_SIZE = 48;
 /** Execute at EL0 and at the privileged level, of a mask of permissions.ts. */
 const EXECUTE_BITS = 0x24;
+/** Read and write at EL0. */
+const EL0_DATA = 3;
 
 /** Translates addresses of one CPU. */
 export class Translation {
   /** The current regime. Set it anew when one of its registers changes. */
   regime: Regime;
+
+  /** PSTATE.PAN: EL1 may not read or write what EL0 may. */
+  pan = false;
 
   /** Physical address, after {@linkcode translate} returned true; so are the five below. */
   pa = 0;
@@ -185,6 +190,7 @@ export class Translation {
     let permissions = flat
       ? ALL_PERMISSIONS
       : this.#stage1Permissions(tlb.packedPermissionsOf(entry), secure);
+    if (access !== ACCESS_EXECUTE && !flat && this.#isKeptOff(permissions, el)) return false;
     if (second !== null) permissions &= stage2Mask(second.permissions);
     if ((permissions & wanted(access, el)) === 0) return false;
     this.pa = tlb.physicalOf(entry, vaHi, vaLo);
@@ -207,6 +213,11 @@ export class Translation {
       ? permissionMask(packed, regime.wxn)
       : privilegedMask(packed, regime.wxn);
     return regime.secureFetchOnly && !toSecure ? mask & ~EXECUTE_BITS : mask;
+  }
+
+  /** Whether PAN denies EL1 data that EL0 may read or write. */
+  #isKeptOff(permissions: number, el: number): boolean {
+    return this.pan && el === 1 && this.regime.el === 1 && (permissions & EL0_DATA) !== 0;
   }
 
   /** Attributes of both stages. */
@@ -238,6 +249,9 @@ export class Translation {
     this.permissions = this.#stage1Permissions(packed, leaf.secure);
     if ((this.permissions & wanted(access, el)) === 0) {
       return this.#deny(leaf.level, packed, access, el);
+    }
+    if (access !== ACCESS_EXECUTE && this.#isKeptOff(this.permissions, el)) {
+      return this.#fail({ kind: "permission", level: leaf.level, reason: "pan" });
     }
     this.pa = leafAddress(leaf, vaHi, vaLo);
     this.sizeLog2 = leaf.sizeLog2;
@@ -373,7 +387,8 @@ export class Translation {
 
   #deny(level: number, packed: number, access: Access, el: number): boolean {
     const reason = denialReason(packed, this.regime.wxn, access, this.regime.el === 1 ? el : 2);
-    return this.#fail({ kind: "permission", level, reason: reason ?? "secure-fetch" });
+    const other = access === ACCESS_EXECUTE ? "secure-fetch" : "pan";
+    return this.#fail({ kind: "permission", level, reason: reason ?? other });
   }
 
   #fail(fault: Fault): boolean {

@@ -56,6 +56,8 @@ export const CALL_OUTS: Readonly<Record<CallOut, number>> = {
   barrier: 5,
   hint: 6,
   "dc-zva": 7,
+  random: 8,
+  pointer: 9,
 };
 
 /** What the module needs from TypeScript; every answer is one of `ANSWER`. */

@@ -121,11 +121,19 @@ const BARRIERS: readonly Row[] = [
   barrier("ISB", "110", [{ mnemonic: "isb", operands: [ignoredOption()] }]),
 ];
 
+/** Nothing is executed speculatively here, so there is nothing to keep back. */
+const SPECULATION_BARRIER = row("SB", "11010101000000110011 (0000) 111 11111", {
+  feature: "FEAT_SB",
+  assembly: [{ mnemonic: "sb", operands: [] }],
+  execute() {},
+});
+
 // ---- PSTATE ----
 
-function msrImmediate(field: string, op1: string, op2: string): Row {
+function msrImmediate(field: string, op1: string, op2: string, feature?: string): Row {
   const code = parseInt(op1 + op2, 2) << 4;
   return row(`MSR (immediate) ${field}`, `1101010100 0 00 ${op1} 0100 CRm:4 ${op2} 11111`, {
+    ...(feature ? { feature } : {}),
     ends: "sequential",
     derive: { argument: (f) => code | f.CRm },
     assembly: [{
@@ -259,21 +267,41 @@ const SYSTEM: readonly Row[] = [
   }),
 ];
 
+/** RNDR and RNDRRS: a random number, and NZCV says that there was one. */
+function randomRow(name: string, op2: string): Row {
+  return row(`MRS (${name})`, `1101010100 1 1 1 011 0010 0100 ${op2} Rt`, {
+    feature: "FEAT_RNG",
+    assembly: [{ mnemonic: "mrs", operands: [x("Rt"), literal(name.toLowerCase())] }],
+    execute(o) {
+      o.setX("Rt", o.callOut("random", o.c32(0)));
+      o.setFlags({ n: o.c64(0), z: o.c64(1), c: o.c32(0), v: o.c64(0) });
+    },
+  });
+}
+
 /** Hints, barriers, PSTATE and system registers, SYS and SYSL. */
 export const SYSTEM_INSTRUCTION_ROWS: readonly Row[] = [
   ...HINTS,
   ...BARRIERS,
+  SPECULATION_BARRIER,
+  msrImmediate("UAO", "000", "011", "FEAT_UAO"),
+  msrImmediate("PAN", "000", "100", "FEAT_PAN"),
   msrImmediate("SPSel", "000", "101"),
+  msrImmediate("SSBS", "011", "001", "FEAT_SSBS"),
+  msrImmediate("DIT", "011", "010", "FEAT_DIT"),
   msrImmediate("DAIFSet", "011", "110"),
   msrImmediate("DAIFClr", "011", "111"),
   ...SYSTEM,
   ...ENGINE_REGISTERS,
+  randomRow("RNDR", "000"),
+  randomRow("RNDRRS", "001"),
 ];
 
 /** `special > general` by name: the special cases of general rows here. */
 export const SYSTEM_SPECIAL_CASES: readonly string[] = [
   ...["WFE", "WFI", "SEV", "SEVL"].map((name) => `${name} > HINT`),
   "DC ZVA > SYS",
+  ...["RNDR", "RNDRRS"].map((name) => `MRS (${name}) > MRS`),
   ...["NZCV", "FPCR", "FPSR"].flatMap((name) => [
     `MRS (${name}) > MRS`,
     `MSR (${name}) > MSR (register)`,

@@ -136,7 +136,9 @@ export type CallOut =
   | "sysl"
   | "barrier"
   | "hint"
-  | "dc-zva";
+  | "dc-zva"
+  | "random"
+  | "pointer";
 
 /** How the instruction ends, if not by going on to the next one. */
 export type Transfer =

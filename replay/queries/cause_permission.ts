@@ -20,6 +20,8 @@ export function denialText(reason: PermissionReason, el: number): string {
       return `SCTLR_EL${el}.WXN is set: what is writable may not be executed`;
     case "el0-writable":
       return "AP is 01, writable at EL0: that alone forbids execution at EL1";
+    case "pan":
+      return "PSTATE.PAN is set, and AP lets EL0 in: EL1 may not touch what EL0 may";
     case "ap":
       return "AP does not permit the access";
     case "secure-fetch":
@@ -39,6 +41,8 @@ export function bitsOf(reason: PermissionReason, { access, el }: FailedAccess): 
       return [54];
     case "wxn":
       return [7];
+    case "pan":
+      return [6];
     case "el0-writable":
       return [6, 7];
     case "secure-fetch":

@@ -32,14 +32,16 @@ const OBJDUMP_EXCEPTIONS: readonly Exception[] = [
     matches: (_row, _word, ours) => /s[23]_\d_c\d+_c\d+_\d|^sysl? /.test(ours),
   },
   {
-    reason: "bits of MSR SPSel's immediate above the lowest are ignored, as the reference does",
-    matches: (_row, _word, ours, theirs) => ours.startsWith("msr spsel") && theirs === UNDEFINED,
+    reason: "bits of an immediate above the lowest are ignored, as the reference does",
+    matches: (_row, _word, ours, theirs) =>
+      /^msr (spsel|uao|pan|ssbs|dit), /.test(ours) && (theirs === UNDEFINED || /s\d_/.test(theirs)),
   },
 ];
 
 const CAPSTONE_EXCEPTIONS: readonly Exception[] = [
   UNPREDICTABLE,
   OBJDUMP_EXCEPTIONS[1],
+  OBJDUMP_EXCEPTIONS[2],
   {
     reason: "prefetch operations without a name are left out",
     matches: (_row, _word, ours, theirs) => /^prfu?m #/.test(ours) && /^prfu?m ,/.test(theirs),

@@ -35,7 +35,7 @@ for (const shape of SHAPES) {
         try {
           const { state } = ours.processor;
           const found: [string, bigint][] = [["pc", ours.pc], ["cpsr", state.pstate]];
-          for (const { name, slot } of storedRegistersOf(ours.levels)) {
+          for (const { name, slot } of storedRegistersOf(ours.levels, ours.model)) {
             if (!LEFT_OUT.test(name)) found.push([name, state.get64(slot)]);
           }
           const reference: [string, bigint][] = [];

@@ -1,0 +1,46 @@
+/**
+ * The fields of PSTATE that came after Armv8.0 (Arm ARM C5.2.18): where SPSR_ELx holds them, and
+ * what exceptions do to them.
+ */
+
+/** Bits of SPSR_ELx and PSTATE. */
+export const PSTATE = {
+  /** Bits 11:10. */
+  BTYPE: 0xc00,
+  SSBS: 0x1000,
+  PAN: 0x40_0000,
+  UAO: 0x80_0000,
+  DIT: 0x100_0000,
+} as const;
+
+const FEATURES = {
+  BTYPE: "FEAT_BTI",
+  SSBS: "FEAT_SSBS",
+  PAN: "FEAT_PAN",
+  UAO: "FEAT_UAO",
+  DIT: "FEAT_DIT",
+} as const;
+
+/** SCTLR_ELx.SPAN (clear: PAN is set by exceptions to EL1) and DSSBS. */
+const SCTLR_SPAN = 1n << 23n, SCTLR_DSSBS = 1n << 44n;
+
+/** The bits that a processor with these extensions has. */
+export function pstateBits(features: ReadonlySet<string>): number {
+  const names = Object.keys(PSTATE) as (keyof typeof PSTATE)[];
+  return names.filter((name) => features.has(FEATURES[name]))
+    .reduce((bits, name) => bits | PSTATE[name], 0);
+}
+
+/**
+ * The bits after an exception was taken. As on the reference DIT is cleared, too, which the manual
+ * leaves as it was.
+ *
+ * @param old those before
+ * @param bits those that there are: {@linkcode pstateBits}
+ * @param sctlr SCTLR_ELx of the EL that takes it
+ */
+export function pstateAtEntry(old: number, bits: number, toEl: number, sctlr: bigint): number {
+  const span = toEl === 1 && !(sctlr & SCTLR_SPAN) ? PSTATE.PAN : 0;
+  const ssbs = sctlr & SCTLR_DSSBS ? PSTATE.SSBS : 0;
+  return (old & PSTATE.PAN | span | ssbs) & bits;
+}
