@@ -1,6 +1,8 @@
-/** Numbers as one writes them at the prompt: `0x40080000`, `main+0x10`, `$x0-8`, `TTBR0_EL1`. */
+/** Expressions at the prompt: `0x40080000`, `main+0x10`, `$x0-8`, `*(u32*)$sp == 3 && !$x1`. */
 import type { SavedCpu } from "../core/machine_state.ts";
-import type { Session, Symbolizer } from "../replay/mod.ts";
+import { readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
+import { type Expression, parseExpression, type Terms } from "./expression.ts";
+import { hex } from "./output.ts";
 import { UserError } from "./user_error.ts";
 
 /** What names in an expression can mean. */
@@ -9,89 +11,103 @@ export interface Names {
   readonly symbols: Symbolizer;
 }
 
-const OPERATORS: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
-  "==": (a, b) => a === b,
-  "!=": (a, b) => a !== b,
-  "<=": (a, b) => a <= b,
-  ">=": (a, b) => a >= b,
-  "<": (a, b) => a < b,
-  ">": (a, b) => a > b,
-  "&": (a, b) => (a & b) !== 0n,
-};
+/** How expressions are written, for helps. */
+export const EXPRESSION_HELP: string =
+  "as in C: numbers, symbols (their addresses), $registers, system registers, *(u32*)ADDRESS or " +
+  "{4}ADDRESS for memory, casts such as (s32), and ! ~ * / % + - << >> < <= > >= == != & ^ | && ||";
+
+/** Memory that is not mapped at the cursor. */
+class Unreadable extends UserError {}
 
 /**
- * Evaluates terms joined by `+` and `-` at the cursor, modulo 2^64.
+ * The value of an expression at the cursor, modulo 2^64.
  *
- * @throws UserError naming the term that means nothing
+ * @throws UserError naming what means nothing
  */
 export function evaluate(text: string, names: Names): bigint {
-  const parts = text.trim().split(/\s*([+-])\s*/);
-  if (parts.some((part) => part === "")) throw new UserError(`Cannot evaluate "${text.trim()}"`);
-  let value = termOf(parts[0], names);
-  for (let i = 1; i < parts.length; i += 2) {
-    const term = termOf(parts[i + 1], names);
-    value = parts[i] === "+" ? value + term : value - term;
-  }
-  return BigInt.asUintN(64, value);
+  return parseExpression(text, termsOf(names))().bits;
 }
 
 /**
- * A condition `A OP B` with an operator of `==`, `!=`, `<`, `<=`, `>`, `>=` (unsigned) or `&`
- * (common bits), for any moment that the cursor will be at.
+ * A condition, for any moment that the cursor will be at. Where it reads memory that is not mapped
+ * then, it does not hold.
  *
- * @throws UserError if it has another form, or a term means nothing
+ * @throws UserError if it cannot be understood
  */
 export function condition(text: string, names: Names): () => boolean {
-  const [, left, operator, right] = /^(.+?)\s*(==|!=|<=|>=|<|>|&)\s*(.+)$/.exec(text) ?? [];
-  if (operator === undefined) {
-    throw new UserError(
-      `Cannot read the condition "${text}": expected REGISTER OP VALUE, with OP one of ` +
-        `${Object.keys(OPERATORS).join(" ")}`,
-    );
-  }
-  const holds = () => OPERATORS[operator](evaluate(left, names), evaluate(right, names));
+  const expression = parseExpression(text, termsOf(names));
+  const holds = () => isTrue(expression);
   holds();
   return holds;
 }
 
-function termOf(term: string, names: Names): bigint {
-  const digits = term.replaceAll("_", "");
-  if (/^(0x[0-9a-f]+|\d+)$/i.test(digits)) return BigInt(digits);
-  const symbol = term.startsWith("$") ? undefined : names.symbols.find(term);
-  if (symbol) return symbol.address;
-  const register = registerOf(term.replace(/^\$/, ""), names.session);
-  if (register !== undefined) return register;
-  throw new UserError(
-    `Unknown name "${term}": expected a number, a symbol, a register such as $x0, $w0, $sp, $pc, ` +
-      `or a system register such as TTBR0_EL1`,
-  );
+function isTrue(expression: Expression): boolean {
+  try {
+    return expression().bits !== 0n;
+  } catch (error) {
+    if (error instanceof Unreadable) return false;
+    throw error;
+  }
 }
 
-/** The value of a register at the cursor; undefined if there is none of that name. */
-function registerOf(name: string, session: Session): bigint | undefined {
-  const { cpus: [cpu] } = session.state();
+function termsOf({ session, symbols }: Names): Terms {
+  return {
+    name(text) {
+      const symbol = text.startsWith("$") ? undefined : symbols.find(text);
+      if (symbol) return () => symbol.address;
+      return registerOf(text.replace(/^\$/, ""), session, text.startsWith("$"));
+    },
+    read(address, bytes) {
+      const read = readVirtual(session.machine, address, bytes);
+      if (read) return littleEndian(read);
+      throw new Unreadable(
+        `Cannot read ${bytes === 1 ? "1 byte" : `${bytes} bytes`} at ${hex(address)}: no memory ` +
+          "is mapped there",
+      );
+    },
+  };
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
+}
+
+const VECTOR_BYTES: Readonly<Record<string, number>> = { b: 1, h: 2, s: 4, d: 8 };
+
+/**
+ * How to read a register; undefined if there is none of that name.
+ *
+ * @param dollar whether the name had one: b0 to d31 need it, they look too much like symbols
+ */
+function registerOf(name: string, session: Session, dollar: boolean): (() => bigint) | undefined {
+  const { state } = session.machine.processor;
   const lower = name.toLowerCase();
-  const [, kind, digits] = /^([xw])(\d\d?)$/.exec(lower) ?? [];
-  if (digits !== undefined && Number(digits) < 31) {
-    const value = cpu.x[Number(digits)];
-    return kind === "w" ? BigInt.asUintN(32, value) : value;
+  const [, kind, digits] = /^([xwbhsd])(\d\d?)$/.exec(lower) ?? [];
+  const n = Number(digits);
+  if ((kind === "x" || kind === "w") && n < 31) {
+    return kind === "x" ? () => state.x(n) : () => BigInt.asUintN(32, state.x(n));
+  }
+  if (kind !== undefined && kind in VECTOR_BYTES && dollar && n < 32) {
+    return () => littleEndian(state.v(n).subarray(0, VECTOR_BYTES[kind]));
   }
   switch (lower) {
     case "sp":
-      return cpu.sp;
+      return () => state.sp;
     case "pc":
-      return session.pc;
+      return () => session.pc;
     case "fp":
-      return cpu.x[29];
+      return () => state.x(29);
     case "lr":
-      return cpu.x[30];
+      return () => state.x(30);
     case "pstate":
     case "cpsr":
-      return cpu.pstate;
+      return () => state.pstate;
     case "xzr":
-      return 0n;
+    case "wzr":
+      return () => 0n;
     default:
-      return systemRegister(name, cpu);
+      if (systemRegister(name, session.state().cpus[0]) === undefined) return undefined;
+      return () => systemRegister(name, session.state().cpus[0])!;
   }
 }
 

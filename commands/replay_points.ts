@@ -49,14 +49,15 @@ export const CATCH_USAGE = "exception [sync|irq|fiq|serror|fault|0xCLASS], tlb "
   "with N behind for only the n-th of the trace";
 
 /**
- * `ADDRESS [if REGISTER OP VALUE]`.
+ * `ADDRESS [if CONDITION]`; gdb's `*ADDRESS` is the same.
  *
  * @throws UserError
  */
 export function parseBreakpoint(text: string, names: Names, shown: Shown): StopPoint {
   const [, where, when] = /^(.+?)(?:\s+if\s+(.+))?$/.exec(text.trim()) ?? [];
   if (where === undefined) throw new UserError("Missing the address to break at");
-  const address = evaluate(where, names);
+  if (when === undefined && /\sif$/.test(where)) throw new UserError("Missing the condition");
+  const address = evaluate(where.replace(/^\*\s*/, ""), names);
   if ((address & 3n) !== 0n) {
     throw new UserError(`Cannot break at ${hex(address)}: instructions are at multiples of 4`);
   }
@@ -79,14 +80,15 @@ export function parseWatchpoint(command: string, text: string, names: Names): St
   while (WATCH_WORDS.has(words.at(-1) ?? "")) own.add(words.pop()!);
   const [any, change] = [own.has("any"), own.has("change")];
   const [where, size, ...rest] = words;
-  const physical = where?.startsWith("phys:");
+  const physical = where?.startsWith("phys:") ?? false;
   if (where === undefined || rest.length > 0 || (change && command !== "watch")) {
     throw new UserError(`Usage: ${command} ${WATCH_USAGE[command]}`);
   }
-  const address = evaluate(physical ? where.slice(5) : where, names);
-  const symbol = physical ? undefined : names.symbols.find(where);
+  const place = placeOf(physical ? where.slice(5) : where);
+  const address = evaluate(place.address, names);
+  const symbol = physical ? undefined : names.symbols.find(place.address);
   const length = size === undefined
-    ? symbol?.size || DEFAULT_WATCHED
+    ? place.bytes ?? (symbol?.size || DEFAULT_WATCHED)
     : Number(evaluate(size, names));
   if (length < 1 || length > MOST_WATCHED) {
     throw new UserError(`Cannot watch ${length} bytes: expected 1 to ${MOST_WATCHED}`);
@@ -99,9 +101,17 @@ export function parseWatchpoint(command: string, text: string, names: Names): St
     rwatch: "read",
     awatch: "access",
   };
-  const place = physical ? `phys:${hex(address)}` : symbol ? `${where} (${hex(address)})` : where;
-  const list = [command, place, length, ...(any ? ["any"] : []), ...(change ? ["change"] : [])];
+  const shown = physical ? `phys:${hex(address)}` : symbol ? `${where} (${hex(address)})` : where;
+  const list = [command, shown, length, ...(any ? ["any"] : []), ...(change ? ["change"] : [])];
   return new Watchpoint(list.join(" "), kinds[command], bytes);
+}
+
+/** An address, or gdb's `*(u32*)ADDRESS` and `{4}ADDRESS`, which say the bytes as well. */
+function placeOf(text: string): { readonly address: string; readonly bytes: number | undefined } {
+  const [, number, bits, address] =
+    /^(?:\{([1248])\}|\*\([usi](?:nt)?(8|16|32|64)(?:_t)?\*\))(.+)$/.exec(text) ?? [];
+  if (address === undefined) return { address: text.replace(/^&/, ""), bytes: undefined };
+  return { address, bytes: number === undefined ? Number(bits) / 8 : Number(number) };
 }
 
 function physicalBytes(session: Session, address: number, length: number): PhysicalBytes {

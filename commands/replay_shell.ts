@@ -17,7 +17,7 @@ import { walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import { type Output, plural } from "./output.ts";
 import { Bookmarks } from "./replay_bookmarks.ts";
-import { evaluate, type Names } from "./replay_expression.ts";
+import { evaluate, EXPRESSION_HELP, type Names } from "./replay_expression.ts";
 import {
   CATCH_USAGE,
   hitText,
@@ -121,8 +121,9 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     run: (shell, rest) => shell.bookmark(rest),
   },
   break: {
-    usage: "ADDRESS [if REGISTER OP VALUE]",
-    help: "stop before the instruction at an address",
+    usage: "ADDRESS [if CONDITION]",
+    help: "stop before the instruction at an address, where the condition is not 0; it is an " +
+      "expression as of print, and false where it reads memory that is not mapped",
     run: (shell, rest) => shell.add(parseBreakpoint(rest, shell.names, shell.shown)),
   },
   watch: {
@@ -195,8 +196,9 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
   },
   print: {
     usage: "EXPRESSION",
-    help: "a number: numbers, symbols, $registers, system registers, joined by + and -",
+    help: `a number; an expression is ${EXPRESSION_HELP}. Values have 64 bits and are unsigned`,
     run: (shell, rest) => {
+      if (rest === "") throw new UserError("Missing the expression");
       const value = evaluate(rest, shell.names);
       const signed = BigInt.asIntN(64, value);
       shell.print(`${addressText(value, shell.shown)}  ${signed}`);

@@ -18,7 +18,7 @@ async function type(
   cwd: string,
   keys: readonly [waitFor: string, keys: string][],
 ): Promise<{ shown: string; status: number }> {
-  const command = `${Deno.execPath()} run -P=replay ${CLI} replay t.unboot`;
+  const command = `${Deno.execPath()} run -P=view ${CLI} replay t.unboot`;
   const child = new Deno.Command("script", {
     args: ["-qfec", command, "/dev/null"],
     cwd,

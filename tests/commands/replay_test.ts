@@ -86,6 +86,18 @@ pstate  0x400003c5
   });
 });
 
+Deno.test("replay stops where a condition holds, which may read registers and memory", async () => {
+  await withTrace(async (replay) => {
+    const { out } = await replay(
+      ...["-x", "break *handle_sync if $ESR_EL1 >> 26 == 0x25 && *(u32*)$pc == 0xd538520a"],
+      ...["-x", "break handle_sync if *(u32*)$FAR_EL1 == 1 || {8}0x1000000000 != 2"],
+      ...["-x", "continue; rc; print (s32)*(u32*)_start < 0 || !$x4; print $x4 & ~0xff"],
+    );
+    assertMatch(out, /Reached stop point 1: break 0x\w+ <handle_sync> if .*\n#18 /);
+    assertMatch(out, /\nStart of the trace\.\n#0 .*\n0x0+1 {2}1\n0x0+ {2}0\n$/);
+  });
+});
+
 Deno.test("replay stops a script at the first error, and says what was wrong", async () => {
   await withTrace(async (replay) => {
     const failing: [string, string][] = [
@@ -93,7 +105,10 @@ Deno.test("replay stops a script at the first error, and says what was wrong", a
       ["reverse-", 'Ambiguous command "reverse-": '],
       ["break nowhere", 'Unknown name "nowhere": expected a number, a symbol, a register'],
       ["break 0x40100002", "Cannot break at 0x40100002: instructions are at multiples of 4"],
-      ["break _start if x0", 'Cannot read the condition "x0": expected REGISTER OP VALUE'],
+      ["break _start if", "Missing the condition"],
+      ["break _start if x0 = 1", 'Cannot evaluate "x0 = 1": unexpected "= 1"'],
+      ["break _start if *(u32*)x0 == nothing", 'Unknown name "nothing": expected a number'],
+      ["print 1 / 0", "Cannot divide by zero"],
       ["watch 0x9000000", "Cannot watch 0x9000000: it is not RAM; for devices use catch mmio"],
       ["catch nothing", 'Cannot catch "nothing": expected exception '],
       ["catch exception third", 'Cannot catch "exception third": expected exception '],
