@@ -27,7 +27,7 @@ Deno.test("the demo shows four boots and finds out why three of them died", asyn
     const differences = [...text.matchAll(/^First difference: (.*)$/gm)].map(([, what]) => what);
     assertEquals(differences.length, 3);
     assertMatch(differences[0], /^descriptor store: level 3, .*PXN: 0 in A, 1 in B/);
-    assertEquals(differences[1], "VBAR_EL1 write missing in B");
+    assertMatch(differences[1], /^VBAR_EL1 write missing in B/);
     assertMatch(differences[2], /^descriptor store: level 2, .*block in A, table in B/);
     const files = [...Deno.readDirSync(`${cwd}/out`)].map(({ name }) => name).sort();
     assertEquals(files.filter((name) => name.endsWith(".unboot")), [
