@@ -255,7 +255,7 @@ export function diffJson({ diff }: ShownDiff): Record<string, unknown> {
       a: first.a?.position ?? null,
       b: first.b?.position ?? null,
       what: findingWords(relation, first),
-      symbol: (own && side.name(own.pc)) ?? null,
+      symbol: (own && side.codeName(own.pc)) ?? null,
     },
   };
 }

@@ -7,11 +7,22 @@
  * modulo relocation (`diff_relation.ts`), descriptors are equal as translations (`diff_tables.ts`).
  * What is left is judged (`diff_judge.ts`): the earliest that no size explains is the first
  * difference. Flow is not compared instruction by instruction: code that was compiled differently
- * has another one, and the effects say what it did.
+ * has another one, and the effects say what it did. But a branch in code that both have, and that
+ * went different ways before that (`diff_branch.ts`), is the first difference instead; where no
+ * effect differs, so is a call that only one of them makes (`diff_calls.ts`).
  */
 import type { Trace } from "../../trace/mod.ts";
 import { align, type Alignment } from "./diff_align.ts";
-import { type Finding, findingsOf, firstFinding, isExplained } from "./diff_judge.ts";
+import { firstBranch } from "./diff_branch.ts";
+import { firstExtraCall } from "./diff_calls.ts";
+import {
+  type Finding,
+  findingsOf,
+  firstFinding,
+  flowFinding,
+  isExplained,
+  limitsOf,
+} from "./diff_judge.ts";
 import { equalWindows } from "./diff_prefix.ts";
 import { Relation } from "./diff_relation.ts";
 import { Side } from "./diff_side.ts";
@@ -51,14 +62,30 @@ export function diff(a: Trace, b: Trace): Diff {
   relation.b.effects.skipTo(skipped);
   const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
   const findings = findingsOf(relation, alignment);
+  const effect = firstFinding(findings) ?? null;
+  const flow = flowOf(relation, alignment, effect, a.windows[skipped].end);
   return {
     milestones: milestonePairs(a, b),
-    first: firstFinding(findings) ?? null,
-    findings,
+    first: flow ?? effect,
+    findings: flow ? [flow, ...findings] : findings,
     common: alignment.common,
     equalTo: a.windows[skipped].end,
     relation,
   };
+}
+
+/** The branch or call that comes before the first differing effect, if there is one. */
+function flowOf(
+  relation: Relation,
+  { sync }: Alignment,
+  effect: Finding | null,
+  from: number,
+): Finding | null {
+  if (effect?.kind === "unrelated") return null;
+  const to = effect ? limitsOf(effect) : [Infinity, Infinity] as const;
+  const branch = firstBranch(relation, sync, { from, to });
+  const found = branch ?? (effect ? null : firstExtraCall(relation, sync));
+  return found && flowFinding(found);
 }
 
 /** Milestones of both, in A's order; those that only B has stand where B has them. */

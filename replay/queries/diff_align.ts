@@ -29,8 +29,8 @@ export interface Alignment {
   readonly divergences: readonly Divergence[];
   /** Effects that both have. */
   readonly common: number;
-  /** Whether it was given up because there were too many differences. */
-  readonly cut: boolean;
+  /** Positions of effects that both have, not too close to each other. */
+  readonly sync: readonly (readonly [a: number, b: number])[];
 }
 
 /** Stretches in which something in common is looked for, and the edits tried in them. */
@@ -39,6 +39,8 @@ const STRETCHES = [[64, 64], [512, 400], [4096, 1200]] as const;
 const ENOUGH = 3;
 /** Effects that one may have more because it is larger. */
 const MOST_SLIPPED = 256;
+/** Steps between two that are noted. */
+const SYNC_STEPS = 64;
 const MOST_DIVERGENCES = 400;
 /** Effects of one side that a difference keeps. */
 const MOST_KEPT = 5000;
@@ -50,6 +52,8 @@ export function align(
 ): Alignment {
   const [a, b] = [relation.a.effects, relation.b.effects];
   const divergences: Divergence[] = [];
+  const sync: (readonly [number, number])[] = [];
+  const last = [0, 0];
   let i = 0;
   let j = 0;
   let common = 0;
@@ -59,10 +63,13 @@ export function align(
   };
   while (divergences.length < MOST_DIVERGENCES) {
     const [x, y] = [a.at(i), b.at(j)];
-    if (!x && !y) return { divergences, common, cut: false };
+    if (!x && !y) return { divergences, common, sync };
     const isSame = x !== undefined && y !== undefined && samePlace(relation, x, y, true);
     if (isSame && sameContent(relation, x, y)) {
       before = [x, y];
+      if (x.position > last[0] + SYNC_STEPS && y.position > last[1] + SYNC_STEPS) {
+        sync.push([last[0] = x.position, last[1] = y.position]);
+      }
       common++;
       i++;
       j++;
@@ -92,9 +99,9 @@ export function align(
     j += hunk.bTo;
     const [r, s] = [a.at(i), b.at(j)];
     note({ a: p, b: q, isContent: false, before, after: hunk.ends || !r || !s ? null : [r, s] });
-    if (hunk.ends) return { divergences, common, cut: false };
+    if (hunk.ends) return { divergences, common, sync };
   }
-  return { divergences, common, cut: true };
+  return { divergences, common, sync };
 }
 
 /** In programs of different sizes: whether one just has a few more of the same. */

@@ -22,7 +22,10 @@ import { describeSyndrome, exceptionClass, hasFaultAddress } from "../syndrome.t
 import type { Trace } from "../../trace/mod.ts";
 import { effectsOf } from "./writers_effects.ts";
 
-/** What an effect is; `exception` includes SVC and the like, `return` is ERET. */
+/**
+ * What an effect is; `exception` includes SVC and the like, `return` is ERET. A `branch` is none, but
+ * is shown like one.
+ */
 export type EffectKind =
   | "store"
   | "sysreg"
@@ -30,7 +33,8 @@ export type EffectKind =
   | "mmio"
   | "console"
   | "exception"
-  | "return";
+  | "return"
+  | "branch";
 
 /** One effect. */
 export interface Effect {

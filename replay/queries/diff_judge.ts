@@ -8,9 +8,11 @@
  * one exception: vectors that one boot installs before something that both do, and the other does
  * not, come first wherever they are, because no fault of that boot can be told from another.
  */
+import type { Branch, BranchDifference } from "./diff_branch.ts";
 import type { Effect } from "./diff_effects.ts";
 import type { Alignment, Divergence } from "./diff_align.ts";
 import type { Relation } from "./diff_relation.ts";
+import type { Side } from "./diff_side.ts";
 import { isFaultEvent } from "../syndrome.ts";
 import { isMmuEnable } from "./milestones.ts";
 import { isDigit, sameContent, samePlace } from "./diff_same.ts";
@@ -19,9 +21,10 @@ import { isDigit, sameContent, samePlace } from "./diff_same.ts";
 export interface Finding {
   /**
    * `content`: both do it, with another value. `missing`: only one does it. `moved`: the other does
-   * it at another time. `unrelated`: they have nothing in common from the start.
+   * it at another time. `unrelated`: they have nothing in common from the start. `flow`: a branch
+   * goes another way.
    */
-  readonly kind: "content" | "missing" | "moved" | "unrelated";
+  readonly kind: "content" | "missing" | "moved" | "unrelated" | "flow";
   /** What A does; null where it never does. */
   readonly a: Effect | null;
   readonly b: Effect | null;
@@ -32,6 +35,8 @@ export interface Finding {
   /** Whether it counts only if there is nothing else. */
   readonly weak: boolean;
   readonly divergence: Divergence;
+  /** For `flow`: the branch. */
+  readonly branch?: BranchDifference;
 }
 
 const ENDS_ANYWHERE = new Set(["max-instructions", "interrupted", "disk-full"]);
@@ -46,13 +51,17 @@ export function isExplained(relation: Relation, divergence: Divergence): boolean
   const { a, b } = unmatched(relation, divergence);
   if (a.length === 0 && b.length === 0) return true;
   if (divergence.after === null && (a.length === 0 || b.length === 0)) {
-    const { footer } = relation[a.length === 0 ? "a" : "b"].trace;
-    if (!footer || ENDS_ANYWHERE.has(footer.reason)) return true;
+    if (endsAnywhere(relation[a.length === 0 ? "a" : "b"])) return true;
   }
   if (relation.identical) return false;
   const digits = (effects: readonly Effect[]) => effects.every(isDigit);
   if (digits(a) && digits(b)) return true;
   return isSizeOnly(relation, a, "a") && isSizeOnly(relation, b, "b");
+}
+
+/** Whether a recording ends where the boot would have gone on. */
+export function endsAnywhere({ trace: { footer } }: Side): boolean {
+  return !footer || ENDS_ANYWHERE.has(footer.reason);
 }
 
 /** All differences, earliest first. */
@@ -83,6 +92,42 @@ export function findingsOf(relation: Relation, { divergences }: Alignment): Find
 export function firstFinding(findings: readonly Finding[]): Finding | undefined {
   const strong = findings.filter(({ weak }) => !weak);
   return strong.find(isMissingVectors) ?? strong[0] ?? findings[0];
+}
+
+/** A branch that went different ways, as a difference. */
+export function flowFinding(branch: BranchDifference): Finding {
+  const effect = (own: Branch | null): Effect | null =>
+    own && {
+      kind: "branch",
+      position: own.position,
+      pc: own.pc,
+      name: branch.text,
+      address: 0,
+      size: 0,
+      length: 0,
+      value: own.target,
+      old: 0n,
+    };
+  const [a, b] = [effect(branch.a), effect(branch.b)];
+  return {
+    kind: "flow",
+    a,
+    b,
+    only: a === null ? "b" : b === null ? "a" : null,
+    counts: [0, 0],
+    weak: false,
+    divergence: { a: [], b: [], isContent: true, before: null, after: null },
+    branch,
+  };
+}
+
+/** Positions in A and B up to which a difference can have its cause. */
+export function limitsOf({ a, b, only, divergence: { after } }: Finding): [number, number] {
+  const behind = (side: 0 | 1) => after?.[side].position ?? Infinity;
+  return [
+    only === "b" ? behind(0) : a?.position ?? behind(0),
+    only === "a" ? behind(1) : b?.position ?? behind(1),
+  ];
 }
 
 function isMissingVectors({ kind, a, b, divergence }: Finding): boolean {
@@ -221,6 +266,7 @@ function rank(relation: Relation, effect: Effect, side: "a" | "b"): number {
       return 3;
     case "return":
       return 1;
+    case "branch":
     case "console":
       return 0;
   }

@@ -38,6 +38,7 @@ export class Relation {
   readonly #there = new Map<number, number>();
   /** Instructions that correspond. */
   readonly #code = new Map<number, number>();
+  readonly #codeBack = new Map<number, number>();
   readonly #back = new Map<number, number>();
 
   constructor(a: Side, b: Side) {
@@ -84,6 +85,18 @@ export class Relation {
       most = Math.max(most, Math.abs(Math.ceil(other / PAGE) - Math.ceil(address / PAGE)));
     }
     return most;
+  }
+
+  /** Where A has the code that B has at a physical address; undefined if it is not known. */
+  codeOf(b: number): number | undefined {
+    if (this.isSameImage) return b;
+    if (this.#codeBack.size === 0) { for (const [x, y] of this.#code) this.#codeBack.set(y, x); }
+    return this.#codeBack.get(b);
+  }
+
+  /** Bytes by which parts of the program may be moved from A to B; 0 among them. */
+  get distances(): readonly number[] {
+    return [0, ...this.#distances];
   }
 
   /** Whether two physical addresses are the same thing. With `learn`, unknown ones become a pair. */

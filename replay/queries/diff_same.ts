@@ -89,7 +89,8 @@ function sameStore(relation: Relation, a: Effect, b: Effect): boolean {
   if (descriptors !== undefined) return descriptors;
   if (relation.value(a.value, b.value, sameCode(relation, a, b))) return true;
   if (relation.identical) return false;
-  return isDigit(a) && isDigit(b) || isTime(relation, a, b);
+  if (isDigit(a) && isDigit(b)) return true;
+  return a.size >= 4 && isTime(relation, [a.value, a.position], [b.value, b.position]);
 }
 
 /** A byte of a number that is being printed, which may be an address. */
@@ -98,15 +99,19 @@ export function isDigit({ kind, size, length, value }: Effect): boolean {
     DIGIT.test(String.fromCharCode(Number(value)));
 }
 
-/** Whether two values are readings of the clock at their moments. */
-function isTime({ a: sideA }: Relation, a: Effect, b: Effect): boolean {
-  if (a.position === b.position || a.size < 4) return false;
+/** Whether two values of 4 bytes or more are readings of the clock at their moments. */
+export function isTime(
+  { a: sideA }: Relation,
+  [x, positionA]: readonly [bigint, number],
+  [y, positionB]: readonly [bigint, number],
+): boolean {
+  if (positionA === positionB) return false;
   const ns = Number(sideA.trace.header.options["ns-per-instruction"] ?? 1);
-  const ticks = [a.position * ns / TICK_NS, b.position * ns / TICK_NS];
-  const [x, y] = [Number(a.value), Number(b.value)];
-  if (Math.abs(x - ticks[0]) <= 2 && Math.abs(y - ticks[1]) <= 2) return true;
+  const ticks = [positionA * ns / TICK_NS, positionB * ns / TICK_NS];
+  const [p, q] = [Number(x), Number(y)];
+  if (Math.abs(p - ticks[0]) <= 2 && Math.abs(q - ticks[1]) <= 2) return true;
   // Time that passed in WFI is not among the steps.
-  if (x < SMALLEST_TIME || x < ticks[0] - 64 || y < ticks[1] - 64) return false;
-  if (sideA.isMemory(x)) return false;
-  return Math.abs((y - x) - (ticks[1] - ticks[0])) <= 2;
+  if (p < SMALLEST_TIME || p < ticks[0] - 64 || q < ticks[1] - 64) return false;
+  if (sideA.isMemory(p)) return false;
+  return Math.abs((q - p) - (ticks[1] - ticks[0])) <= 2;
 }

@@ -23,7 +23,7 @@ export interface Scene {
 export function sceneOf(relation: Relation, side: "a" | "b", effect: Effect): Scene {
   const own = relation[side];
   const { position, pc } = effect;
-  const name = own.name(pc);
+  const name = own.codeName(pc);
   const source = own.source(pc)?.slice(-LINES_OF_SOURCE);
   return {
     place: `#${position}  ${hex(pc)}${name ? ` <${name}>` : ""}${source ? `, ${source}` : ""}`,
@@ -37,7 +37,7 @@ function instructionsAt(side: Side, position: number): string[] {
   return [...side.trace.executed(from, position + 1)].map((executed) => {
     const { pc, word } = executed;
     const mark = executed.position === position ? "->" : "  ";
-    const name = side.name(pc);
+    const name = side.codeName(pc);
     const code = disassemble(word, pc);
     return `${mark} #${executed.position}  ${hex(pc)}${name ? ` <${name}>` : ""}  ${code}`;
   });

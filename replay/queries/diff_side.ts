@@ -4,6 +4,7 @@
 import type { Trace } from "../../trace/mod.ts";
 import { Symbolizer } from "../symbolizer.ts";
 import { EffectReader } from "./diff_effects.ts";
+import { Functions } from "./diff_functions.ts";
 import { findTables, type Tables } from "./diff_tables.ts";
 
 const MOST_FILLS = 20_000;
@@ -48,7 +49,9 @@ export class Side {
   readonly #offsets: bigint[];
   readonly #places = new Map<number, Place | null>();
   readonly #info = new Map<string, { size: number; isFunction: boolean; address: bigint }>();
+  /** Executed instructions by physical address. */
   readonly #words = new Map<number, number>();
+  #functions: Functions | undefined;
   #addresses: Map<string, bigint> | undefined;
 
   constructor(trace: Trace, { named = true }: { readonly named?: boolean } = {}) {
@@ -176,12 +179,39 @@ export class Side {
 
   /** The instructions up to the one at a physical address, as linking leaves them. */
   codeBefore(address: number): string {
+    return CONTEXT.map((back) => withoutAddresses(this.word(address - back) ?? 0)).join();
+  }
+
+  /** The instruction that was executed at a physical address; undefined if none was. */
+  word(address: number): number | undefined {
     if (this.#words.size === 0) {
       for (const [start, words] of this.#blocks()) {
-        words.forEach((word, n) => this.#words.set(start + 4 * n, withoutAddresses(word)));
+        words.forEach((word, n) => this.#words.set(start + 4 * n, word));
       }
     }
-    return CONTEXT.map((back) => this.#words.get(address - back) ?? 0).join();
+    return this.#words.get(address);
+  }
+
+  /** The word that the image has at a physical address; 0 where it has nothing. */
+  imageWord(address: number): number {
+    const page = this.trace.page(address - address % 4096, 0);
+    return new DataView(page.buffer, page.byteOffset).getUint32(address % 4096, true);
+  }
+
+  /** Functions, as the calls of the boot show them. */
+  get functions(): Functions {
+    return this.#functions ??= new Functions(this.trace);
+  }
+
+  /** Like {@linkcode name} for code; without a symbol the function found by calls: `sub_1000+0x4`. */
+  codeName(pc: bigint): string | undefined {
+    const name = this.name(pc);
+    if (name !== undefined) return name;
+    const entry = this.functions.entryOf(Number(pc & LOW_48));
+    if (entry === undefined) return undefined;
+    const offset = Number(pc & LOW_48) - entry;
+    const own = `sub_${BigInt.asUintN(64, pc - BigInt(offset)).toString(16)}`;
+    return offset === 0 ? own : `${own}+0x${offset.toString(16)}`;
   }
 
   /** Executed blocks by physical address. */
@@ -235,7 +265,7 @@ function isAdrp(word: number): boolean {
 }
 
 /** The word without what linking decides: distances, immediates that are parts of addresses. */
-function withoutAddresses(word: number): number {
+export function withoutAddresses(word: number): number {
   if ((word & 0x1f00_0000) === 0x1000_0000) return (word & 0x9f00_001f) >>> 0; // ADR, ADRP
   if ((word & 0x7c00_0000) === 0x1400_0000) return (word & 0xfc00_0000) >>> 0; // B, BL
   if ((word & 0x3b00_0000) === 0x1800_0000) return (word & 0xff00_001f) >>> 0; // LDR (literal)

@@ -1,5 +1,7 @@
 /** One line of text for each difference. */
 import { attributes, descriptorKind } from "./explain_text.ts";
+import type { BranchDifference } from "./diff_branch.ts";
+import type { Operand } from "./diff_operands.ts";
 import type { Effect } from "./diff_effects.ts";
 import type { Finding } from "./diff_judge.ts";
 import type { Relation } from "./diff_relation.ts";
@@ -23,6 +25,7 @@ const ADDRESS = 0xffff_ffff_f000n;
 /** What the difference is, in one line that names the thing. */
 export function findingWords(relation: Relation, finding: Finding): string {
   const { kind, a, b, only } = finding;
+  if (finding.branch) return flowWords(relation, finding.branch);
   if (kind === "content") return contentWords(relation, a!, b!);
   if (kind === "unrelated") {
     return `everything: A begins with ${effectWords(relation, a!, "a")}, ` +
@@ -49,6 +52,31 @@ export function findingWords(relation: Relation, finding: Finding): string {
     : `${what} missing in ${other}`;
 }
 
+/** Which branch went another way, and why. */
+function flowWords(relation: Relation, branch: BranchDifference): string {
+  const { a, b, text, taken, operands } = branch;
+  const at = (side: "a" | "b", pc: bigint) => relation[side].codeName(pc) ?? hex(pc);
+  if (!a || !b) {
+    const [side, own] = a ? ["a", a] as const : ["b", b!] as const;
+    return `flow: at ${at(side, own.pc)} ${side.toUpperCase()} calls ${at(side, own.target)}, ` +
+      `${a ? "B" : "A"} never does from there`;
+  }
+  const compared = operands.map(operandWords).join("; ");
+  const [name] = text.split(" ");
+  const where = `flow: at ${at("a", a.pc)} \`${name}\``;
+  if (taken === null) {
+    return `${where} goes to ${at("a", a.target)} in A, ${at("b", b.target)} in B (${compared})`;
+  }
+  const by = operands.find((operand) => operand.text !== text)?.text;
+  return `${where} taken in ${taken ? "A, not in B" : "B, not in A"}; compared ${compared}` +
+    ` (${by ?? text})`;
+}
+
+function operandWords({ register, a, b }: Operand): string {
+  const [x, y] = [a, b].map((value) => value < 1024n ? value.toString() : hex(value));
+  return a === b ? `${register}=${x} in both` : `${register}=${x} in A, ${y} in B`;
+}
+
 /** A register's value, with its symbol if it is an address: `0x40080800 <vectors>`. */
 function valueWords(relation: Relation, { value }: Effect, side: "a" | "b"): string {
   const isPointer = relation[side].physical(value) !== undefined;
@@ -72,6 +100,7 @@ export function effectWords(relation: Relation, effect: Effect, side: "a" | "b")
     case "exception":
       return effect.value === 0n ? effect.name : `${effect.name}, address ${hex(effect.value)}`;
     case "return":
+    case "branch":
       return effect.name;
     case "console":
       return `console line "${effect.name.slice(0, 80)}"`;

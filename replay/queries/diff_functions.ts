@@ -1,0 +1,104 @@
+/**
+ * Functions as a boot shows them: where calls go, where it starts, where exceptions enter.
+ *
+ * For images without symbols they stand in for names. The flow is gone through once; the addresses
+ * are virtual, without the bits that distinguish halves.
+ */
+import { BLOCK_KIND } from "../../trace/schema.ts";
+import type { Trace } from "../../trace/mod.ts";
+
+const LOW_48 = 0xffff_ffff_ffffn;
+/** An address farther behind an entry than this is in no function that is known. */
+const MOST_BYTES = 1 << 16;
+
+/** The first call from one instruction to one function. */
+export interface Call {
+  /** Steps before the call. */
+  readonly position: number;
+  /** Address of BL or BLR, with all its bits. */
+  readonly pc: bigint;
+  /** Address of what is called. */
+  readonly target: bigint;
+}
+
+/** See the top of this file. */
+export class Functions {
+  readonly #entries: Float64Array;
+  readonly #calls: Call[] = [];
+  readonly #known = new Set<string>();
+
+  /** Goes through the flow of a boot. */
+  constructor(trace: Trace) {
+    const entries = new Set<number>([Number(trace.image.pc & LOW_48)]);
+    for (const { number } of trace.windows) {
+      if (number > 0) this.#read(trace, number, entries);
+    }
+    this.#entries = Float64Array.from(entries).sort();
+  }
+
+  /** The entry of the function that an address is in. */
+  entryOf(address: number): number | undefined {
+    const index = this.#below(address);
+    const entry = this.#entries[index];
+    return index < 0 || address - entry > MOST_BYTES ? undefined : entry;
+  }
+
+  /** The first entry behind an address; Infinity behind the last one. */
+  entryBehind(address: number): number {
+    return this.#entries[this.#below(address) + 1] ?? Infinity;
+  }
+
+  /** The first call of each pair of call and target, in order. */
+  get calls(): readonly Call[] {
+    return this.#calls;
+  }
+
+  #below(address: number): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#entries[middle] <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  #read(trace: Trace, window: number, entries: Set<number>): void {
+    const { blocks, exceptions, table, start } = trace.blocks(window);
+    const isCall = new Uint8Array(table.count);
+    for (let id = 0; id < table.count; id++) {
+      const kind = table.kind(id);
+      if (kind === BLOCK_KIND.call) isCall[id] = 1;
+      if (kind === BLOCK_KIND.indirectCall) isCall[id] = 2;
+    }
+    for (const { before } of exceptions) {
+      if (before < blocks.length) entries.add(Number(table.pc(blocks[before]) & LOW_48));
+    }
+    /** By block: 1 + the block that was last called from it. */
+    const called = new Int32Array(table.count);
+    let position = start;
+    let exception = 0;
+    for (let i = 0; i + 1 < blocks.length; i++) {
+      const isEntered = exceptions[exception]?.before === i;
+      if (isEntered) position += exceptions[exception++].count;
+      const id = blocks[i];
+      const steps = table.steps(id);
+      const next = blocks[i + 1];
+      position += steps;
+      if (isCall[id] === 0 || called[id] === next + 1) continue;
+      if (exceptions[exception]?.before === i + 1) continue;
+      called[id] = next + 1;
+      const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * (steps - 1)));
+      this.#add({ position: position - 1, pc, target: table.pc(next) }, entries);
+    }
+  }
+
+  #add(call: Call, entries: Set<number>): void {
+    const key = `${call.pc},${call.target}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    this.#calls.push(call);
+    entries.add(Number(call.target & LOW_48));
+  }
+}
