@@ -5,6 +5,8 @@ import { defineCommand } from "./command.ts";
 import { diffJson, diffLines, diffMarkdown } from "./diff_text.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag } from "./options.ts";
+import { grouped, type Output } from "./output.ts";
+import { Progress } from "./progress.ts";
 import { type OpenedTrace, openTraceFile } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
 
@@ -34,18 +36,25 @@ export default defineCommand({
       throw new UsageError("Options --markdown and --json cannot both be given");
     }
     const [a, b] = [openTraceFile(pathA, err), openTraceFile(pathB, err)];
-    const shown = { diff: compared(a, b), a, b };
+    const shown = { diff: compared(a, b, err), a, b };
     if (values.json) out.json(diffJson(shown));
     else for (const line of (values.markdown ? diffMarkdown : diffLines)(shown)) out.line(line);
     return STATUS.ok;
   },
 });
 
-function compared(a: OpenedTrace, b: OpenedTrace) {
+function compared(a: OpenedTrace, b: OpenedTrace, err: Output) {
+  const progress = new Progress(err, performance.now());
+  const all = a.trace.end + b.trace.end;
   try {
-    return diff(a.trace, b.trace);
+    return diff(a.trace, b.trace, (x, y) => {
+      const share = Math.floor((x + y) / Math.max(1, all) * 100);
+      progress.show(performance.now(), () => `${grouped(x + y)} steps compared, ${share}%`);
+    });
   } catch (error) {
     if (!(error instanceof ReplayError || error instanceof TraceError)) throw error;
     throw new UserError(`Cannot compare ${a.path} with ${b.path}: ${error.message}`);
+  } finally {
+    progress.clear();
   }
 }

@@ -4,6 +4,7 @@ import type { Finding } from "../replay/queries/diff_judge.ts";
 import { effectWords, findingWords } from "../replay/queries/diff_words.ts";
 import { type Scene, sceneOf } from "../replay/queries/diff_scene.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { followers } from "./diff_followers.ts";
 import { grouped, plural, printable } from "./output.ts";
 import { describeReason } from "./recording_report.ts";
 import { PROGRAM } from "./help.ts";
@@ -16,7 +17,6 @@ export interface ShownDiff {
   readonly b: OpenedTrace;
 }
 
-const MOST_FOLLOWING = 8;
 const MOST_LINE = 400;
 const SHA_DIGITS = 16;
 
@@ -124,7 +124,7 @@ function scenes({ first, relation }: Diff): [string, Scene][] {
 
 /** What both did before and behind something that only one does. */
 function around({ only, divergence, counts }: Finding, { relation }: Diff): string[] {
-  if (only === null) return [];
+  if (only === null || divergence.isContent) return [];
   const { before, after } = divergence;
   const [side, index] = only === "a" ? ["B", 1] as const : ["A", 0] as const;
   const key = only === "a" ? "b" : "a";
@@ -145,32 +145,6 @@ function around({ only, divergence, counts }: Finding, { relation }: Diff): stri
   return lines;
 }
 
-/** The other differences, those of the same instructions in one line. */
-function followers({ findings, first, relation }: Diff): string[] {
-  const groups: { finding: Finding; more: number }[] = [];
-  for (const finding of findings) {
-    if (finding === first) continue;
-    const last = groups[groups.length - 1];
-    if (last && isAlike(last.finding, finding)) last.more++;
-    else groups.push({ finding, more: 0 });
-  }
-  const shown = groups.slice(0, MOST_FOLLOWING).map(({ finding, more }) => {
-    const at = (side: "a" | "b") => position(finding[side]?.position ?? null);
-    const like = more === 0 ? "" : ` (and ${grouped(more)} more like it)`;
-    return `A ${at("a")}, B ${at("b")}: ${findingWords(relation, finding)}${like}`;
-  });
-  const left = groups.length - shown.length;
-  if (left > 0) shown.push(`and ${left} more`);
-  return shown;
-}
-
-/** Whether the same instruction wrote values that differ in the same bits. */
-function isAlike(x: Finding, y: Finding): boolean {
-  if (x.kind !== "content" || y.kind !== "content") return false;
-  return x.a!.pc === y.a!.pc && x.b!.pc === y.b!.pc &&
-    (x.a!.value ^ x.b!.value) === (y.a!.value ^ y.b!.value);
-}
-
 function notes({ diff, a, b }: ShownDiff): string[] {
   const found: string[] = [];
   const [x, y] = [a.trace.header, b.trace.header];
@@ -184,12 +158,28 @@ function notes({ diff, a, b }: ShownDiff): string[] {
     found.push(`A has ${x.memory.size / 2 ** 20} MiB of RAM, B ${y.memory.size / 2 ** 20} MiB`);
   }
   if (diff.relation.isSameImage) found.push("both booted the same image");
+  found.push(...uncompared(diff));
   for (const [side, { trace }] of [["A", a], ["B", b]] as const) {
     if (trace.truncated) {
       found.push(`${side} is truncated at #${trace.truncated.position}: compared up to there`);
     } else if (trace.footer?.reason === "max-instructions") {
       found.push(`${side} was stopped at its limit of instructions: compared up to there`);
     }
+  }
+  return found;
+}
+
+/** What both sides did, but was not compared. */
+function uncompared({ skipped, interrupted }: Diff): string[] {
+  const found = (["A", "B"] as const).filter((_, n) => skipped[n] > 0).map((side) =>
+    `${side} has ${plural(skipped[side === "A" ? 0 : 1], "effect")} more that the size of its ` +
+    "image or RAM explains: they do not count as differences"
+  );
+  if (interrupted[0] + interrupted[1] > 0) {
+    found.push(
+      `effects of interrupt handlers are not compared: ${grouped(interrupted[0])} of A, ` +
+        `${grouped(interrupted[1])} of B`,
+    );
   }
   return found;
 }
@@ -206,7 +196,8 @@ function table(pairs: readonly MilestonePair[]): string[] {
   );
 }
 
-function position(value: number | null): string {
+/** `#12`, or `never`. */
+export function position(value: number | null): string {
   return value === null ? "never" : `#${value}`;
 }
 

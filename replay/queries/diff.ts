@@ -47,19 +47,31 @@ export interface Diff {
   /** Up to this position the recordings are the same without looking at effects. */
   readonly equalTo: number;
   readonly relation: Relation;
+  /** Effects of A and of B that are there only because an image or RAM is larger. */
+  readonly skipped: readonly [a: number, b: number];
+  /** Effects of interrupt handlers, which are not compared. */
+  readonly interrupted: readonly [a: number, b: number];
 }
 
 /**
  * Compares two boots.
  *
+ * @param progress called now and then with how far the two were executed
  * @throws ReplayError if one of them cannot be re-executed
  */
-export function diff(a: Trace, b: Trace): Diff {
+export function diff(
+  a: Trace,
+  b: Trace,
+  progress: (positionA: number, positionB: number) => void = () => {},
+): Diff {
   const named = a.symbols().length > 0 && b.symbols().length > 0;
   const relation = new Relation(new Side(a, { named }), new Side(b, { named }));
   const skipped = relation.isSameImage ? equalWindows(a, b) : 0;
   relation.a.effects.skipTo(skipped);
   relation.b.effects.skipTo(skipped);
+  const readers = [relation.a.effects, relation.b.effects] as const;
+  const report = () => progress(readers[0].session.position, readers[1].session.position);
+  for (const reader of readers) reader.progress = report;
   const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
   const findings = findingsOf(relation, alignment);
   const effect = firstFinding(findings) ?? null;
@@ -71,6 +83,8 @@ export function diff(a: Trace, b: Trace): Diff {
     common: alignment.common,
     equalTo: a.windows[skipped].end,
     relation,
+    skipped: alignment.skipped,
+    interrupted: [relation.a.effects.leftOut, relation.b.effects.leftOut],
   };
 }
 

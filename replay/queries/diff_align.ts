@@ -31,6 +31,8 @@ export interface Alignment {
   readonly common: number;
   /** Positions of effects that both have, not too close to each other. */
   readonly sync: readonly (readonly [a: number, b: number])[];
+  /** Effects that A and B have more, and that sizes explain. */
+  readonly skipped: readonly [a: number, b: number];
 }
 
 /** Stretches in which something in common is looked for, and the edits tried in them. */
@@ -54,16 +56,23 @@ export function align(
   const divergences: Divergence[] = [];
   const sync: (readonly [number, number])[] = [];
   const last = [0, 0];
+  const skipped: [number, number] = [0, 0];
   let i = 0;
   let j = 0;
   let common = 0;
   let before: readonly [Effect, Effect] | null = null;
+  const skip = ({ a, b, after }: Divergence) => {
+    if (after === null) return;
+    skipped[0] += Math.max(0, a.length - b.length);
+    skipped[1] += Math.max(0, b.length - a.length);
+  };
   const note = (divergence: Divergence) => {
     if (!explained(divergence)) divergences.push(divergence);
+    else skip(divergence);
   };
   while (divergences.length < MOST_DIVERGENCES) {
     const [x, y] = [a.at(i), b.at(j)];
-    if (!x && !y) return { divergences, common, sync };
+    if (!x && !y) return { divergences, common, sync, skipped };
     const isSame = x !== undefined && y !== undefined && samePlace(relation, x, y, true);
     if (isSame && sameContent(relation, x, y)) {
       before = [x, y];
@@ -77,13 +86,15 @@ export function align(
       b.forget(j);
       continue;
     }
-    const skip = x && y && slipped(relation, i, j);
-    if (skip) {
-      const [p, q] = [a.slice(i, i + skip.aTo), b.slice(j, j + skip.bTo)];
+    const slip = x && y && slipped(relation, i, j);
+    if (slip) {
+      const [p, q] = [a.slice(i, i + slip.aTo), b.slice(j, j + slip.bTo)];
       const divergence = { a: p, b: q, isContent: false, before, after: null };
       if (explained(divergence)) {
-        i += skip.aTo;
-        j += skip.bTo;
+        i += slip.aTo;
+        j += slip.bTo;
+        skipped[0] += slip.aTo;
+        skipped[1] += slip.bTo;
         continue;
       }
     }
@@ -99,9 +110,9 @@ export function align(
     j += hunk.bTo;
     const [r, s] = [a.at(i), b.at(j)];
     note({ a: p, b: q, isContent: false, before, after: hunk.ends || !r || !s ? null : [r, s] });
-    if (hunk.ends) return { divergences, common, sync };
+    if (hunk.ends) return { divergences, common, sync, skipped };
   }
-  return { divergences, common, sync };
+  return { divergences, common, sync, skipped };
 }
 
 /** In programs of different sizes: whether one just has a few more of the same. */

@@ -72,6 +72,10 @@ interface Stack {
 /** See the top of this file. */
 export class EffectReader {
   readonly session: Session;
+  /** Effects of interrupt handlers, which were left out. */
+  leftOut = 0;
+  /** Called now and then while executing. */
+  progress: () => void = () => {};
   /** Effects dropped from the front. */
   #base = 0;
   #effects: Effect[] = [];
@@ -125,6 +129,7 @@ export class EffectReader {
   #execute(): void {
     const { session } = this;
     const { end } = session.trace;
+    this.progress();
     const to = Math.min(end, session.position + CHUNK);
     if (session.position < to) {
       // What is only stack need not be seen, which makes it fast. The set must not change meanwhile.
@@ -158,8 +163,8 @@ export class EffectReader {
   }
 
   #add(effect: Effect): void {
-    if (this.#handling.includes("irq") || this.#handling.includes("fiq")) return;
-    this.#effects.push(effect);
+    if (this.#handling.includes("irq") || this.#handling.includes("fiq")) this.leftOut++;
+    else this.#effects.push(effect);
   }
 
   #store({ address, va, bytes, by }: WatchedAccess): void {

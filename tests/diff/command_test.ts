@@ -66,6 +66,7 @@ Deno.test("diff has one line for what it cannot compare, and compares what there
     const { out, status } = await run("diff", "good.unboot", "short.unboot");
     assertEquals(status, 0);
     assertMatch(out, /^No difference in/);
+    assertMatch(out, /^Note: both booted the same image\.$/m);
     assertMatch(out, /^Note: B was stopped at its limit of instructions: compared up to there\.$/m);
   });
 });
