@@ -51,6 +51,8 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64ISAR0_EL1", 44, 1, "FEAT_DotProd"],
   ["ID_AA64ISAR0_EL1", 48, 1, "FEAT_FHM"],
   ["ID_AA64ISAR0_EL1", 52, 2, "FEAT_FlagM FEAT_FlagM2"],
+  ["ID_AA64ISAR1_EL1", 4, 1, "FEAT_PAuth"],
+  ["ID_AA64ISAR1_EL1", 24, 1, "FEAT_PAuth"],
   ["ID_AA64ISAR1_EL1", 12, 1, "FEAT_JSCVT"],
   ["ID_AA64ISAR1_EL1", 16, 1, "FEAT_FCMA"],
   ["ID_AA64ISAR1_EL1", 20, 2, "FEAT_LRCPC FEAT_LRCPC2"],

@@ -251,6 +251,10 @@ export class ExceptionUnit {
       processor.model.pstate,
       (toEl, spsr) => processor.stepsAfterReturn(toEl, spsr),
     );
+    if (processor.returnAddress !== undefined) {
+      engine.state.pc = outcome.elr = processor.returnAddress;
+      processor.returnAddress = undefined;
+    }
     this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });
     this.storm.exceptionReturn(outcome.elr, this.host.retired);
     this.host.processor.refresh();

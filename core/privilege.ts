@@ -31,6 +31,8 @@ export const SCR = {
   ST: 0x800n,
   TWI: 0x1000n,
   TWE: 0x2000n,
+  APK: 0x1_0000n,
+  API: 0x2_0000n,
 } as const;
 
 /** HCR_EL2 (D17.2.48). */
@@ -65,6 +67,8 @@ export const HCR = {
   HCD: 0x2000_0000n,
   TRVM: 0x4000_0000n,
   RW: 0x8000_0000n,
+  APK: 1n << 40n,
+  API: 1n << 41n,
 } as const;
 
 /** Fields that have no effect while TGE is set (D17.2.48). */

@@ -30,6 +30,7 @@ import {
 } from "./privilege.ts";
 import { descriptorReads, translationContext } from "./fill_context.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
+import { authenticatePointer } from "./pointer_authentication.ts";
 import { PSTATE } from "./pstate.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
@@ -76,6 +77,7 @@ const SCTLR_NTWI = 0x1_0000n;
 const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
 /** See `lookupBank`. */
 const PAN_BANK = 3;
+const ELR = ["ELR_EL1", "ELR_EL1", "ELR_EL2", "ELR_EL3"].map(slotOf);
 const RNG_STATE = slotOf("RNG_STATE");
 const HINT = { wfe: 2, wfi: 3 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
@@ -94,6 +96,8 @@ export class Processor implements SystemContext {
   refetch = false;
   /** A hardware watchpoint is on: every access to data asks. */
   watching = false;
+  /** Where the exception return in hand goes, in place of ELR. */
+  returnAddress: bigint | undefined;
   /** WFI was executed and nothing woke it yet. */
   waiting = false;
   readonly #regimes: TranslationRegimes;
@@ -349,6 +353,10 @@ export class Processor implements SystemContext {
         return this.#zeroBlock(access);
       case CALL_OUTS.random:
         return this.#random();
+      case CALL_OUTS.pointer:
+        return this.#pointer(argument, this.state.get64(SLOT.scratch));
+      case CALL_OUTS["return-address"]:
+        return this.#returnAddress(argument);
       default:
         return ANSWER.done;
     }
@@ -400,6 +408,25 @@ export class Processor implements SystemContext {
     if (target > 0) return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS, target });
     this.waiting = true;
     return ANSWER.leave;
+  }
+
+  /** Signs, authenticates or strips a pointer. */
+  #pointer(argument: number, pointer: bigint): number {
+    const { state, levels, translation: { regime } } = this;
+    const context = { state, levels, regime, control: this.#control };
+    const result = authenticatePointer(context, argument, pointer);
+    if (typeof result !== "bigint") return this.#trapped(result);
+    state.set64(SLOT.scratch, result);
+    return ANSWER.done;
+  }
+
+  /** ERETAA and ERETAB: what the exception return behind it takes in place of ELR. */
+  #returnAddress(argument: number): number {
+    const { el } = this.state;
+    if (el === 0) return ANSWER.done;
+    const answer = this.#pointer(argument, this.state.get64(ELR[el]));
+    if (answer === ANSWER.done) this.returnAddress = this.state.get64(SLOT.scratch);
+    return answer;
   }
 
   /** RNDR: SplitMix64 from a seed that is the same for every machine, so that a boot repeats. */

@@ -3,7 +3,7 @@
  * there is an EL2 or EL3.
  */
 
-import { effectiveHcr, HCR, highestLevel, isEl2Enabled } from "./privilege.ts";
+import { effectiveHcr, HCR, highestLevel, isEl2Enabled, SCR } from "./privilege.ts";
 import { type SystemContext, UNDEFINED } from "./system_context.ts";
 import type { SpecialRegister } from "./system_special.ts";
 import { slotOf } from "./sysregs.ts";
@@ -39,14 +39,16 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
     },
   },
   HCR_EL2: {
-    set({ state, levels }, value) {
+    set({ state, levels, model }, value) {
+      const later = model.features.has("FEAT_PAuth") ? HCR.APK | HCR.API : 0n;
       // HCD is for processors without EL3: SCR_EL3.HCE is there instead.
-      state.set64(HCR_EL2, value & HCR_MASK & ~(levels.el3 ? HCR.HCD : 0n));
+      state.set64(HCR_EL2, value & (HCR_MASK | later) & ~(levels.el3 ? HCR.HCD : 0n));
     },
   },
   SCR_EL3: {
-    set({ state, levels }, value) {
-      state.set64(SCR_EL3, value & SCR_MASK & ~(levels.el2 ? 0n : SCR_HCE) | SCR_ONES);
+    set({ state, levels, model }, value) {
+      const later = model.features.has("FEAT_PAuth") ? SCR.APK | SCR.API : 0n;
+      state.set64(SCR_EL3, value & (SCR_MASK | later) & ~(levels.el2 ? 0n : SCR_HCE) | SCR_ONES);
     },
   },
   CNTHP_CTL_EL2: { get: ({ timer }) => timer.control("hypervisor") },

@@ -31,7 +31,8 @@ export type TrapGroup =
   | "cache-unification"
   | "tlb"
   | "zero-block"
-  | "implementation";
+  | "implementation"
+  | "keys";
 
 /** MDCR_EL2 and MDCR_EL3 bits. */
 const MDCR = { TPM: 0x40n, TDE: 0x100n, TDA: 0x200n, TDOSA: 0x400n, TDRA: 0x800n } as const;
@@ -42,6 +43,7 @@ const CNTHCTL = { counter: 1n, timer: 2n } as const;
 const CPACR_EL1 = slotOf("CPACR_EL1");
 const CPTR_EL2 = slotOf("CPTR_EL2"), CPTR_EL3 = slotOf("CPTR_EL3");
 const MDCR_EL2 = slotOf("MDCR_EL2"), MDCR_EL3 = slotOf("MDCR_EL3");
+const HCR_EL2 = slotOf("HCR_EL2");
 const CNTHCTL_EL2 = slotOf("CNTHCTL_EL2");
 const SCTLR_EL1 = slotOf("SCTLR_EL1");
 const SCTLR_DZE = 1n << 14n;
@@ -64,6 +66,7 @@ const GROUPS: readonly [TrapGroup, RegExp][] = [
   ["physical-counter", /^CNTPCT_EL0$/],
   ["physical-timer", /^CNTP_(CTL|CVAL|TVAL)_EL0$/],
   ["secure-timer", /^CNTPS_/],
+  ["keys", /^AP\w\wKey(Lo|Hi)_EL1$/],
   ["implementation", /^(L2\w+|CPU\w+|CBAR)_EL1$/],
 ];
 
@@ -129,6 +132,8 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
       return el1 && (hcr & HCR.TTLB) !== 0n;
     case "zero-block":
       return (hcr & HCR.TDZ) !== 0n;
+    case "keys":
+      return el1 && (state.get64(HCR_EL2) & HCR.APK) === 0n;
     case "implementation":
       return context.strict && (hcr & HCR.TIDCP) !== 0n;
     default:
@@ -136,7 +141,7 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
   }
 }
 
-function isTrappedToEl3({ state }: SystemContext, group: TrapGroup): boolean {
+function isTrappedToEl3({ state, levels }: SystemContext, group: TrapGroup): boolean {
   const debug = state.get64(MDCR_EL3);
   switch (group) {
     case "cpacr":
@@ -149,6 +154,8 @@ function isTrappedToEl3({ state }: SystemContext, group: TrapGroup): boolean {
       return (debug & MDCR.TDOSA) !== 0n;
     case "monitors":
       return (debug & MDCR.TPM) !== 0n;
+    case "keys":
+      return (scrOf(state, levels) & SCR.APK) === 0n;
     default:
       return false;
   }

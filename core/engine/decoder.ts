@@ -1,5 +1,6 @@
 import { fieldsOf, findRow } from "../isa/decode_tree.ts";
 import type { Fields, Row, Wide } from "../isa/row.ts";
+import type { TableRow } from "../isa/table.ts";
 import { SLOT } from "../state.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";
 import type { RecordField } from "./record_layout.ts";
@@ -13,6 +14,7 @@ import type { RecordField } from "./record_layout.ts";
 export class Decoder {
   readonly #rows = new Map<Row, RowDecoder>();
   readonly #u16: Uint16Array;
+  readonly #hint: Row | undefined;
 
   constructor(
     readonly memory: ArrayBufferLike,
@@ -20,11 +22,12 @@ export class Decoder {
     readonly records: readonly (readonly RecordField[] | undefined)[],
   ) {
     this.#u16 = new Uint16Array(memory);
+    this.#hint = [...table.first.keys()].find(({ name }) => name === "HINT");
   }
 
   /** Writes the record at `record` for `word`, which stands at byte `offset` of its page. */
   decode(record: number, word: number, offset: number): void {
-    const row = findRow(word);
+    const row = this.#rowOf(word);
     // Rows of features that the machine does not have are not in the table of handlers.
     const decoder = row && "execute" in row ? this.#decoderOf(row) : undefined;
     if (!row || !decoder) {
@@ -37,6 +40,12 @@ export class Decoder {
       return;
     }
     decoder.decode(record, fields, offset);
+  }
+
+  /** The word's row; HINT, which does nothing, for hints of features that the machine does not have. */
+  #rowOf(word: number): TableRow | undefined {
+    const row = findRow(word);
+    return row && "hint" in row && !this.table.first.has(row) ? this.#hint : row;
   }
 
   #decoderOf(row: Row): RowDecoder | undefined {

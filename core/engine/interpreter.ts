@@ -58,6 +58,7 @@ export const CALL_OUTS: Readonly<Record<CallOut, number>> = {
   "dc-zva": 7,
   random: 8,
   pointer: 9,
+  "return-address": 10,
 };
 
 /** What the module needs from TypeScript; every answer is one of `ANSWER`. */

@@ -62,7 +62,6 @@ function crc(name: string, c: number): Row {
   });
 }
 
-const POINTER_AUTHENTICATION = "FEAT_PAuth is not in Armv8.0-A";
 const MEMORY_TAGGING = "FEAT_MTE is not in Armv8.0-A";
 
 /** Data processing (2 source). */
@@ -77,7 +76,6 @@ export const TWO_SOURCES: readonly (Row | UnsupportedRow)[] = [
   twoSources("LSRV", "lsr", "001001", (o, operand1, operand2) => o.shrU(operand1, operand2)),
   twoSources("ASRV", "asr", "001010", (o, operand1, operand2) => o.shrS(operand1, operand2)),
   twoSources("RORV", "ror", "001011", (o, operand1, operand2) => o.rotr(operand1, operand2)),
-  unsupported("PACGA", "1 0 0 11010110 Rm 001100 Rn Rd", POINTER_AUTHENTICATION),
   crc("CRC32B, CRC32H, CRC32W, CRC32X", 0),
   crc("CRC32CB, CRC32CH, CRC32CW, CRC32CX", 1),
 ];
@@ -141,11 +139,6 @@ export const ONE_SOURCE: readonly (Row | UnsupportedRow)[] = [
   oneSource("REV", "1 1 0 11010110 00000 000011", reverseBytes, 1),
   oneSource("CLZ", "sf 1 0 11010110 00000 000100", (o, operand) => o.clz(operand)),
   oneSource("CLS", "sf 1 0 11010110 00000 000101", countLeadingSigns),
-  unsupported(
-    "Pointer authentication (1 source)",
-    "1 1 0 11010110 00001 opcode:6 Rn Rd",
-    POINTER_AUTHENTICATION,
-  ),
 ];
 
 // ---- Data processing (3 source) ----

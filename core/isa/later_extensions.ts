@@ -27,11 +27,6 @@ const BRANCHES_SYSTEM_LATER: readonly UnsupportedRow[] = [
     "1101010101 L 1 o0 op1:3 CRn:4 CRm:4 op2:3 Rt",
     absent("FEAT_SYSREG128"),
   ),
-  unsupported(
-    "Branches with pointer authentication",
-    "1101011 Z op:3 11111 00001 M Rn Rm",
-    absent("FEAT_PAuth"),
-  ),
 ];
 
 /** Loads and stores of later extensions (C4.1.94). */
@@ -64,7 +59,6 @@ const LOADS_STORES_LATER: readonly UnsupportedRow[] = [
     "size:2 111000 A R 1 Rs o3 opc:3 00 Rn Rt",
     absent("FEAT_LS64"),
   ),
-  unsupported("LDRAA, LDRAB", "11111000 M S 1 imm9:9 W 1 Rn Rt", absent("FEAT_PAuth")),
 ];
 
 /** Data processing of later extensions (C4.1.92, C4.1.95). */

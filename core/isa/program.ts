@@ -138,7 +138,8 @@ export type CallOut =
   | "hint"
   | "dc-zva"
   | "random"
-  | "pointer";
+  | "pointer"
+  | "return-address";
 
 /** How the instruction ends, if not by going on to the next one. */
 export type Transfer =

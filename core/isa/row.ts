@@ -80,6 +80,8 @@ export interface RowSpecification {
    * a machine without it.
    */
   readonly feature?: string;
+  /** With `feature`: a hint, which does nothing on a machine without it. */
+  readonly hint?: true;
   execute(o: Ops, s: Fields): void;
 }
 

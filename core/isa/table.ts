@@ -10,6 +10,10 @@ import { FP_DATA_PROCESSING } from "./fp_data_processing.ts";
 import { FP_ROUNDING_LATER } from "./fp_rounding_later.ts";
 import { LATER_EXTENSIONS } from "./later_extensions.ts";
 import { LOADS_STORES, LOADS_STORES_SPECIAL_CASES } from "./loads_stores.ts";
+import {
+  POINTER_AUTHENTICATION,
+  POINTER_AUTHENTICATION_SPECIAL_CASES,
+} from "./pointer_authentication.ts";
 import { RESERVED } from "./reserved.ts";
 import { SIMD, SIMD_ZERO_CASES } from "./simd.ts";
 import { SIMD_FP_GROUPS } from "./simd_fp_groups.ts";
@@ -31,6 +35,7 @@ export type TableRow = Row | UnsupportedRow;
 const DECLARED_OVERLAPS: ReadonlySet<string> = new Set([
   ...SYSTEM_SPECIAL_CASES,
   ...LOADS_STORES_SPECIAL_CASES,
+  ...POINTER_AUTHENTICATION_SPECIAL_CASES,
 ]);
 
 /**
@@ -48,6 +53,7 @@ export const ROWS: readonly TableRow[] = [
   ...SIMD_STRUCTURES,
   ...DATA_PROCESSING_REGISTER,
   ...FLAG_MANIPULATION,
+  ...POINTER_AUTHENTICATION,
   ...SIMD,
   ...FP_CONVERSION,
   ...FP_COMPARE,

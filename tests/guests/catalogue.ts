@@ -171,6 +171,7 @@ export const GUESTS: readonly Guest[] = [
     program(`idregs-${cpu}`, { file: "idregs", cpu, levels: ["-O2"] }),
     program(`sysreg_scan-${cpu}`, { file: "sysreg_scan", cpu, levels: ["-O2"], slow: true }),
   ]),
+  program("pauth", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("pan", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("sysreg_write"),
   program("strings", { slow: true }),

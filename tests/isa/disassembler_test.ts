@@ -61,6 +61,11 @@ const CAPSTONE_EXCEPTIONS: readonly Exception[] = [
       /^[su]xtl2? /.test(ours) && theirs === `${ours.replace("xtl", "shll")}, #0`,
   },
   {
+    reason: "an offset of zero is left out of LDRAA with write-back, as GNU does",
+    matches: (row, _word, ours, theirs) =>
+      row.name.startsWith("LDRA") && theirs === ours.replace("]!", ", #0]!"),
+  },
+  {
     reason: "DGH and DFB came after Armv8.0-A",
     matches: (_row, _word, _ours, theirs) => theirs === "dgh" || theirs === "dfb",
   },

@@ -72,6 +72,10 @@ export function evaluate(word: number, state: EvaluatorState, host: EvaluatorHos
   const row = findRow(word);
   const missing = row && isSupported(row) && row.feature !== undefined &&
     !host.features?.has(row.feature);
+  if (missing && row.hint) {
+    state.pc += 4n;
+    return { k: "retired" };
+  }
   if (!row || !isSupported(row) || missing || !isAllocated(row, word)) {
     return { k: "exception", cause: "undefined", argument: 0 };
   }

@@ -90,12 +90,12 @@ function isHarmless(word: number, features: ReadonlySet<string>): boolean {
   const row = findRow(word);
   if (row === undefined) return true;
   if (!isSupported(row)) return features.size === 0;
-  return isComparable(row) && !isLoop(word);
+  return isComparable(row) && !isLoop(word) && !usesKeys(word);
 }
 
 /** Pointer authentication: every process has keys of its own there. */
 function usesKeys(word: number): boolean {
-  return /^(pac|aut|xpac)/.test(disassemble(word, 0n));
+  return /^(pac|aut|xpac|ldra[ab]|bl?ra[ab]|reta[ab])/.test(disassemble(word, 0n));
 }
 
 /** Whether a word is a branch to itself. */
