@@ -50,25 +50,49 @@ export function staleTranslation(
     if (denied === null || !passes) return undefined;
   }
   const fill = fillOf(session, { va: failed.va, pa: hit.pa, regime }, failed.position + 1);
-  const leaf = now.descriptors.at(-1);
-  const same = (a: DescriptorRead) => (b: DescriptorRead) =>
-    a.address === b.address && a.stage === b.stage;
-  const before = fill?.descriptors.find((read) =>
-    now.descriptors.find(same(read))?.descriptor !== read.descriptor
-  );
-  const changed = before && now.descriptors.find(same(before)) || leaf;
-  return {
-    cause: "stale-tlb",
-    why:
-      `the TLB still holds the translation to 0x${hit.pa.toString(16)}; the tables were changed ` +
-      (now.pa === null ? "" : `(to 0x${now.pa.toString(16)}) `) + "without a TLBI for that address",
-    guilty: changed ? { kind: "descriptor", step: changed, bits: [] } : null,
+  const common = {
+    cause: "stale-tlb" as const,
     failed,
     walk: fill?.descriptors ?? null,
     fill: fill ?? null,
     now: now.descriptors,
     asOf: failed.position,
   };
+  const held = `the TLB still holds the translation to 0x${hit.pa.toString(16)}`;
+  const to = now.pa === null ? "" : `(to 0x${now.pa.toString(16)}) `;
+  if (fill && hasOtherRoot(fill.descriptors, now.descriptors)) {
+    const register = `TTBR${now.walk.range}_EL${regime.el}`;
+    const tag = hit.global ? "and the entry is global" : `with the same ASID ${hit.asid}`;
+    const why = `${held}; ${register} names other tables since ${to}${tag}, without a TLBI`;
+    return { ...common, why, guilty: { kind: "register", name: register } };
+  }
+  const changed = changedStep(fill?.descriptors ?? [], now.descriptors);
+  return {
+    ...common,
+    why: `${held}; the tables were changed ${to}without a TLBI for that address`,
+    guilty: changed ? { kind: "descriptor", step: changed, bits: [] } : null,
+  };
+}
+
+/** Whether a fill and a walk began in different tables of stage 1. */
+function hasOtherRoot(
+  filled: readonly DescriptorRead[],
+  now: readonly DescriptorRead[],
+): boolean {
+  const [before] = filled.filter(({ stage }) => stage !== 2);
+  const [after] = now.filter(({ stage }) => stage !== 2);
+  return before !== undefined && after !== undefined && before.address !== after.address;
+}
+
+/** The descriptor that has another value than a fill found, as it is now; else the leaf. */
+function changedStep(
+  filled: readonly DescriptorRead[],
+  now: readonly DescriptorRead[],
+): DescriptorRead | undefined {
+  const same = (a: DescriptorRead) => (b: DescriptorRead) =>
+    a.address === b.address && a.stage === b.stage;
+  const before = filled.find((read) => now.find(same(read))?.descriptor !== read.descriptor);
+  return before && now.find(same(before)) || now.at(-1);
 }
 
 /**

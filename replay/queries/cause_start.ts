@@ -36,6 +36,8 @@ export interface FailedAccess {
 }
 
 const EXECUTE = 2;
+/** TxSZ of tables that begin at level 0, 1 and 2 with 4 KB granules, 1, 2 and 2 with 64 KB. */
+const USUAL_SIZES = [16n, 25n, 34n];
 /** Writes of a descriptor that are undone to see what it was; tables are cleared byte by byte. */
 const MOST_WRITES = 64;
 const ADDRESS_BITS = 0xffff_ffff_fffen;
@@ -50,7 +52,9 @@ export function wrongStart(
 ): WrongStart | undefined {
   const shape = wrongShape(session, regime, walk, failed);
   if (shape || wasTable(session, walk, failed)) return shape;
-  return wrongBase(session, regime, walk, failed) ?? meantOtherwise(session, regime, walk, failed);
+  return wrongBase(session, regime, walk, failed) ??
+    meantOtherwise(session, regime, walk, failed) ??
+    neverWorked(session, regime, walk, failed);
 }
 
 /**
@@ -97,7 +101,10 @@ function wrongShape(
       return { ...shown, why, meant: widerRange(session, registers, range, failed) };
     }
     if (fault.cause === "txsz") {
-      const why = `${field} is ${txszOf(tcr, range)}, which this processor does not have`;
+      const size = `${field} is ${txszOf(tcr, range)}, which this processor does not have`;
+      const why = regime.ranges[range].walksDisabled
+        ? `EPD${range} is set: TTBR${range} is not walked; and ${size}`
+        : size;
       return { ...shown, why, meant: null };
     }
     if (fault.cause === "walks-disabled") {
@@ -169,7 +176,8 @@ function meantOtherwise(
   failed: FailedAccess,
 ): WrongStart | undefined {
   if (failed.access !== EXECUTE || !mmuJustOn(session, failed)) return undefined;
-  if (walk.leaf && walkedTo(walk, failed) === failed.va) return undefined;
+  const isMistaken = mistakenStep(session, regime, walk) !== undefined;
+  if (walk.leaf && walkedTo(walk, failed) === failed.va && !isMistaken) return undefined;
   const registers = registersAt(session);
   const { range } = walk;
   const root = findRoot(session, regime, range, failed, regime.ranges[range].tableBase);
@@ -185,6 +193,26 @@ function meantOtherwise(
   const why = `the tables are of another shape than T${range}SZ and TG${range} say`;
   const shown = { cause: "tcr-range", register: `TCR_EL${regime.el}` } as const;
   return { ...shown, value: registers.tcr, why, meant: tcr };
+}
+
+/** Another shape with which the first access ever that a TTBR translates would have passed. */
+function neverWorked(
+  session: Session,
+  regime: Regime,
+  { range, steps, fault }: Walk,
+  failed: FailedAccess,
+): WrongStart | undefined {
+  if (steps.length !== 1 || fault?.kind !== "translation") return undefined;
+  const kinds = new Set(["tlb-fill"] as const);
+  for (const event of session.trace.events({ kinds, to: failed.position + 1 })) {
+    if (event.kind !== "tlb-fill" || (event.translation?.regime ?? 1) !== regime.el) continue;
+    if (rangeOf(regime, event.va) === range) return undefined;
+  }
+  const { tcr } = registersAt(session);
+  const meant = findShape(session, registersAt(session), range, failed, false);
+  if (meant === undefined) return undefined;
+  const why = `the tables of TTBR${range} are of another shape than T${range}SZ and TG${range} say`;
+  return { cause: "tcr-range", register: `TCR_EL${regime.el}`, value: tcr, why, meant };
 }
 
 function walkedTo({ leaf }: Walk, { va }: FailedAccess): bigint | undefined {
@@ -232,23 +260,25 @@ function findRoot(
   return undefined;
 }
 
-/** A TCR with another TxSZ or granule that translates the address to itself. */
+/** A TCR with another TxSZ or granule that lets the access pass, and translates its address to itself. */
 function findShape(
   session: Session,
   registers: StageRegisters,
   range: 0 | 1,
   failed: FailedAccess,
+  toItself = true,
 ): bigint | undefined {
   const shift = range ? 16n : 0n;
   const granules = range ? [[2n, 30n], [3n, 30n]] : [[0n, 14n], [1n, 14n]];
   for (const [code, at] of granules) {
-    for (const txsz of [16n, 25n, 34n]) {
+    for (const txsz of [BigInt(txszOf(registers.tcr, range)), ...USUAL_SIZES]) {
       let tcr = registers.tcr & ~(0x3fn << shift) & ~(3n << at);
       tcr |= txsz << shift | code << at;
       const changed = regimeWith(session, { ...registers, tcr });
       const outcome = walkFor(tableMemory(session.machine), changed, failed.va, failed);
       const { ipa, pa, denied } = outcome;
-      if (ipa === null || pa === null || denied || BigInt(ipa) !== failed.va) continue;
+      if (ipa === null || pa === null || denied) continue;
+      if (toItself && BigInt(ipa) !== failed.va) continue;
       if (!mistakenStep(session, changed, outcome.walk)) return tcr;
     }
   }

@@ -94,8 +94,15 @@ function trapFix(session: Session, event: ExceptionEvent): string {
 }
 
 function staleFix(session: Session, { guilty, failed }: Diagnosis): Fix {
+  const { el, asid } = regimeAt(session);
+  if (guilty?.kind === "register") {
+    const text = el === 1
+      ? `before ${guilty.name} is written: TLBI ASIDE1IS for ASID ${asid} (VMALLE1IS for global ` +
+        "entries); DSB ISH; ISB"
+      : `before ${guilty.name} is written: TLBI ALLE${el}IS; DSB ISH; ISB`;
+    return { descriptor: null, text };
+  }
   const step = guilty?.kind === "descriptor" ? guilty.step : undefined;
-  const { el } = regimeAt(session);
   const page = hex((failed?.va ?? 0n) >> 12n);
   const invalidate = step?.stage === 2
     ? "TLBI IPAS2E1IS for the address; DSB ISH; TLBI VMALLE1IS"
