@@ -41,8 +41,9 @@ const STRETCHES = [[64, 64], [512, 400], [4096, 1200]] as const;
 const ENOUGH = 3;
 /** Effects that one may have more because it is larger. */
 const MOST_SLIPPED = 256;
-/** Steps between two that are noted. */
+/** Steps between two common effects that are noted; more if there are too many. */
 const SYNC_STEPS = 64;
+const MOST_SYNC = 1 << 16;
 const MOST_DIVERGENCES = 400;
 /** Effects of one side that a difference keeps. */
 const MOST_KEPT = 5000;
@@ -54,7 +55,8 @@ export function align(
 ): Alignment {
   const [a, b] = [relation.a.effects, relation.b.effects];
   const divergences: Divergence[] = [];
-  const sync: (readonly [number, number])[] = [];
+  let sync: (readonly [number, number])[] = [];
+  let apart = SYNC_STEPS;
   const last = [0, 0];
   const skipped: [number, number] = [0, 0];
   let i = 0;
@@ -76,8 +78,12 @@ export function align(
     const isSame = x !== undefined && y !== undefined && samePlace(relation, x, y, true);
     if (isSame && sameContent(relation, x, y)) {
       before = [x, y];
-      if (x.position > last[0] + SYNC_STEPS && y.position > last[1] + SYNC_STEPS) {
+      if (x.position > last[0] + apart && y.position > last[1] + apart) {
         sync.push([last[0] = x.position, last[1] = y.position]);
+        if (sync.length === MOST_SYNC) {
+          sync = sync.filter((_, n) => n % 2 === 0);
+          apart *= 2;
+        }
       }
       common++;
       i++;

@@ -63,18 +63,23 @@ export function firstBranch(
     new FlowCursor(trace, findHandled(trace))
   );
   const [a, b] = cursors;
+  const [x, y] = [{ last: 0, pc: 0, word: 0, kind: 0 }, { last: 0, pc: 0, word: 0, kind: 0 }];
   if (!a.seek(from) || !b.seek(from)) return null;
   let left = [a.last - from, b.last - from];
   for (let point = 0;;) {
     if (a.last >= to[0] || b.last >= to[1]) return null;
     if (left[0] === left[1] && isSameEnd(a, b)) {
-      const [x, y] = [a.clone(), b.clone()];
+      keepEnd(x, a);
+      keepEnd(y, b);
       if (!a.next() || !b.next()) return null;
-      left = [a.steps, b.steps];
-      const [p, q] = [a.start - x.pc, b.start - y.pc];
+      left[0] = a.steps;
+      left[1] = b.steps;
+      const p = a.start - x.pc;
+      const q = b.start - y.pc;
       if (p === q || !mayDiffer(relation, [x, a], [y, b])) continue;
       if (waited(x, [a, b], [p, q])) {
-        left = [a.steps, b.steps];
+        left[0] = a.steps;
+        left[1] = b.steps;
         continue;
       }
       const found = difference(relation, [x, a.start], [y, b.start]);
@@ -87,6 +92,21 @@ export function firstBranch(
     if (!a.seek(left[0]) || !b.seek(left[1])) return null;
     left = [a.last - left[0], b.last - left[1]];
   }
+}
+
+/** The branch at the end of a run; kept in place, because there are millions. */
+interface RunEnd {
+  last: number;
+  pc: number;
+  word: number;
+  kind: number;
+}
+
+function keepEnd(end: RunEnd, { last, pc, word, kind }: FlowCursor): void {
+  end.last = last;
+  end.pc = pc;
+  end.word = word;
+  end.kind = kind;
 }
 
 /** Whether two runs end in the same branch, apart from where linking put its target. */
@@ -109,8 +129,8 @@ function withoutDistance(word: number): number {
 /** Whether two runs that follow the same branch at other distances can be a difference. */
 function mayDiffer(
   relation: Relation,
-  [x, a]: readonly [FlowCursor, FlowCursor],
-  [y, b]: readonly [FlowCursor, FlowCursor],
+  [x, a]: readonly [RunEnd, FlowCursor],
+  [y, b]: readonly [RunEnd, FlowCursor],
 ): boolean {
   if (x.kind === BLOCK_KIND.conditional) {
     return (a.start === x.pc + 4) !== (b.start === y.pc + 4);
@@ -126,7 +146,7 @@ function mayDiffer(
  * @param ways where the two went from the branch, in bytes
  */
 function waited(
-  { kind }: FlowCursor,
+  { kind }: RunEnd,
   [a, b]: readonly [FlowCursor, FlowCursor],
   ways: readonly [number, number],
 ): boolean {
@@ -166,8 +186,8 @@ function isIdle(from: FlowCursor, to: FlowCursor): boolean {
 
 function difference(
   relation: Relation,
-  [x, toA]: readonly [FlowCursor, number],
-  [y, toB]: readonly [FlowCursor, number],
+  [x, toA]: readonly [RunEnd, number],
+  [y, toB]: readonly [RunEnd, number],
 ): BranchDifference | null {
   if (!isSameFunction(relation, x.pc, y.pc)) return null;
   const isConditional = x.kind === BLOCK_KIND.conditional;
@@ -189,7 +209,7 @@ function difference(
   };
 }
 
-function branchAt({ trace }: Side, { last, pc }: FlowCursor, target: number): Branch {
+function branchAt({ trace }: Side, { last, pc }: RunEnd, target: number): Branch {
   const [executed] = trace.executed(last, last + 1);
   const high = (executed?.pc ?? BigInt(pc)) & HIGH;
   return { position: last, pc: high | BigInt(pc), target: high | BigInt(target) };

@@ -12,6 +12,7 @@ import type { BlockTable, Trace, WindowFlow } from "../../trace/mod.ts";
 
 const LOW_48 = 0xffff_ffff_ffffn;
 const BROKEN = -1;
+const NONE = -1;
 
 /** Entries into exceptions and returns from them, in order. */
 export interface Handled {
@@ -66,7 +67,9 @@ export class FlowCursor {
   #event = 0;
   #stack: number[] = [];
   /** A block that was taken from the flow, but belongs to the next run. */
-  #pending: { id: number; at: number } | undefined;
+  #pending = NONE;
+  /** Position of the block that was taken last. */
+  #takenAt = 0;
   #pcs: { table: BlockTable | undefined; starts: Float64Array; waits: Uint8Array } = {
     table: undefined,
     starts: new Float64Array(0),
@@ -92,6 +95,7 @@ export class FlowCursor {
     copy.#event = this.#event;
     copy.#stack = [...this.#stack];
     copy.#pending = this.#pending;
+    copy.#takenAt = this.#takenAt;
     copy.#pcs = this.#pcs;
     return copy;
   }
@@ -109,10 +113,10 @@ export class FlowCursor {
     this.waits = false;
     this.kind = BROKEN;
     for (;;) {
-      const block = this.#pending ?? this.#take();
-      this.#pending = undefined;
-      if (!block) return this.steps > 0;
-      const { id, at } = block;
+      const id = this.#pending === NONE ? this.#take() : this.#pending;
+      this.#pending = NONE;
+      if (id === NONE) return this.steps > 0;
+      const at = this.#takenAt;
       const { table } = this.#flow!;
       const start = this.#startOf(table, id);
       const steps = table.steps(id);
@@ -120,7 +124,7 @@ export class FlowCursor {
         this.position = at;
         this.start = start;
       } else if (start !== this.pc + 4) {
-        this.#pending = block;
+        this.#pending = id;
         return true;
       }
       this.steps += steps;
@@ -138,7 +142,7 @@ export class FlowCursor {
   /** Skips whole windows that end before a position. */
   #skip(position: number): void {
     const { number } = this.trace.windowAt(position);
-    if (number <= this.#window || this.#pending) return;
+    if (number <= this.#window || this.#pending !== NONE) return;
     const { start } = this.trace.windows[number];
     while (this.#handled.positions[this.#event] < start) this.#handle();
     this.#open(number);
@@ -152,11 +156,11 @@ export class FlowCursor {
     this.#at = this.#flow.start;
   }
 
-  /** The next block outside interrupt handlers. */
-  #take(): { id: number; at: number } | undefined {
+  /** The next block outside interrupt handlers; -1 at the end. */
+  #take(): number {
     for (;;) {
       while (!this.#flow || this.#index >= this.#flow.blocks.length) {
-        if (this.#window + 1 >= this.trace.windows.length) return undefined;
+        if (this.#window + 1 >= this.trace.windows.length) return NONE;
         this.#open(this.#window + 1);
       }
       const { blocks, exceptions, table } = this.#flow;
@@ -166,11 +170,13 @@ export class FlowCursor {
       const at = this.#at;
       const { positions } = this.#handled;
       while (positions[this.#event] < at) this.#handle();
-      const inHandler = this.#stack.includes(2);
+      const inHandler = this.#stack.length > 0 && this.#stack.includes(2);
       const id = blocks[this.#index++];
       this.#at += table.steps(id);
       while (positions[this.#event] < this.#at) this.#handle();
-      if (!inHandler) return { id, at };
+      if (inHandler) continue;
+      this.#takenAt = at;
+      return id;
     }
   }
 
