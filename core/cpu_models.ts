@@ -65,8 +65,11 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
   ["ID_AA64ISAR1_EL1", 36, 1, "FEAT_SB"],
   ["ID_AA64ISAR1_EL1", 0, 2, "FEAT_DPB FEAT_DPB2"],
+  ["ID_AA64MMFR1_EL1", 4, 2, "FEAT_VMID16"],
+  ["ID_AA64MMFR1_EL1", 12, 1, "FEAT_HPDS"],
   ["ID_AA64MMFR1_EL1", 16, 1, "FEAT_LOR"],
   ["ID_AA64MMFR1_EL1", 20, 2, "FEAT_PAN FEAT_PAN2"],
+  ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],
   ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
 ];
 
@@ -105,6 +108,8 @@ const MAX_MMU: MmuFeatures = {
   maxTxsz: 39,
   asidBits: 16,
   reservedBlocksFault: false,
+  hierarchyCanBeOff: true,
+  longVmids: true,
 };
 
 const L1_DATA_32K = 0x701f_e00an, L1_INSTRUCTION_48K = 0x201f_e012n;

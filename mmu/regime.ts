@@ -23,6 +23,10 @@ export interface MmuFeatures {
    * maps a block of that level's size.
    */
   reservedBlocksFault: boolean;
+  /** FEAT_HPDS: TCR_ELx.HPDn leaves the permissions of table descriptors out. */
+  hierarchyCanBeOff?: boolean;
+  /** FEAT_VMID16: VTCR_EL2.VS makes VMIDs of 16 bits. */
+  longVmids?: boolean;
 }
 
 /** Cortex-A57 as the reference has it: 44 bits of physical address, no 16 KB granule. */
@@ -80,6 +84,8 @@ export interface AddressRange {
   granuleLog2: number;
   /** Level of the first lookup. */
   startLevel: number;
+  /** HPDn: the permissions of table descriptors do not count. */
+  hierarchyOff?: boolean;
   /** TBIn: bits 63:56 of an address are ignored. */
   topByteIgnored: boolean;
   /** Bits of an address's high word that must all equal its bit 55. */
@@ -146,18 +152,18 @@ export interface Regime {
 
 const SCTLR_M = 0, SCTLR_I = 12, SCTLR_WXN = 19, SCTLR_EE = 25;
 const HCR_VM = 0, HCR_DC = 12, HCR_TGE = 27;
-/** VMIDs of Armv8.0 have 8 bits. */
-const VTTBR_VMID = 48, VMID_BITS = 8;
+/** VMIDs have 8 bits, or 16 with VTCR_EL2.VS. */
+const VTTBR_VMID = 48, VMID_BITS = 8, LONG_VMID_BITS = 16, VTCR_VS = 19;
 const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
 
 /** Where the two halves of TCR_EL1 keep their fields. */
 const TCR_HALF = [
-  { txsz: 0, epd: 7, tg: 14, tbi: 37, granules: [12, 16, 14, 0] },
-  { txsz: 16, epd: 23, tg: 30, tbi: 38, granules: [0, 14, 12, 16] },
+  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, granules: [12, 16, 14, 0] },
+  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, granules: [0, 14, 12, 16] },
 ];
 
 /** TCR_EL2 and TCR_EL3. */
-const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, granules: [12, 16, 14, 0] };
+const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, hpd: 24, granules: [12, 16, 14, 0] };
 const TCR_PS = 16;
 
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
@@ -176,7 +182,7 @@ export function makeRegime(
   const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n, secure = false } = registers;
   const defaultCacheable = bit(hcr, HCR_DC);
   const second = bit(hcr, HCR_VM) || defaultCacheable ? registers.stage2 : undefined;
-  const vmid = registers.stage2 ? field(registers.stage2.vttbr, VTTBR_VMID, VMID_BITS) : 0;
+  const vmid = registers.stage2 ? vmidOf(registers.stage2, features) : 0;
   const outputSize = Math.min(
     OUTPUT_SIZES[field(tcr, TCR_IPS, 3)],
     features.physicalAddressBits,
@@ -245,12 +251,23 @@ export function makePrivilegedRegime(
   };
 }
 
+function vmidOf({ vtcr, vttbr }: Stage2Registers, { longVmids }: MmuFeatures): number {
+  return field(vttbr, VTTBR_VMID, longVmids && bit(vtcr, VTCR_VS) ? LONG_VMID_BITS : VMID_BITS);
+}
+
 function attributeBytes(mair: bigint): Uint8Array {
   return Uint8Array.from({ length: 8 }, (_, i) => field(mair, 8 * i, 8));
 }
 
 function makeRange(
-  half: { txsz: number; tg: number; tbi: number; epd?: number; granules: readonly number[] },
+  half: {
+    txsz: number;
+    tg: number;
+    tbi: number;
+    hpd: number;
+    epd?: number;
+    granules: readonly number[];
+  },
   tcr: bigint,
   ttbr: bigint,
   outputSize: number,
@@ -279,6 +296,7 @@ function makeRange(
     walksDisabled: half.epd !== undefined && bit(tcr, half.epd),
     granuleLog2,
     startLevel,
+    ...(features.hierarchyCanBeOff && bit(tcr, half.hpd) ? { hierarchyOff: true } : {}),
     topByteIgnored,
     topMaskHi: Number(topMask >> 32n),
     topMaskLo: Number(topMask & 0xffff_ffffn),

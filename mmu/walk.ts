@@ -190,9 +190,11 @@ function lookUp(
       return;
     }
     // 8. A table: its attributes restrict everything below.
-    tables.apTable |= descriptor.apTable(hi);
-    tables.uxnTable |= descriptor.uxnTable(hi);
-    tables.pxnTable |= descriptor.pxnTable(hi);
+    if (!range.hierarchyOff) {
+      tables.apTable |= descriptor.apTable(hi);
+      tables.uxnTable |= descriptor.uxnTable(hi);
+      tables.pxnTable |= descriptor.pxnTable(hi);
+    }
     secure &&= !descriptor.nonSecureTable(hi);
     table = output;
   }

@@ -31,8 +31,11 @@ export function regimeWith(session: Session, registers: StageRegisters): Regime 
   const now = regimeAt(session);
   const { secure, secureFetchOnly } = now;
   const { tag, stage2, defaultCacheable } = now;
-  if (now.el !== 1) return makePrivilegedRegime({ ...registers, secure, secureFetchOnly }, now.el);
-  return { ...makeRegime(registers), tag, secure, secureFetchOnly, stage2, defaultCacheable };
+  const { mmu } = session.machine.model;
+  if (now.el !== 1) {
+    return makePrivilegedRegime({ ...registers, secure, secureFetchOnly }, now.el, mmu);
+  }
+  return { ...makeRegime(registers, mmu), tag, secure, secureFetchOnly, stage2, defaultCacheable };
 }
 
 /** Lowest bit of the field of TCR_ELx that bounds output addresses: IPS, at EL2 and EL3 PS. */

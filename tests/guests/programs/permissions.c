@@ -60,6 +60,10 @@ int main(u64 device_tree) {
   map_at(&identity, va, (u64)target, 3, 0);
   u64 *leaf = space_entry(&identity, va, 3, 0), *table = space_entry(&identity, va, 2, 0), table_plain = *table;
   identity_on();
+#ifdef HPD /* TCR_EL1.HPD0: the attributes of tables do not count. */
+  WRITE(tcr_el1, READ(tcr_el1) | 1UL << 41);
+  ISB();
+#endif
   u64 sctlr = READ(sctlr_el1);
   for (u64 tables = 0; tables < 16; tables += MMU_PAGE == 12 ? 1 : 15) {
     *table = table_plain | tables << 59;
