@@ -296,8 +296,8 @@ const MOVE_WIDE: readonly Row[] = [
 export const DATA_PROCESSING_IMMEDIATE: readonly (Row | UnsupportedRow)[] = [
   ...PC_RELATIVE,
   ...ADD_SUBTRACT,
-  unsupported("ADDG", "1 0 0 100011 0 uimm6:6 (00) uimm4:4 Rn Rd", "FEAT_MTE is not in Armv8.0-A"),
-  unsupported("SUBG", "1 1 0 100011 0 uimm6:6 (00) uimm4:4 Rn Rd", "FEAT_MTE is not in Armv8.0-A"),
+  unsupported("ADDG", "1 0 0 100011 0 uimm6:6 (00) uimm4:4 Rn Rd", "FEAT_MTE is not supported"),
+  unsupported("SUBG", "1 1 0 100011 0 uimm6:6 (00) uimm4:4 Rn Rd", "FEAT_MTE is not supported"),
   ...LOGICAL,
   ...MOVE_WIDE,
   ...BITFIELD,

@@ -62,7 +62,7 @@ function crc(name: string, c: number): Row {
   });
 }
 
-const MEMORY_TAGGING = "FEAT_MTE is not in Armv8.0-A";
+const MEMORY_TAGGING = "FEAT_MTE is not supported";
 
 /** Data processing (2 source). */
 export const TWO_SOURCES: readonly (Row | UnsupportedRow)[] = [

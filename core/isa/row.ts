@@ -96,7 +96,7 @@ export interface Row extends RowSpecification {
 export interface UnsupportedRow {
   readonly name: string;
   readonly pattern: Pattern;
-  /** Why, for example `FP/SIMD data processing is not there yet` or `FEAT_LSE is not in Armv8.0-A`. */
+  /** Why, for example `FEAT_SVE is not supported`. */
   readonly reason: string;
 }
 
