@@ -158,13 +158,23 @@ export class Debugger {
     const from = this.position;
     const target = Math.max(0, Math.min(this.#end, to));
     if (target === from) return this.#arrived(from);
-    const { points, hit } = this.#nearest(from, target, direction);
+    const { points, hit } = this.#found(from, target, direction);
     if (!hit) {
       this.#seek(target);
       return this.#arrived(target);
     }
     this.#seek(hit.position);
     return { reason: "stop-point", position: hit.position, points, hit };
+  }
+
+  /** As {@linkcode Debugger.#nearest}; if a condition cannot be evaluated, the cursor stays. */
+  #found(...way: [number, number, Direction]): { points: number[]; hit?: Hit } {
+    try {
+      return this.#nearest(...way);
+    } catch (error) {
+      this.#seek(way[0]);
+      throw error;
+    }
   }
 
   #arrived(position: number): Stop {

@@ -147,3 +147,17 @@ Deno.test("a trace whose flow is not what is executed is noticed on arrival", ()
     "The re-execution differs from the trace: PC at #1",
   );
 });
+
+Deno.test("continue() stays where it is if a condition cannot be evaluated", () => {
+  const session = new Session(record(BUSY.image, { windowSteps: 500, limit: 4000 }));
+  const debug = new Debugger(session);
+  debug.goto(100);
+  let asked = 0;
+  const failing = () => {
+    if (++asked > 1) throw new RangeError("no value");
+    return false;
+  };
+  debug.add(new Breakpoint(BigInt(BUSY.labels.get("leaf")!), "", failing));
+  assertThrows(() => debug.continue(), RangeError, "no value");
+  assertEquals([asked, debug.position], [2, 100]);
+});
