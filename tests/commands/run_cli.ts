@@ -4,12 +4,13 @@
 export interface CliRun {
   readonly status: number;
   readonly out: string;
-  /** Standard error, without Deno's own warning about permission sets. */
+  /** Standard error, without what Deno itself says: about permission sets, and about waiting. */
   readonly err: string;
 }
 
 const ROOT = new URL("../../", import.meta.url);
-const DENO_WARNING = /^.*Permissions in the config file is an experimental feature.*\n/m;
+const DENO_SAYS =
+  /^.*(Permissions in the config file is an experimental feature|Blocking waiting for file lock).*\n/gm;
 
 /** How to start it. */
 export interface CliOptions {
@@ -40,7 +41,7 @@ export function cliCommand(
 export async function runCli(args: readonly string[], options?: CliOptions): Promise<CliRun> {
   const { code, stdout, stderr } = await cliCommand(args, options).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { status: code, out: text(stdout), err: text(stderr).replace(DENO_WARNING, "") };
+  return { status: code, out: text(stdout), err: text(stderr).replace(DENO_SAYS, "") };
 }
 
 /** Parses one JSON value per line. */
