@@ -48,3 +48,25 @@ export {
   type MilestoneName,
   milestones,
 } from "./queries/milestones.ts";
+
+export { explain, type Explanation } from "./queries/explain.ts";
+export { type DescriptorKind, descriptorKind, explanationText } from "./queries/explain_text.ts";
+export type { TextContext } from "./queries/explain_text.ts";
+export { type Names, namesOf } from "./queries/explain_symbols.ts";
+export type { Cause, Diagnosis, Guilty, ReadDescriptor } from "./queries/cause.ts";
+export type { PermissionCause } from "./queries/cause_permission.ts";
+export type { Stage2Cause } from "./queries/cause_stage2.ts";
+export type { FailedAccess, WrongStart } from "./queries/cause_start.ts";
+export type { EncodingMistake } from "./queries/cause_tables.ts";
+export type { Fix } from "./queries/fix.ts";
+export type { ByteWriters } from "./queries/provenance.ts";
+export {
+  whoWrote,
+  type WhoWroteOptions,
+  type WriteAnswer,
+  type Writer,
+  type Written,
+} from "./queries/who_wrote.ts";
+export type { MemoryWriter } from "./queries/writers.ts";
+export { readTarget, TargetError } from "./queries/who_wrote_target.ts";
+export { type WalkWriters, walkWriters } from "./queries/walk_writers.ts";

@@ -53,9 +53,11 @@ export type ReadDescriptor = DescriptorRead;
 
 /** Why a fault was taken. */
 export interface Diagnosis {
+  /** Its name. */
   readonly cause: Cause;
   /** In words: what is wrong. */
   readonly why: string;
+  /** What to blame; null where there is nothing that was written. */
   readonly guilty: Guilty | null;
   /** The access that failed; null where it was none. */
   readonly failed: FailedAccess | null;
@@ -69,7 +71,9 @@ export interface Diagnosis {
   readonly ipa: number | null;
   /** Position up to which writes of the guilty descriptor count. */
   readonly asOf: number;
+  /** For `ttbr` and `tcr-range`. */
   readonly start: WrongStart | null;
+  /** For `block-encoding`. */
   readonly mistake: EncodingMistake | null;
 }
 

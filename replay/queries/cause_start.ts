@@ -17,9 +17,11 @@ import { writesBefore } from "./writers.ts";
 
 /** What should have been in the register. */
 export interface WrongStart {
+  /** Its name. */
   readonly cause: "ttbr" | "tcr-range";
   /** Manual name. */
   readonly register: string;
+  /** What it held. */
   readonly value: bigint;
   /** In words: what is wrong. */
   readonly why: string;
@@ -29,9 +31,13 @@ export interface WrongStart {
 
 /** The access that failed. */
 export interface FailedAccess {
+  /** Steps before it. */
   readonly position: number;
+  /** Its virtual address. */
   readonly va: bigint;
+  /** 0 read, 1 write, 2 execute. */
   readonly access: 0 | 1 | 2;
+  /** Whose rights it had. */
   readonly el: number;
 }
 

@@ -30,6 +30,7 @@ export interface Explanation {
   readonly writers: readonly ByteWriters[];
   /** The writer of the guilty bits; where the vectors were never set, of VBAR. */
   readonly writer: WriteAnswer | null;
+  /** The smallest change that would have helped; null if none was found. */
   readonly fix: Fix | null;
 }
 

@@ -13,6 +13,7 @@ export type DescriptorKind = "invalid" | "reserved" | "table" | "block" | "page"
 
 /** What the texts need beside the explanation. */
 export interface TextContext {
+  /** Names for addresses. */
   readonly symbols: Names;
   /** The instruction that a position's step executed. */
   instruction(position: number): ExecutedInstruction | undefined;

@@ -23,6 +23,7 @@ export type Writer = MemoryWriter | "instruction" | "msr" | "exception";
 
 /** One write, as an answer shows it. */
 export interface WriteAnswer {
+  /** What kind of write. */
   readonly by: Writer;
   /** Steps before the one that wrote; 0 for what was there at `#0`. */
   readonly position: number;
@@ -30,11 +31,13 @@ export interface WriteAnswer {
   readonly pc: bigint | null;
   /** Value before; null where there was none. */
   readonly old: bigint | null;
+  /** Value after; null where it is not known. */
   readonly new: bigint | null;
   /** Bytes of the values; 8 for registers. */
   readonly size: number;
   /** Physical address that `old` and `new` are the value of. */
   readonly address: number | null;
+  /** The virtual address that the instruction used; null where none wrote, and for registers. */
   readonly va: bigint | null;
   /** Physical address of the bytes that this write copied, where a load just before gave them. */
   readonly copiedFrom: number | null;
