@@ -1,4 +1,5 @@
 /** Stop points as one writes them at the prompt, and what they say when they stop. */
+import { systemRegisterByName } from "../core/sysregs.ts";
 import type { MachineEvent } from "../core/observer.ts";
 import {
   type AccessReport,
@@ -210,6 +211,7 @@ function filterOf(
       if (filter !== "read" && filter !== "write") return undefined;
       return (e) => e.kind === kind && e.write === (filter === "write");
     case "sysreg":
+      if (!systemRegisterByName(filter.toUpperCase())) return undefined;
       return (e) => e.kind === kind && e.register === filter.toUpperCase();
     default:
       return undefined;
