@@ -211,8 +211,8 @@ function filterOf(
       if (filter !== "read" && filter !== "write") return undefined;
       return (e) => e.kind === kind && e.write === (filter === "write");
     case "sysreg":
-      if (!systemRegisterByName(filter.toUpperCase())) return undefined;
-      return (e) => e.kind === kind && e.register === filter.toUpperCase();
+      if (![filter, filter.toUpperCase()].some(systemRegisterByName)) return undefined;
+      return (e) => e.kind === kind && e.register.toUpperCase() === filter.toUpperCase();
     default:
       return undefined;
   }
