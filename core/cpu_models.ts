@@ -61,6 +61,11 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64PFR0_EL1", 16, 1, "FEAT_FP16"],
   ["ID_AA64PFR0_EL1", 20, 1, "FEAT_FP16"],
   ["ID_AA64PFR0_EL1", 48, 1, "FEAT_DIT"],
+  // Nothing is speculated, and accesses are in order.
+  ["ID_AA64PFR0_EL1", 56, 1, "FEAT_CSV2"],
+  ["ID_AA64PFR0_EL1", 60, 1, "FEAT_CSV3"],
+  ["ID_AA64ISAR1_EL1", 48, 1, "FEAT_DGH"],
+  ["ID_AA64MMFR1_EL1", 36, 1, "FEAT_ETS"],
   ["ID_AA64PFR1_EL1", 4, 2, "FEAT_SSBS"],
   ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
   ["ID_AA64ISAR1_EL1", 36, 1, "FEAT_SB"],
