@@ -76,6 +76,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR1_EL1", 20, 2, "FEAT_PAN FEAT_PAN2"],
   ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],
   ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
+  ["ID_AA64MMFR2_EL1", 60, 1, "FEAT_E0PD"],
 ];
 
 /** Fields over those of the Cortex-A57, which are zero where `max` differs. */
@@ -114,6 +115,7 @@ const MAX_MMU: MmuFeatures = {
   asidBits: 16,
   reservedBlocksFault: false,
   hierarchyCanBeOff: true,
+  rangesCanBePrivileged: true,
   longVmids: true,
 };
 

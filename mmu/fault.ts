@@ -15,6 +15,8 @@ export type TranslationCause =
   | "hole"
   /** TCR.EPDn is set. */
   | "walks-disabled"
+  /** TCR_EL1.E0PDn keeps EL0 off the range. */
+  | "e0pd"
   /** Bit 0 of the descriptor is clear. */
   | "invalid"
   /** Bit 0 is set, bit 1 clear: reserved at level 3, or a block where the granule has none. */

@@ -64,6 +64,7 @@ const TRANSLATION_CAUSES = {
   "txsz": "TxSZ is out of range",
   "hole": "the address is in neither TTBR's range",
   "walks-disabled": "walks are disabled by EPD",
+  "e0pd": "E0PD keeps EL0 off",
   "invalid": "the descriptor is invalid",
   "reserved": "the descriptor is reserved",
 };

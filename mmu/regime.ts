@@ -25,6 +25,8 @@ export interface MmuFeatures {
   reservedBlocksFault: boolean;
   /** FEAT_HPDS: TCR_ELx.HPDn leaves the permissions of table descriptors out. */
   hierarchyCanBeOff?: boolean;
+  /** FEAT_E0PD: TCR_EL1.E0PDn keeps EL0 off a range. */
+  rangesCanBePrivileged?: boolean;
   /** FEAT_VMID16: VTCR_EL2.VS makes VMIDs of 16 bits. */
   longVmids?: boolean;
 }
@@ -86,6 +88,8 @@ export interface AddressRange {
   startLevel: number;
   /** HPDn: the permissions of table descriptors do not count. */
   hierarchyOff?: boolean;
+  /** E0PDn: accesses of EL0 fault at level 0. */
+  privileged?: boolean;
   /** TBIn: bits 63:56 of an address are ignored. */
   topByteIgnored: boolean;
   /** Bits of an address's high word that must all equal its bit 55. */
@@ -158,8 +162,8 @@ const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
 
 /** Where the two halves of TCR_EL1 keep their fields. */
 const TCR_HALF = [
-  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, granules: [12, 16, 14, 0] },
-  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, granules: [0, 14, 12, 16] },
+  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, e0pd: 55, granules: [12, 16, 14, 0] },
+  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, e0pd: 56, granules: [0, 14, 12, 16] },
 ];
 
 /** TCR_EL2 and TCR_EL3. */
@@ -266,6 +270,7 @@ function makeRange(
     tbi: number;
     hpd: number;
     epd?: number;
+    e0pd?: number;
     granules: readonly number[];
   },
   tcr: bigint,
@@ -297,6 +302,9 @@ function makeRange(
     granuleLog2,
     startLevel,
     ...(features.hierarchyCanBeOff && bit(tcr, half.hpd) ? { hierarchyOff: true } : {}),
+    ...(features.rangesCanBePrivileged && half.e0pd !== undefined && bit(tcr, half.e0pd)
+      ? { privileged: true }
+      : {}),
     topByteIgnored,
     topMaskHi: Number(topMask >> 32n),
     topMaskLo: Number(topMask & 0xffff_ffffn),

@@ -161,7 +161,10 @@ export class Translation {
     if (!regime.enabled) return this.#flat(vaHi, vaLo, access, el);
     const select = selectRange(regime, vaHi);
     const range = regime.ranges[select];
-    const rangeFault = checkRange(range, select, vaHi, vaLo);
+    const rangeFault = checkRange(range, select, vaHi, vaLo) ??
+      (range.privileged && el === 0
+        ? { kind: "translation", level: 0, cause: "e0pd" } as const
+        : null);
     if (rangeFault !== null) {
       this.faultWalk = { range: select, steps: [], leaf: null, fault: rangeFault };
       return this.#fail(rangeFault);

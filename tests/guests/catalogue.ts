@@ -171,14 +171,16 @@ export const GUESTS: readonly Guest[] = [
     program(`idregs-${cpu}`, { file: "idregs", cpu, levels: ["-O2"] }),
     program(`sysreg_scan-${cpu}`, { file: "sysreg_scan", cpu, levels: ["-O2"], slow: true }),
   ]),
-  program("permissions-hpd", {
-    file: "permissions",
-    cpu: "max",
-    tables: [12, 39],
-    defines: ["HPD"],
-    levels: ["-O2"],
-    slow: true,
-  }),
+  ...["HPD", "E0PD"].map((control) =>
+    program(`permissions-${control.toLowerCase()}`, {
+      file: "permissions",
+      cpu: "max",
+      tables: [12, 39],
+      defines: [control],
+      levels: ["-O2"],
+      slow: true,
+    })
+  ),
   ...([[14, 36], [14, 47], [14, 48], [12, 48], [16, 42]] as const).map(([page, bits]) =>
     program(`granules-max-${page}-${bits}`, {
       file: "granules",

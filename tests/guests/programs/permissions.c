@@ -64,6 +64,10 @@ int main(u64 device_tree) {
   WRITE(tcr_el1, READ(tcr_el1) | 1UL << 41);
   ISB();
 #endif
+#ifdef E0PD /* TCR_EL1.E0PD0: EL0 has no low addresses. */
+  WRITE(tcr_el1, READ(tcr_el1) | 1UL << 55);
+  ISB();
+#endif
   u64 sctlr = READ(sctlr_el1);
   for (u64 tables = 0; tables < 16; tables += MMU_PAGE == 12 ? 1 : 15) {
     *table = table_plain | tables << 59;
