@@ -265,7 +265,8 @@ function kill(child: Deno.ChildProcess): void {
   }
 }
 
-function freePort(): number {
+/** A TCP port of the loopback interface that nothing listens on. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = (listener.addr as Deno.NetAddr).port;
   listener.close();
