@@ -3,6 +3,7 @@ import { buildIndex, buildIndexInWorkers } from "../replay/index/build_index.ts"
 import { IndexReader } from "../replay/index/index_reader.ts";
 import { attachIndex, ImpatientIndex, indexOf, IndexWanted } from "../replay/index/trace_index.ts";
 import { bytesAccess, fileAccess, type Trace, TraceError } from "../trace/mod.ts";
+import { whyFailed } from "./files.ts";
 import type { Output } from "./output.ts";
 import type { OpenedTrace } from "./trace_file.ts";
 
@@ -28,6 +29,17 @@ export function openIndex(path: string, trace: Trace, err: Output): void {
   } catch (error) {
     file?.close();
     if (error instanceof TraceError) note(error.message);
+  }
+}
+
+/** Removes the index of a trace that is being replaced, if it has one and it may be removed. */
+export function dropIndex(path: string): void {
+  if (!isGranted("write", indexPath(path))) return;
+  try {
+    Deno.removeSync(indexPath(path));
+  } catch (error) {
+    // One that stays is of another trace, and is not used.
+    if (!(error instanceof Error) || whyFailed(error) === undefined) throw error;
   }
 }
 

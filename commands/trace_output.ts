@@ -1,12 +1,14 @@
 import { FileSink } from "../trace/mod.ts";
 import { explain } from "./files.ts";
+import { dropIndex } from "./trace_index.ts";
 import { UserError } from "./user_error.ts";
 
 /** How every trace begins: CBOR's self-describe tag. */
 const MAGIC = [0xd9, 0xd9, 0xf7];
 
 /**
- * Creates the file for a trace. An old trace of that name is replaced; another file is not.
+ * Creates the file for a trace. An old trace of that name is replaced, its index goes; another file
+ * is not.
  *
  * @throws UserError with one line
  */
@@ -14,7 +16,9 @@ export function createTrace(path: string): FileSink {
   if (isOtherFile(path)) {
     throw new UserError(`Cannot write ${path}: it exists and is not a trace`);
   }
-  return explain("write", path, () => new FileSink(path));
+  const sink = explain("write", path, () => new FileSink(path));
+  dropIndex(path);
+  return sink;
 }
 
 /** Whether a regular file with other contents than a trace is there. */

@@ -228,6 +228,7 @@ export class Machine {
           return true;
         },
       },
+      memoryBytes,
       rtc: options.rtc ?? DEFAULT_RTC,
       powerLine: (what) => {
         this.end(what);

@@ -94,6 +94,8 @@ export interface VirtBoardOptions {
   readonly cpus?: number | undefined;
   /** A line of the Secure GPIO controller asks for this. */
   readonly powerLine?: (what: "poweroff" | "reset") => void;
+  /** Bytes of RAM, for firmware to read. */
+  readonly memoryBytes?: number | undefined;
   /** Contents of flash, disks and fw_cfg. */
   readonly media?: Media | undefined;
   /** The set of interrupts that wait for a CPU has changed. */
@@ -115,7 +117,7 @@ export class VirtBoard {
   readonly #virtual: number[];
 
   constructor(options: VirtBoardOptions) {
-    const { clock, cpus = 1, media = {}, memory } = options;
+    const { clock, cpus = 1, media = {}, memory, memoryBytes } = options;
     this.#pending = new Array(cpus).fill(0);
     this.#virtual = new Array(cpus).fill(0);
     this.#security = new Array(cpus).fill({ secure: false, el3: false });
@@ -148,7 +150,7 @@ export class VirtBoard {
       ...windows,
       this.uart,
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
-      new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memory, media }),
+      new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memoryBytes, memory, media }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
       ...(options.secure ? this.#secureDevices(options, line) : []),
       new VirtioMmio({ base: BASE.virtio, memory, slots: disks }),

@@ -2,13 +2,13 @@
  * fw_cfg, the reference's way to hand items to firmware (docs/specs/fw_cfg of QEMU): a selector, a
  * data port that reads byte after byte, and DMA.
  *
- * Items are the ones that do not describe what this board has not got: no ACPI and SMBIOS tables.
- * Kernel, initial ramdisk and command line are there when firmware is to boot them.
+ * Items are the reference's with `acpi=off`: SMBIOS tables, but none of ACPI. Kernel, initial ramdisk and command line are there when firmware is to boot them.
  */
 
 import { type Media, type Medium, mediumOf, readMedium } from "../medium.ts";
 
 import type { Device, DeviceState } from "./device.ts";
+import { makeSmbios } from "./smbios.ts";
 
 /** Register offsets. Multi-byte values are big-endian. */
 const DATA = 0x00; // 1 to 8 bytes
@@ -48,6 +48,8 @@ export interface FwCfgOptions {
   readonly base: number;
   /** CPUs that the machine reports. */
   readonly cpuCount: number;
+  /** Bytes of RAM that the SMBIOS tables speak of; no tables if left out. */
+  readonly memoryBytes?: number | undefined;
   /** Where DMA reads and writes. */
   readonly memory: DmaMemory;
   /** Further files by name. */
@@ -74,12 +76,15 @@ export class FwCfg implements Device {
   #dmaHigh = 0;
 
   /** Makes the device with its items; nothing is selected but the signature. */
-  constructor({ base, cpuCount, memory, files = {}, media = {} }: FwCfgOptions) {
+  constructor(options: FwCfgOptions) {
+    const { base, cpuCount, memoryBytes, memory, files = {}, media = {} } = options;
     this.base = base;
     this.#memory = memory;
     this.#items = makeItems(cpuCount, {
+      "bios-geometry": new Uint8Array(),
       "bootorder": new Uint8Array(),
       "etc/boot-fail-wait": new Uint8Array(4).fill(0xff),
+      ...memoryBytes === undefined ? {} : smbiosFiles(memoryBytes, cpuCount),
       ...files,
     });
     for (const { name, size, data } of BOOTED) {
@@ -179,6 +184,11 @@ export class FwCfg implements Device {
     }
     return true;
   }
+}
+
+function smbiosFiles(memoryBytes: number, cpuCount: number): Record<string, Uint8Array> {
+  const { anchor, tables } = makeSmbios(memoryBytes, cpuCount);
+  return { "etc/smbios/smbios-anchor": anchor, "etc/smbios/smbios-tables": tables };
 }
 
 /** The items by key, with the directory of files. */

@@ -45,10 +45,11 @@ Deno.test("FwCfg gives the items that every machine has", () => {
 
 Deno.test("FwCfg lists its files", () => {
   const { item } = make();
-  const text = String.fromCharCode(...item(0x19, 4 + 2 * 64));
-  assertEquals(text.slice(0, 21), "\0\0\0\x02\0\0\0\0\0\x20\0\0bootorder");
-  assertEquals(text.slice(68, 94), "\0\0\0\x04\0\x21\0\0etc/boot-fail-wait");
-  assertEquals(item(0x21, 5), [0xff, 0xff, 0xff, 0xff, 0]);
+  const text = String.fromCharCode(...item(0x19, 4 + 3 * 64));
+  assertEquals(text.slice(0, 25), "\0\0\0\x03\0\0\0\0\0\x20\0\0bios-geometry");
+  assertEquals(text.slice(68, 85), "\0\0\0\0\0\x21\0\0bootorder");
+  assertEquals(text.slice(132, 158), "\0\0\0\x04\0\x22\0\0etc/boot-fail-wait");
+  assertEquals(item(0x22, 5), [0xff, 0xff, 0xff, 0xff, 0]);
 });
 
 Deno.test("FwCfg copies items to memory by DMA", () => {

@@ -40,6 +40,9 @@ Deno.test("who-wrote makes FILE.idx for a long question, and does without it", a
     await Deno.writeFile(`${trace}.idx`, bytes.subarray(0, bytes.length - 3));
     assertMatch(await ask("-P=view"), /^unboot: [^\n]+\.idx is not used: [^\n]+\n$/);
     assertEquals((await Deno.readFile(`${trace}.idx`)).length, bytes.length - 3);
+    const again = await runCli(["record", `${folder}/long.bin`, "-o", trace]);
+    assertEquals(again.status, 0);
+    assertEquals(exists(`${trace}.idx`), false);
     await ask("-P");
     assertEquals(await Deno.readFile(`${trace}.idx`), bytes);
     assertEquals([...Deno.readDirSync(folder)].length, 3);
