@@ -123,6 +123,7 @@ function isSameWord(a: number, b: number): boolean {
 function withoutDistance(word: number): number {
   if ((word & 0x1f00_0000) === 0x1000_0000) return (word & 0x9f00_001f) >>> 0; // ADR, ADRP
   if ((word & 0x7c00_0000) === 0x1400_0000) return (word & 0xfc00_0000) >>> 0; // B, BL
+  if ((word & 0x3b00_0000) === 0x1800_0000) return (word & 0xff00_001f) >>> 0; // LDR (literal)
   return word >>> 0;
 }
 

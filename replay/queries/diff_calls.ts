@@ -6,6 +6,7 @@
  * the other has the function's code, but never calls it from anywhere. Programs that are
  * mostly other code are not compared: their compilers chose which calls there are.
  */
+import { disassemble } from "../../core/isa/disassemble.ts";
 import { endsAnywhere } from "./diff_judge.ts";
 import type { BranchDifference, SyncPoints } from "./diff_branch.ts";
 import { isSameFunction } from "./diff_branch.ts";
@@ -28,10 +29,33 @@ export function firstExtraCall(relation: Relation, sync: SyncPoints): BranchDiff
   const last = sync[sync.length - 1] ?? [0, 0];
   const onlyA = extra(relation, "a", [a, b], endsAnywhere(relation.b) ? last[0] : Infinity);
   const onlyB = extra(relation, "b", [b, a], endsAnywhere(relation.a) ? last[1] : Infinity);
+  const mask = firstMask(relation, last);
+  if (mask) return mask;
   const call = onlyA && onlyB ? onlyA.position <= onlyB.position ? onlyA : onlyB : onlyA ?? onlyB;
   if (!call) return null;
   const inA = call === onlyA;
   return { a: inA ? call : null, b: inA ? null : call, text: "", taken: null, operands: [] };
+}
+
+/** The first instruction that masks or unmasks interrupts in a function of only one boot. */
+function firstMask(relation: Relation, last: readonly [number, number]): BranchDifference | null {
+  const of = (side: "a" | "b") =>
+    relation[side].functions.masks.map((mask) => ({
+      mask,
+      // Without symbols what only one of them executes anywhere can be told.
+      key: `${mask.word},${relation[side].isNamed ? keyOf(relation, side, mask.pc) : ""}`,
+    }));
+  const [a, b] = [of("a"), of("b")];
+  const only = (own: typeof a, other: typeof a, to: number) =>
+    own.find(({ key, mask }) => mask.position < to && !other.some((each) => each.key === key))
+      ?.mask;
+  const x = only(a, b, endsAnywhere(relation.b) ? last[0] : Infinity);
+  const y = only(b, a, endsAnywhere(relation.a) ? last[1] : Infinity);
+  const mask = x ?? y;
+  if (!mask) return null;
+  const branch = { position: mask.position, pc: mask.pc, target: mask.pc };
+  const text = disassemble(mask.word, mask.pc);
+  return { a: x ? branch : null, b: x ? null : branch, text, taken: null, operands: [] };
 }
 
 /** Calls of a boot by what is called; addresses are A's where they correspond. */

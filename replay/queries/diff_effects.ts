@@ -8,7 +8,8 @@
  *
  * Stores that go on where the last one ended, with the same value, are one effect: clearing memory
  * is one thing, whatever loop does it. The effects of interrupt handlers are left out: when an
- * interrupt comes depends on how many instructions were executed, not on what they do.
+ * interrupt comes depends on how many instructions were executed, not on what they do. Exceptions
+ * that handlers take count.
  *
  * Effects are produced as they are asked for, by executing again, and those that were compared are
  * forgotten. Cost: about a microsecond per access to memory.
@@ -135,6 +136,7 @@ export class EffectReader {
       // What is only stack need not be seen, which makes it fast. The set must not change meanwhile.
       const unseen = this.#pagesOfStack();
       const watch: MemoryWatch = {
+        writesOnly: true,
         covers: (page) => session.machine.memory.contains(page) && !unseen.has(page),
         accessed: (access) => access.write && access.by !== "walker" && this.#store(access),
       };
@@ -163,7 +165,9 @@ export class EffectReader {
   }
 
   #add(effect: Effect): void {
-    if (this.#handling.includes("irq") || this.#handling.includes("fiq")) this.leftOut++;
+    const inHandler = this.#handling.includes("irq") || this.#handling.includes("fiq");
+    // An exception there is a fault, and what comes of it is not the interrupt's business any more.
+    if (inHandler && effect.kind !== "exception") this.leftOut++;
     else this.#effects.push(effect);
   }
 

@@ -5,7 +5,7 @@
  * are virtual, without the bits that distinguish halves.
  */
 import { BLOCK_KIND } from "../../trace/schema.ts";
-import type { Trace } from "../../trace/mod.ts";
+import type { BlockTable, Trace } from "../../trace/mod.ts";
 
 const LOW_48 = 0xffff_ffff_ffffn;
 /** An address farther behind an entry than this is in no function that is known. */
@@ -21,10 +21,18 @@ export interface Call {
   readonly target: bigint;
 }
 
+/** An MSR DAIFSet, MSR DAIFClr or MSR DAIF. */
+export interface Mask {
+  readonly position: number;
+  readonly pc: bigint;
+  readonly word: number;
+}
+
 /** See the top of this file. */
 export class Functions {
   readonly #entries: Float64Array;
   readonly #calls: Call[] = [];
+  readonly #masks: Mask[] = [];
   readonly #known = new Set<string>();
 
   /** Goes through the flow of a boot. */
@@ -46,6 +54,11 @@ export class Functions {
   /** The first entry behind an address; Infinity behind the last one. */
   entryBehind(address: number): number {
     return this.#entries[this.#below(address) + 1] ?? Infinity;
+  }
+
+  /** The first execution of each instruction that masks or unmasks interrupts, in order. */
+  get masks(): readonly Mask[] {
+    return this.#masks;
   }
 
   /** The first call of each pair of call and target, in order. */
@@ -72,6 +85,7 @@ export class Functions {
       if (kind === BLOCK_KIND.call) isCall[id] = 1;
       if (kind === BLOCK_KIND.indirectCall) isCall[id] = 2;
     }
+    const masks = maskBlocks(table);
     for (const { before } of exceptions) {
       if (before < blocks.length) entries.add(Number(table.pc(blocks[before]) & LOW_48));
     }
@@ -85,6 +99,15 @@ export class Functions {
       const id = blocks[i];
       const steps = table.steps(id);
       const next = blocks[i + 1];
+      if (masks[id] > 0) {
+        const n = masks[id] - 1;
+        this.#mask({
+          position: position + n,
+          pc: BigInt.asUintN(64, table.pc(id) + BigInt(4 * n)),
+          word: table.word(id, n),
+        });
+        masks[id] = 0;
+      }
       position += steps;
       if (isCall[id] === 0 || called[id] === next + 1) continue;
       if (exceptions[exception]?.before === i + 1) continue;
@@ -94,6 +117,10 @@ export class Functions {
     }
   }
 
+  #mask(mask: Mask): void {
+    if (!this.#masks.some(({ pc }) => pc === mask.pc)) this.#masks.push(mask);
+  }
+
   #add(call: Call, entries: Set<number>): void {
     const key = `${call.pc},${call.target}`;
     if (this.#known.has(key)) return;
@@ -101,4 +128,21 @@ export class Functions {
     this.#calls.push(call);
     entries.add(Number(call.target & LOW_48));
   }
+}
+
+/** By block: 1 + the number of the instruction that masks or unmasks interrupts; 0 without one. */
+function maskBlocks(table: BlockTable): Uint8Array {
+  const found = new Uint8Array(table.count);
+  for (let id = 0; id < table.count; id++) {
+    for (let n = 0; n < table.steps(id) && found[id] === 0; n++) {
+      if (isMask(table.word(id, n))) found[id] = n + 1;
+    }
+  }
+  return found;
+}
+
+function isMask(word: number): boolean {
+  const fixed = (word & 0xffff_f0ff) >>> 0;
+  return fixed === 0xd503_40df || fixed === 0xd503_40ff ||
+    (word & 0xffff_ffe0) >>> 0 === 0xd51b_4220;
 }

@@ -11,13 +11,15 @@
  * 32-bit values that are; or a size or page count that grew by what the image or RAM grew.
  */
 import type { Effect } from "./diff_effects.ts";
-import type { Side } from "./diff_side.ts";
+import type { Place, Side } from "./diff_side.ts";
 import { type TableEntry, tableEntry } from "./diff_tables.ts";
 
 const GRANULE = 8;
 const PAGE = 4096;
 const PAGE_FIELD = 0x0000_ffff_ffff_f000n;
 const LOW_48 = 0xffff_ffff_ffffn;
+/** Pieces of code that form other addresses, in a program that was linked otherwise. */
+const LEAST_RELINKED = 2;
 const LOW_32 = 0xffff_ffffn;
 /** Shifts by which sizes become counts: bytes up to gigabytes, and bits of a bitmap of pages. */
 const MOST_SHIFT = 31;
@@ -35,6 +37,8 @@ export class Relation {
   readonly #distances = new Set<number>();
   /** Whether instructions that correspond form other addresses. */
   #isRelinked = false;
+  /** Starts and ends of symbols that both have, as pairs of addresses. */
+  readonly #bounds = new Set<string>();
   readonly #there = new Map<number, number>();
   /** Instructions that correspond. */
   readonly #code = new Map<number, number>();
@@ -112,7 +116,8 @@ export class Relation {
     if (this.a.isStack(a) && this.b.isStack(b)) return true;
     if (!this.a.isMemory(a) || !this.b.isMemory(b)) return false;
     if (this.#distances.has(distance)) return true;
-    if (!learn || !this.#free(a, b)) return false;
+    // Where nothing of the program is moved, another address is another thing.
+    if (!learn || (!this.moved && this.moreMemory === 0) || !this.#free(a, b)) return false;
     this.#pair(a, b);
     return true;
   }
@@ -143,7 +148,8 @@ export class Relation {
   value(a: bigint, b: bigint, learn = false): boolean {
     if (a === b) return true;
     if (this.identical) return false;
-    if (this.#wide(a, b, learn)) return true;
+    const wide = this.#wide(a, b, learn);
+    if (wide !== undefined) return wide;
     const high = [a >> 32n, b >> 32n] as const;
     const low = [a & LOW_32, b & LOW_32] as const;
     if ((high[0] | high[1]) !== 0n && this.#half(...high) && this.#half(...low)) return true;
@@ -157,19 +163,46 @@ export class Relation {
     if (!x || !y) return undefined;
     const sized = x.size > 0 && y.size > 0;
     // The end of one thing is the start of the next, which may be another in the other image.
-    if (x.name !== y.name) return sized && x.offset > 0 && y.offset > 0 ? false : undefined;
+    if (x.name !== y.name) {
+      if (x.offset === 0 && y.offset === 0) return this.#areBounds(x, y);
+      return sized && x.offset > 0 && y.offset > 0 ? false : undefined;
+    }
     if (x.offset === y.offset) return true;
     // Offsets into code that was compiled differently mean nothing.
     if (x.isFunction && y.isFunction && x.size !== y.size) return true;
+    if (x.offset === 0 || y.offset === 0) return this.#areBounds(x, y);
     return sized ? false : undefined;
   }
 
-  #wide(a: bigint, b: bigint, learn: boolean): boolean {
+  /** Whether two places are not the start or end of one thing; undefined if that is not known. */
+  #areBounds({ name: a, offset }: Place, { name: b, offset: there }: Place): false | undefined {
+    const [own, other] = [this.a.symbolAddresses(), this.b.symbolAddresses()];
+    const [x, y] = [own.get(a), other.get(b)];
+    // Only what both have can be told from the other.
+    if (x === undefined || y === undefined || !own.has(b) || !other.has(a)) return undefined;
+    if (this.#bounds.size === 0) {
+      for (const [name, address] of own) {
+        const there = other.get(name);
+        if (there === undefined) continue;
+        this.#bounds.add(`${address},${there}`);
+        const [size, otherSize] = [this.a.sizeOf(name), this.b.sizeOf(name)];
+        this.#bounds.add(`${address + BigInt(size)},${there + BigInt(otherSize)}`);
+      }
+    }
+    return this.#bounds.has(`${x + BigInt(offset)},${y + BigInt(there)}`) ? undefined : false;
+  }
+
+  /** Whether two values are the same address; undefined if they can be something else. */
+  #wide(a: bigint, b: bigint, learn: boolean): boolean | undefined {
     const [x, y] = [this.a.physical(a), this.b.physical(b)];
-    if (x !== undefined && y !== undefined && this.address(x, y, learn)) return true;
-    if ((a & ~PAGE_FIELD) !== (b & ~PAGE_FIELD)) return false;
+    if (x !== undefined && y !== undefined) {
+      if (this.address(x, y, learn)) return true;
+      if (this.bySymbol(x, y) === false) return false;
+    }
+    if ((a & ~PAGE_FIELD) !== (b & ~PAGE_FIELD)) return undefined;
     const [from, to] = [Number(a & PAGE_FIELD), Number(b & PAGE_FIELD)];
-    return this.a.isMemory(from) && this.b.isMemory(to) && this.address(from, to, learn);
+    const isMemory = this.a.isMemory(from) && this.b.isMemory(to);
+    return isMemory && this.address(from, to, learn) ? true : undefined;
   }
 
   #half(a: bigint, b: bigint): boolean {
@@ -212,15 +245,19 @@ export class Relation {
   /** Pairs code by what it is, for images without symbols. */
   #learnCode(): void {
     const there = this.a.code();
+    /** Pieces of code that form the same addresses, and others. */
+    const counts = [0, 0];
     for (const [key, { address, steps, addresses }] of this.b.code()) {
       const other = there.get(key);
       if (other === undefined || other.address < 0 || address < 0) continue;
       const from = other.address;
       const distance = address - from;
       for (let n = 0; n < steps; n++) this.#code.set(from + 4 * n, address + 4 * n);
-      if (distance === 0 && addresses !== other.addresses) this.#isRelinked = true;
+      if (distance === 0 && addresses !== "") counts[addresses === other.addresses ? 0 : 1]++;
       if (distance !== 0) this.#distances.add(distance);
     }
+    // One piece that forms another address can be the mistake that is looked for.
+    this.#isRelinked = !this.a.isNamed && counts[1] >= LEAST_RELINKED && counts[1] > counts[0] / 4;
   }
 
   #free(a: number, b: number): boolean {

@@ -11,6 +11,7 @@ import type { Relation } from "./diff_relation.ts";
 const TIMER = /^CNT.*_(CVAL|TVAL)_EL/;
 /** Bytes that numbers are printed with. */
 const DIGIT = /^[0-9a-fA-Fx ]$/;
+const PAGE = 4096;
 const TICK_NS = 16;
 const SMALLEST_TIME = 1000;
 
@@ -82,7 +83,11 @@ function sameStore(relation: Relation, a: Effect, b: Effect): boolean {
     // A loop over memory whose size is not the same in both.
     if (!relation.moved && relation.moreMemory === 0) return false;
     if (!relation.value(a.value, b.value)) return false;
-    relation.learnDistance(b.address + b.length - a.address - a.length);
+    const distance = b.address + b.length - a.address - a.length;
+    if (relation.moreMemory === 0 && distance % PAGE !== 0 && !relation.isDistance(distance)) {
+      return false;
+    }
+    relation.learnDistance(distance);
     return true;
   }
   const descriptors = relation.descriptor(a, b);

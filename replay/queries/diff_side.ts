@@ -150,6 +150,11 @@ export class Side {
     return this.#addresses = this.isNamed ? found : new Map();
   }
 
+  /** Bytes of what a symbol names; 0 if it does not say. */
+  sizeOf(name: string): number {
+    return this.#info.get(name)?.size ?? 0;
+  }
+
   /** Ends and starts that the linker marks: symbols without a size, by name. */
   marks(): Map<string, number> {
     const found = new Map<string, number>();

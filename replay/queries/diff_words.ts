@@ -58,7 +58,9 @@ function flowWords(relation: Relation, branch: BranchDifference): string {
   const at = (side: "a" | "b", pc: bigint) => relation[side].codeName(pc) ?? hex(pc);
   if (!a || !b) {
     const [side, own] = a ? ["a", a] as const : ["b", b!] as const;
-    return `flow: at ${at(side, own.pc)} ${side.toUpperCase()} calls ${at(side, own.target)}, ` +
+    const what = `${at(side, own.pc)} ${side.toUpperCase()}`;
+    if (text !== "") return `flow: at ${what} executes \`${text}\`, ${a ? "B" : "A"} never does`;
+    return `flow: at ${what} calls ${at(side, own.target)}, ` +
       `${a ? "B" : "A"} never does from there`;
   }
   const compared = operands.map(operandWords).join("; ");
