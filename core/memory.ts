@@ -39,6 +39,8 @@ export interface WatchedAccess {
 export interface MemoryWatch {
   /** Whether accesses to the page at this physical address are to be seen. Must not change. */
   covers(page: number): boolean;
+  /** Only writes are of interest: reads may go unseen, which makes them fast. */
+  readonly writesOnly?: boolean;
   /**
    * Called before each access to a page that is covered, once for each part that lies in one page
    * and for each register of a pair. An access that is refused is not one; the comparison that a

@@ -360,10 +360,11 @@ export class MemoryAccess {
   /** Lets following accesses to the page through without asking. */
   #allow(el: number, va: { hi: number; lo: number }, pa: number, normal: boolean): void {
     const { engine, translation, memory } = this.host;
-    if (memory.isWatched(pa) || this.host.watching()) return;
+    const watched = memory.isWatched(pa);
+    if (watched && !memory.watch!.writesOnly || this.host.watching()) return;
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
-    const write = (rights & 2) !== 0 && memory.isOpen(pa);
+    const write = (rights & 2) !== 0 && memory.isOpen(pa) && !watched;
     const code = write && engine.records.holdsCode(hostPage);
     engine.lookup.allowData(this.host.lookupBank(el), va, hostPage, {
       read: (rights & 1) !== 0,
