@@ -7,6 +7,7 @@
  */
 import type { DescriptorRead, ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
 import type { Access } from "../../mmu/permissions.ts";
+import type { Walk } from "../../mmu/walk.ts";
 import { tableMemory } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import { exceptionClass } from "../syndrome.ts";
@@ -200,6 +201,11 @@ function walkFault(
     const why = denialText(denied, regime.el);
     return { ...base, cause: denied, why, guilty: guiltyStep(step, bits) };
   }
+  const nowhere = tableNowhere(session, walk);
+  if (nowhere) {
+    const cause = walk.fault?.kind === "translation" ? "not-mapped" : "address-size";
+    return { ...base, cause, ...nowhere };
+  }
   switch (walk.fault?.kind) {
     case "access-flag":
       return {
@@ -232,6 +238,24 @@ function walkFault(
       };
   }
   return byStatus(base, status);
+}
+
+/** A descriptor that names a table where there is no memory, but something that answers. */
+function tableNowhere(
+  { machine: { memory, spaces } }: Session,
+  { steps, fault }: Walk,
+): Pick<Diagnosis, "why" | "guilty"> | undefined {
+  if (fault?.kind !== "translation" && fault?.kind !== "address-size") return undefined;
+  const index = steps.findIndex(({ address, secure = false }) =>
+    !memory.contains(spaces.place(address, secure), 8)
+  );
+  // All ones are what answers where nothing is; tables in flash are as good as others.
+  const isNothing = steps[index]?.lo === 0xffff_ffff && steps[index].hi === 0xffff_ffff;
+  if (index < 1 || !isNothing) return undefined;
+  const { level } = steps[index - 1];
+  const why = `the level ${level} descriptor names a table where there is no RAM: what was read ` +
+    `at 0x${steps[index].address.toString(16)} is no descriptor`;
+  return { why, guilty: guiltyStep(steps[index - 1], [12]) };
 }
 
 /** What the syndrome says, where walking again does not give the same fault. */

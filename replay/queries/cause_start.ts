@@ -253,7 +253,8 @@ function findRoot(
   const bytes = 2 ** regime.ranges[range].granuleLog2;
   for (let base = memory.base; base + bytes <= memory.base + memory.size; base += bytes) {
     if (base === regime.ranges[range].tableBase) continue;
-    const ranges = regime.ranges.map((r, i) => i === range ? { ...r, tableBase: base } : r);
+    const named = { tableBase: base, tableBaseTooLarge: false };
+    const ranges = regime.ranges.map((r, i) => i === range ? { ...r, ...named } : r);
     const other = { ...regime, ranges };
     const { walk, ipa, pa, denied } = walkFor(bus, other, failed.va, failed);
     if (ipa === null || pa === null || denied !== null || BigInt(ipa) !== failed.va) continue;
