@@ -24,13 +24,22 @@ export interface SystemInstruction {
   /** Lowest EL: 0 where SCTLR_EL1.UCI lets it. */
   readonly lowestEl: 0 | 1 | 2 | 3;
   /** It is UNDEFINED without EL2, or also from EL3 while EL1 is Secure. */
-  readonly needs?: "el2" | "el2-enabled" | `FEAT_${string}`;
+  readonly needs?: "el2" | "el2-enabled";
+  /** The extension that it came with, if that is not in Armv8.0-A. */
+  readonly feature?: string;
   /** What EL2 may trap it with. */
   readonly trap?: TrapGroup;
   /** True where Xt is an operand. */
   readonly operand: boolean;
   readonly operation: SystemOperation;
 }
+
+/** The forms of a TLBI: inner shareable, local, and outer shareable, which came with FEAT_TLBIOS. */
+const FORMS = [
+  { suffix: "IS", crm: 3, broadcast: true },
+  { suffix: "", crm: 7, broadcast: false },
+  { suffix: "OS", crm: 1, broadcast: true, feature: "FEAT_TLBIOS" },
+] as const;
 
 /** Every SYS instruction but DC ZVA, which is a store and has a row of its own. */
 export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
@@ -43,8 +52,8 @@ export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
   cache("DC CISW", "0 7 14 2", "set-way", 1),
   cache("DC CVAC", "3 7 10 1", "cache-coherency", 0),
   cache("DC CVAU", "3 7 11 1", "cache-unification", 0),
-  { ...cache("DC CVAP", "3 7 12 1", "cache-coherency", 0), needs: "FEAT_DPB" },
-  { ...cache("DC CVADP", "3 7 13 1", "cache-coherency", 0), needs: "FEAT_DPB2" },
+  { ...cache("DC CVAP", "3 7 12 1", "cache-coherency", 0), feature: "FEAT_DPB" },
+  { ...cache("DC CVADP", "3 7 13 1", "cache-coherency", 0), feature: "FEAT_DPB2" },
   cache("DC CIVAC", "3 7 14 1", "cache-coherency", 0),
   ...translate("AT S1E1", "0 7 8", 0, { el: 1, bothStages: false }, 1),
   ...translate("AT S1E0", "0 7 8", 2, { el: 0, bothStages: false }, 1),
@@ -111,29 +120,30 @@ function translate(
     lowestEl,
     operand: true,
     ...(what.el === 2 ? { needs: "el2-enabled" as const } : {}),
-    ...(what.pan ? { needs: "FEAT_PAN2" as const } : {}),
+    ...(what.pan ? { feature: "FEAT_PAN2" as const } : {}),
     operation: { kind: "translate", ...what, write },
   }));
 }
 
-/** Both forms of a TLBI: inner shareable (CRm 3) and local (CRm 7). */
+/** All forms of a TLBI of EL1&0. */
 function tlbi(
   name: string,
   op2: number,
   scope: TlbInvalidation["scope"],
   lastLevel = false,
 ): SystemInstruction[] {
-  return [true, false].map((broadcast) => ({
-    name: `TLBI ${name}${broadcast ? "IS" : ""}`,
-    encoding: at(`0 8 ${broadcast ? 3 : 7} ${op2}`),
+  return FORMS.map(({ suffix, crm, broadcast, ...rest }) => ({
+    name: `TLBI ${name}${suffix}`,
+    encoding: at(`0 8 ${crm} ${op2}`),
     lowestEl: 1,
     operand: scope !== "all",
     trap: "tlb",
+    ...rest,
     operation: { kind: "tlbi", regime: 1, broadcast, scope, lastLevel },
   }));
 }
 
-/** Both forms of a TLBI of EL2 (`op1` 4) or EL3 (6). Those by IPA have CRm 0 and 4. */
+/** All forms of a TLBI of EL2 (`op1` 4) or EL3 (6). Those by IPA have CRm 0 and 4. */
 function tlbiAbove(
   name: string,
   op1: 4 | 6,
@@ -141,11 +151,17 @@ function tlbiAbove(
   what: Pick<TlbInvalidation, "regime" | "scope"> & { lastLevel?: boolean },
 ): SystemInstruction[] {
   const { regime, scope, lastLevel = false } = what;
-  return [true, false].map((broadcast) => ({
-    name: `TLBI ${name}${broadcast ? "IS" : ""}`,
-    encoding: at(`${op1} 8 ${(broadcast ? 3 : 7) - (scope === "ipa" ? 3 : 0)} ${op2}`),
+  const isIpa = scope === "ipa";
+  const fieldsOf = (crm: number) => {
+    if (!isIpa) return `${crm} ${op2}`;
+    return crm === 1 ? `4 ${op2 - 1}` : `${crm - 3} ${op2}`;
+  };
+  return FORMS.map(({ suffix, crm, broadcast, ...rest }) => ({
+    name: `TLBI ${name}${suffix}`,
+    encoding: at(`${op1} 8 ${fieldsOf(crm)}`),
     lowestEl: op1 === 4 ? 2 : 3,
-    operand: scope === "va-any" || scope === "ipa",
+    operand: scope === "va-any" || isIpa,
+    ...rest,
     ...(regime === 2 ? { needs: "el2" as const } : {}),
     operation: { kind: "tlbi", regime, broadcast, scope, lastLevel },
   }));

@@ -31,8 +31,8 @@ export function executeSys(
   operand: bigint,
 ): SystemOutcome {
   const instruction = systemInstruction(argument);
-  const isMissing = instruction?.needs?.startsWith("FEAT_") &&
-    !context.model.features.has(instruction.needs);
+  const isMissing = instruction?.feature !== undefined &&
+    !context.model.features.has(instruction.feature);
   if (!instruction || instruction.lowestEl > highestLevel(context.levels) || isMissing) {
     return unknownRegister(context, SYS_OP0 | argument);
   }
@@ -50,8 +50,7 @@ export function executeSys(
  * AT S1E2 from EL3 a Non-secure EL1 (as on the reference).
  */
 function isPresent({ needs }: SystemInstruction, { levels, state }: SystemContext): boolean {
-  if (needs === undefined || needs.startsWith("FEAT_")) return true;
-  if (!levels.el2) return false;
+  if (needs === undefined || levels.el2 === false) return needs === undefined;
   return needs === "el2" || state.el === 2 || !isSecureBelowEl3(state, levels);
 }
 

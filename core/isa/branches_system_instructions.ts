@@ -109,7 +109,7 @@ const BARRIERS: readonly Row[] = [
 ];
 
 /** Nothing is executed speculatively here, so there is nothing to keep back. */
-const SPECULATION_BARRIER = row("SB", "11010101000000110011 (0000) 111 11111", {
+const SPECULATION_BARRIER = row("SB", "11010101000000110011 0000 111 11111", {
   feature: "FEAT_SB",
   assembly: [{ mnemonic: "sb", operands: [] }],
   execute() {},
