@@ -265,5 +265,5 @@ export const ATOMICS: readonly Row[] = [
   LOAD_STORE_UNSCALED,
   LOAD_OPERATE,
   SWAP,
-  ordered("LDAPR", "size:2 111000 101 (11111) 1 100 00 Rn Rt", "ldapr", "load", "FEAT_LRCPC"),
+  ordered("LDAPR", "size:2 111000 101 11111 1 100 00 Rn Rt", "ldapr", "load", "FEAT_LRCPC"),
 ];
