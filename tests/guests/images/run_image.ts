@@ -39,6 +39,8 @@ export async function recordImage(boot: ImageCase): Promise<RecordedBoot> {
   file("initrd", boot.initrd);
   file("append", boot.append);
   file("disk", boot.disk?.());
+  if (boot.gic) args.push("--gic", String(boot.gic));
+  if (boot.virtualization) args.push("--virtualization");
   if (boot.input !== undefined) {
     Deno.writeTextFileSync(`${base}.input`, boot.input);
     file("input", `${base}.input`);
@@ -109,9 +111,15 @@ function referenceArguments(boot: ImageCase): string[] {
   }
   const { memory, initrd, append } = boot;
   // Firmware would hand ACPI tables to the kernel, which this board has not got.
-  const options = { memory, extra, ...(boot.firmware ? { machine: "acpi=off" } : {}) };
+  const machine = [
+    ...boot.firmware ? ["acpi=off"] : [],
+    ...boot.virtualization ? ["virtualization=on"] : [],
+  ];
   const args = qemuArguments(boot.image, {
-    ...options,
+    memory,
+    extra,
+    ...(machine.length > 0 ? { machine: machine.join(",") } : {}),
+    ...(boot.gic ? { gic: boot.gic } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append ? { append } : {}),
   });
