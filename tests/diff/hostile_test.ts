@@ -35,9 +35,22 @@ const OBJECTS: Readonly<Record<string, RegExp>> = {
   LENGTH: /^store to .*: 32 bytes of 0x0 in A, 96 bytes of 0x0 in B$/,
 };
 
+/** 64 KB granule, a program at EL0. */
+const GRANULE: Readonly<Record<string, RegExp>> = {
+  UXN: /^descriptor store: level 3, VA 0x40300000: .*\(UXN: 0 in A, 1 in B\)$/,
+  AP: /^descriptor store: level 3, VA 0x40300000: .*\(AP: 1 in A, 0 in B\)$/,
+  AF: /^descriptor store: level 3, VA 0x40310000: .*\(AF: 1 in A, 0 in B\)$/,
+  PA: /^descriptor store: level 3, VA 0x40300000: .*\(the address\)$/,
+  OFF_BY_ONE: /^descriptor store \(level 3, VA 0x403f0000: .*\) missing in B$/,
+  GRANULE: /^TCR_EL1 write: 0x200807519 in A, 0x200803519 in B$/,
+  TTBR: /^TTBR0_EL1 write: 0x\w+( <tables\+0x10000>)? in A, 0x\w+( <tables>)? in B$/,
+  SPSR: /^SPSR_EL1 write: 0x3c0 in A, 0x3c5 in B$/,
+};
+
 const KERNELS: readonly (readonly [string, Level, Readonly<Record<string, RegExp>>])[] = [
   ["macro_tables.S", "-O2", MACRO],
   ["constructors.c", "-O2", OBJECTS],
+  ["granule64.c", "-O2", GRANULE],
 ];
 
 for (const [source, level, mistakes] of KERNELS) {
