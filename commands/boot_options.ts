@@ -8,21 +8,14 @@ import { CPU_NAMES, cpuModel, DEFAULT_CPU } from "../core/cpu_models.ts";
 import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
 import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
 import type { SemihostingOptions } from "../core/devices/mod.ts";
+import { MAX_CPUS } from "../core/turns.ts";
 import type { Media } from "../core/medium.ts";
 import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
 import { readFile } from "./files.ts";
 import { openMedia } from "./guest_media.ts";
 import { board } from "./machine_option.ts";
-import {
-  Expected,
-  flag,
-  option,
-  optionOr,
-  repeated,
-  type ValueParser,
-  type Values,
-} from "./options.ts";
+import { Expected, flag, option, optionOr, repeated, type Values } from "./options.ts";
 import { UsageError } from "./user_error.ts";
 import { count, oneOf, positive, size, text, time, word64 } from "./values.ts";
 
@@ -38,7 +31,7 @@ export const BOOT_OPTIONS = {
   ),
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
   cpu: optionOr("NAME", oneOf(...CPU_NAMES), DEFAULT_CPU, `processor: ${CPU_NAMES.join(", ")}`),
-  cpus: optionOr("N", only(1, "more CPUs are"), "1", "number of CPUs"),
+  cpus: optionOr("N", cpuCount, "1", `number of CPUs, up to ${MAX_CPUS}`),
   machine: option("BOARD", board, "as QEMU's -M: virt,virtualization=on,secure=on,gic-version=3", {
     short: "M",
   }),
@@ -117,6 +110,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       ...(values.semihosting ? { semihosting: semihostingOf(name, plan, values) } : {}),
       gic: values.gic,
       cpu: values.cpu,
+      cpus: values.cpus,
       virtualization: values.virtualization,
       secure: values.secure,
     },
@@ -176,10 +170,11 @@ export function baseName(path: string): string {
 }
 
 function loadOptions(values: BootValues): LoadOptions {
-  const { memory, append, initrd, dtb, seed, gic, cpu, virtualization, secure } = values;
+  const { memory, append, initrd, dtb, seed, gic, cpu, cpus, virtualization, secure } = values;
   return {
     memory,
     gic,
+    cpus,
     cpuCompatible: cpuModel(cpu).compatible,
     virtualization,
     secure,
@@ -236,10 +231,8 @@ function gicVersion(value: string): 2 | 3 {
   throw new Expected("2 or 3");
 }
 
-/** Takes just one number; others are refused as not supported yet. */
-function only<N extends number>(supported: N, what: string): ValueParser<N> {
-  return (value) => {
-    if (value !== String(supported)) throw new Expected(`${supported} (${what} not supported yet)`);
-    return supported;
-  };
+function cpuCount(value: string): number {
+  const cpus = /^[1-9]$/.test(value) ? Number(value) : 0;
+  if (cpus < 1 || cpus > MAX_CPUS) throw new Expected(`1 to ${MAX_CPUS}`);
+  return cpus;
 }

@@ -39,6 +39,8 @@ export function eventDetails(event: MachineEvent, symbols: Symbolizer): string {
       return `${hex(event.byte, 2)} ${consoleByte(event.byte)}`.trimEnd();
     case "hazard":
       return event.address === 0n ? event.hazard : `${event.hazard} at ${hex(event.address)}`;
+    case "turn":
+      return `CPU ${event.cpu} goes on`;
     case "reset":
       return printable(event.reason);
     case "unknown":

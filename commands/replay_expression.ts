@@ -1,4 +1,5 @@
 /** Expressions at the prompt: `0x40080000`, `main+0x10`, `$x0-8`, `*(u32*)$sp == 3 && !$x1`. */
+import { cpuInTurn } from "../core/machine_state.ts";
 import type { SavedCpu } from "../core/machine_state.ts";
 import { readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
 import { type Expression, parseExpression, type Terms } from "./expression.ts";
@@ -106,8 +107,8 @@ function registerOf(name: string, session: Session, dollar: boolean): (() => big
     case "wzr":
       return () => 0n;
     default:
-      if (systemRegister(name, session.state().cpus[0]) === undefined) return undefined;
-      return () => systemRegister(name, session.state().cpus[0])!;
+      if (systemRegister(name, cpuInTurn(session.state())) === undefined) return undefined;
+      return () => systemRegister(name, cpuInTurn(session.state()))!;
   }
 }
 

@@ -217,7 +217,15 @@ export class ExceptionUnit {
     const { engine, processor: { levels, model } } = this.host;
     const entry = enterException(engine.state, levels, exception, model.pstate);
     const { type, elr, far = 0n } = exception;
-    this.host.processor.emit({ kind: "exception", cpu: 0, ...at, type, ...entry, far, elr });
+    this.host.processor.emit({
+      kind: "exception",
+      cpu: this.host.processor.cpu,
+      ...at,
+      type,
+      ...entry,
+      far,
+      elr,
+    });
     this.host.processor.refresh();
     this.host.resume();
   }

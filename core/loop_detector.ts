@@ -37,6 +37,8 @@ export interface LoopSubject {
   sameRest(captured: unknown): boolean;
   /** Count of reads that depended on time or input. */
   readonly volatileReads: number;
+  /** Whether a CPU other than the one in turn could go on. */
+  readonly othersRun: boolean;
   /** Whether something from outside the processor can still happen: a timer armed, an input open. */
   readonly canBeInterrupted: boolean;
 }
@@ -139,7 +141,7 @@ export class LoopDetector {
    */
   entry(): boolean {
     const { subject } = this;
-    if (this.endless) return false;
+    if (this.endless || subject.othersRun) return false;
     const { retired } = subject;
     const last = this.#lastEntry;
     if (last?.retired !== retired) {

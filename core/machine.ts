@@ -6,6 +6,7 @@ import {
   Semihosting,
   type SemihostingOptions,
 } from "./devices/mod.ts";
+import { Cpu } from "./cpu.ts";
 import { type CpuModel, cpuModel, type CpuName, DEFAULT_CPU } from "./cpu_models.ts";
 import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
 import type { Media } from "./medium.ts";
@@ -38,13 +39,17 @@ import { Processor } from "./processor.ts";
 import { RomWindow } from "./rom_window.ts";
 import { SLOT } from "./state.ts";
 import { StormDetector } from "./storm_detector.ts";
-import { resetSystemRegisters } from "./sysregs.ts";
+import { resetSystemRegisters, slotOf } from "./sysregs.ts";
+import { affinity } from "./system_special.ts";
+import { MAX_CPUS, Turns } from "./turns.ts";
 import { RAM_BASE, VirtBoard } from "./virt_board.ts";
 import { VirtualTime } from "./virtual_time.ts";
 import { watchpointException } from "./watchpoints.ts";
 
 /**
- * The machine: one processor, its memory and devices, and the rules of when it stops.
+ * The machine: its processors, their memory and devices, and the rules of when it stops.
+ *
+ * The processors take turns ({@linkcode Turns}); what is said of the processor is of the one in turn.
  *
  * Time is counted in steps. A step is one retired instruction, or one exception entry that retires
  * nothing; `position` is the number of steps so far. The engine runs until something needs a
@@ -73,6 +78,8 @@ export const MACHINE_VERSION = 1;
 export interface MachineOptions {
   /** Bytes of RAM, a multiple of 64 KiB, at most 3 GiB. */
   readonly memoryBytes: number;
+  /** How many processors there are, 1 to 8; 1 if left out. */
+  readonly cpus?: number;
   /** Whether executed runs are kept for the flow observer; without them it is a little faster. */
   readonly flow?: boolean;
   /** Whether stores are marked, see `Engine.storeMarks`; without it is a little faster. */
@@ -116,6 +123,7 @@ const DEFAULT_RTC = 946_684_800;
 /** ELx with its own stack pointer, all interrupts masked, Z set: as the reference leaves reset. */
 const RESET_PSTATE = 0x4000_03c1n;
 const PSTATE_IL = 0x10_0000;
+const VMPIDR = slotOf("VMPIDR_EL2");
 
 /** What semihosting tells a guest, from what was loaded for it. */
 export function semihostingOptions({ name, append, ranges, memory }: {
@@ -138,10 +146,6 @@ export class Machine {
   readonly memory: GuestMemory;
   /** Devices and interrupts. */
   readonly board: VirtBoard;
-  /** The CPU as system instructions see it. */
-  readonly processor: Processor;
-  /** Loads, stores and fetches that are not fast. */
-  readonly access: MemoryAccess;
   /** See {@linkcode MACHINE_VERSION}. */
   readonly machineVersion: number = MACHINE_VERSION;
   /** Receives architectural events. */
@@ -178,8 +182,10 @@ export class Machine {
   readonly #semihosting: Semihosting | null;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
-  readonly #exceptions: ExceptionUnit;
+  readonly #turns: Turns;
   readonly #loop: LoopDetector;
+  /** The CPU whose turn began where the loop detector's checkpoint was taken. */
+  #loopCpu = 0;
   readonly #devicesAtReset: ReturnType<VirtBoard["bus"]["save"]>;
   #resets = 0;
   /** Record where the loop detector's checkpoint was taken, and the position from which it is watched. */
@@ -189,10 +195,16 @@ export class Machine {
   #entering = true;
   /** It was tried, and the fault is to be taken. */
   #fetchFailed = false;
+  /** All CPUs wait, and neither the board nor input will ever end that. */
+  #outlasted = false;
 
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.#options = options;
+    const { cpus = 1 } = options;
+    if (!(cpus >= 1 && cpus <= MAX_CPUS)) {
+      throw new RangeError(`${cpus} CPUs: expected 1 to ${MAX_CPUS}`);
+    }
     this.model = cpuModel(options.cpu ?? DEFAULT_CPU, options.features);
     this.levels = { el2: options.virtualization ?? false, el3: options.secure ?? false };
     this.#bootLevel = bootLevel(this.levels, false);
@@ -203,14 +215,14 @@ export class Machine {
     this.spaces = new PhysicalSpaces(RAM_BASE + memoryBytes, this.levels.el3);
     const ram = engine.guest.subarray(0, memoryBytes + secured);
     this.memory = new GuestMemory(RAM_BASE, ram, {
-      onRestart: () => engine.lookup.flushWrites(),
-      onWatch: () => engine.lookup.flush(),
+      onRestart: () => engine.lookups.forEach((lookup) => lookup.flushWrites()),
+      onWatch: () => engine.lookups.forEach((lookup) => lookup.flush()),
       onWrite: (offset, length) => engine.willWrite(offset, length),
     });
     this.time = new VirtualTime(options.nsPerInstruction ?? 1, () => this.retired);
     const { clock } = this.time;
     this.board = new VirtBoard({
-      state: engine.state,
+      states: engine.states,
       clock,
       console: (byte) => this.#sent(byte),
       memory: {
@@ -242,12 +254,38 @@ export class Machine {
     });
     this.#devicesAtReset = this.board.bus.save();
     this.#rom = new RomWindow(engine, this.board.bus, memoryBytes + secured);
-    this.processor = this.#makeProcessor(clock);
-    this.access = this.#makeAccess();
-    this.#semihosting = options.semihosting ? this.#makeSemihosting(options.semihosting) : null;
     this.#loop = new LoopDetector(loopSubject(this), options.endless ?? false);
-    const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
-    this.#exceptions = new ExceptionUnit(this, storm, this.#loop);
+    this.#turns = new Turns(engine.states.map((_, cpu) => this.#makeCpu(cpu, clock)));
+    this.#semihosting = options.semihosting ? this.#makeSemihosting(options.semihosting) : null;
+  }
+
+  /** All CPUs. */
+  get cpus(): readonly Cpu[] {
+    return this.#turns.cpus;
+  }
+
+  /** The CPU in turn. */
+  get cpu(): Cpu {
+    return this.#turns.current;
+  }
+
+  /** The CPU in turn as system instructions see it. */
+  get processor(): Processor {
+    return this.#turns.current.processor;
+  }
+
+  /** Its loads, stores and fetches that are not fast. */
+  get access(): MemoryAccess {
+    return this.#turns.current.access;
+  }
+
+  /** Whether a CPU other than the one in turn could go on. */
+  get othersRun(): boolean {
+    return this.#turns.othersRun;
+  }
+
+  get #exceptions(): ExceptionUnit {
+    return this.#turns.current.exceptions;
   }
 
   /** Receives executed runs, if the machine was made with `flow`. */
@@ -291,22 +329,42 @@ export class Machine {
       this.#place(address, bytes);
       this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
     }
-    const { state } = this.engine;
-    resetSystemRegisters(state, this.model);
     if ("kind" in plan) this.#bootLevel = bootLevel(this.levels, plan.kind !== "elf");
-    state.setPstateBits(RESET_PSTATE | BigInt(this.#bootLevel << 2));
-    admitLowerLevel(state, this.levels, this.#bootLevel);
     if (this.levels.el3 && this.#bootLevel < 3) this.board.giveToNonSecure();
+    this.cpu.end();
+    this.#select(this.cpus[0]);
+    this.cpu.begin();
+    this.#turns.begin(this.cpu, this.position);
+    this.#turns.fresh = false;
+    // Without firmware that could start them, the others start where the first does.
+    const together = this.conduit === "none";
+    for (const cpu of this.cpus) {
+      this.#resetCpu(cpu, { level: this.#bootLevel, pc: plan.pc, x: plan.x });
+      cpu.on = cpu.index === 0 || together;
+    }
+    this.resume();
+  }
+
+  /** Registers as reset leaves them, and what is asked for. */
+  #resetCpu(
+    { processor }: Cpu,
+    start: { level: number; pc: bigint; x: readonly bigint[] },
+  ): void {
+    const { state } = processor;
+    resetSystemRegisters(state, this.model);
+    state.setPstateBits(RESET_PSTATE | BigInt(start.level << 2));
+    admitLowerLevel(state, this.levels, start.level);
     state.sp = 0n;
-    for (let n = 0; n < 31; n++) state.setX(n, plan.x[n] ?? 0n);
+    for (let n = 0; n < 31; n++) state.setX(n, start.x[n] ?? 0n);
     for (let n = 0; n < 32; n++) state.v(n).fill(0);
     state.set64(SLOT.fpcr, 0n);
     state.set64(SLOT.fpsr, 0n);
-    state.pc = plan.pc;
+    state.pc = start.pc;
     state.clearExclusive();
-    this.processor.reloadRegime();
-    this.processor.tlb.clear();
-    this.resume();
+    state.set64(VMPIDR, affinity(processor.cpu));
+    processor.event = false;
+    processor.reloadRegime();
+    processor.tlb.clear();
   }
 
   /**
@@ -316,17 +374,26 @@ export class Machine {
    */
   run(until: number): EndReason | null {
     while (!this.ended && this.position < until) {
+      if (this.#turns.fresh) this.#announce();
       if (this.input) this.#type(this.input);
-      if (this.#interrupted()) continue;
-      if (isDebugOn(this.processor)) {
-        this.#debugged();
+      if (this.#interrupted()) {
+        this.#endTurn();
         continue;
       }
-      const { position } = this;
-      const next = this.#probeFrom > position ? this.#probeFrom : this.#loop.nextPosition;
-      this.#step(Math.max(1, Math.min(until, next, this.#nextOutside()) - position));
+      if (isDebugOn(this.processor)) this.#debugged();
+      else {
+        const { position } = this;
+        const next = this.#probeFrom > position ? this.#probeFrom : this.#nextCheckpoint;
+        this.#step(Math.max(1, Math.min(until, next, this.#nextOutside()) - position));
+      }
+      this.#endTurn();
     }
     return this.ended;
+  }
+
+  /** Where execution stops for a checkpoint; with several CPUs those are where turns begin. */
+  get #nextCheckpoint(): number {
+    return this.#turns.several ? Infinity : this.#loop.nextPosition;
   }
 
   /** Ends the run in hand here and delivers it: at the end of a window. */
@@ -369,13 +436,13 @@ export class Machine {
 
   /** Everything but memory, as plain data. */
   save(): MachineState {
-    const { engine, processor, board } = this;
+    const { engine, board } = this;
     const saved = saveMachine({
-      state: engine.state,
+      cpus: this.cpus,
+      turns: this.#turns,
       levels: this.levels,
       model: this.model,
       bootLevel: this.#bootLevel,
-      tlb: processor.tlb,
       board: board.bus,
       pc: this.pc,
       fetchedFrom: this.#entering || engine.atPageEnd ? null : this.#fetchedFrom(),
@@ -390,10 +457,12 @@ export class Machine {
 
   /** Puts the machine in a saved state; memory is the caller's to restore before. */
   restore(saved: MachineState): void {
-    const { engine, processor, board } = this;
+    const { engine, board } = this;
     engine.cut();
     engine.deliver();
-    restoreMachine({ state: engine.state, tlb: processor.tlb, board: board.bus }, saved);
+    const inTurn = saved.turn?.cpu ?? 0;
+    this.#select(this.cpus[inTurn]);
+    restoreMachine({ cpus: this.cpus, board: board.bus }, saved);
     engine.retired = saved.time.retired;
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
@@ -401,10 +470,14 @@ export class Machine {
     const asked = saved.devices.semihosting as { errno: number } | undefined;
     if (this.#semihosting) this.#semihosting.errno = BigInt(asked?.errno ?? 0);
     this.#bootLevel = saved.bootLevel ?? bootLevel(this.levels, false);
-    processor.reloadRegime();
+    this.cpus.forEach((cpu, n) => {
+      cpu.processor.reloadRegime();
+      cpu.restoreRetired(saved.cpus[n].power?.retired ?? saved.time.retired, n === inTurn);
+    });
     this.#rom.drop();
     this.resume();
-    const [cpu] = saved.cpus;
+    if (saved.turn) this.#turns.restore(saved.turn, this.position);
+    const cpu = saved.cpus[inTurn];
     if (cpu.fetchedFrom !== null) {
       engine.enterAt(this.#hostPage(cpu.fetchedFrom));
       this.#entering = false;
@@ -457,6 +530,11 @@ export class Machine {
         return this.#exceptions.takeFault();
       }
       this.#entering = false;
+      // A machine that was saved at a page's end: execution would have stopped behind it.
+      if (this.#turns.inRun) {
+        this.#turns.inRun = false;
+        if (this.#turns.isOver(this.position)) return;
+      }
     }
     // Fetching it comes first: an Instruction Abort or a PC alignment fault has priority (D1.3.6).
     if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
@@ -464,16 +542,25 @@ export class Machine {
     }
     if (this.#loop.nextPosition <= this.position) this.#checkpoint();
     this.#plantProbe();
-    let reason = engine.run(limit);
+    const { retired } = engine;
+    let reason = engine.run(limit, this.#turns.left(this.position));
     this.#takeProbe();
     if (reason === EXIT.probe) {
       if (this.#loop.visit()) return this.end("loop");
       reason = engine.run(1);
     }
+    if (reason === EXIT.budget || reason === EXIT.stop) {
+      this.#turns.inRun = engine.inRun;
+      return;
+    }
+    this.#decide(reason);
+    if (this.#entering) this.#turns.inRun = false;
+    else if (engine.retired > retired) this.#turns.inRun = engine.inRun;
+  }
+
+  /** What the engine could not go on with. */
+  #decide(reason: number): void {
     switch (reason) {
-      case EXIT.budget:
-      case EXIT.stop:
-        return;
       case EXIT.leave:
         return this.#left();
       case EXIT.dataFault:
@@ -501,6 +588,10 @@ export class Machine {
       processor.waiting = false;
       return this.#wait();
     }
+    if (processor.yielding) {
+      processor.yielding = false;
+      return this.#giveWay();
+    }
     if (!processor.refetch) return;
     engine.cut();
     engine.state.pc = engine.pc;
@@ -509,13 +600,84 @@ export class Machine {
 
   /** WFI: time jumps to the event that wakes the CPU, or the guest has halted. */
   #wait(): void {
+    if (this.#turns.several) {
+      this.cpu.waiting = true;
+      return this.#giveWay();
+    }
+    while (!this.cpu.isInterrupted) {
+      if (this.#timeJumps()) continue;
+      return this.#outlasted ? this.end("halted") : undefined;
+    }
+  }
+
+  /** Lets time jump to the next event of the board; gives false if input or nothing comes before. */
+  #timeJumps(): boolean {
     const { board } = this;
-    while ((board.pendingInterrupts | this.processor.virtualInterrupts) === 0) {
-      const next = this.time.quietly(() => board.nextEvent());
-      if (this.#inputEndsWait(next)) return;
-      if (next === Infinity) return this.inputOpen ? undefined : this.end("halted");
-      this.time.skipTo(next);
-      this.time.quietly(() => board.update());
+    const next = this.time.quietly(() => board.nextEvent());
+    this.#outlasted = false;
+    if (this.#inputEndsWait(next)) return false;
+    if (next === Infinity) {
+      this.#outlasted = !this.inputOpen;
+      return false;
+    }
+    this.time.skipTo(next);
+    this.time.quietly(() => board.update());
+    return true;
+  }
+
+  // ---- turns ----
+
+  #giveWay(): void {
+    this.engine.cut();
+    this.#turns.giveWay(this.position);
+  }
+
+  /** Where a turn is over, the next one begins. */
+  #endTurn(): void {
+    const turns = this.#turns;
+    if (this.ended || !turns.isOver(this.position)) return;
+    if (!this.board.idle) this.time.quietly(() => this.board.update());
+    let next = turns.next();
+    while (!next) {
+      if (this.#timeJumps()) next = turns.next();
+      else if (this.#outlasted) return this.end("halted");
+      // Input comes, or may come: the architecture lets a CPU that waits go on at any time.
+      else next = turns.cpus.find(({ on }) => on)!;
+    }
+    const before = this.cpu;
+    if (next !== before) {
+      if (!this.#entering) this.engine.state.pc = this.engine.pc;
+      before.access.pending = undefined;
+      before.end();
+      this.engine.switchTo(next.index);
+      this.board.select(next.index);
+      next.begin();
+    }
+    turns.begin(next, this.position);
+    if (next !== before) this.resume();
+    this.#seekLoop();
+  }
+
+  #announce(): void {
+    this.#turns.fresh = false;
+    this.#emit({ kind: "turn", ...this.processor.here() });
+  }
+
+  /** Makes a CPU the one that runs. */
+  #select(cpu: Cpu): void {
+    if (this.engine.cpu !== cpu.index) this.engine.switchTo(cpu.index);
+    this.#turns.current = cpu;
+    this.board.select(cpu.index);
+  }
+
+  /** Compares the whole machine where turns of one CPU begin. */
+  #seekLoop(): void {
+    const { index } = this.cpu;
+    if (this.#loop.nextPosition <= this.position) {
+      this.#loop.checkpoint();
+      this.#loopCpu = index;
+    } else if (this.#loop.probing && index === this.#loopCpu && this.#loop.visit()) {
+      this.end("loop");
     }
   }
 
@@ -583,9 +745,14 @@ export class Machine {
   firmwareCall(): void {
     const { engine } = this;
     const { state } = engine;
+    // Eight CPUs are one cluster, so that an affinity is a number.
+    const find = (affinity: bigint) => affinity < 8n ? this.cpus[Number(affinity)] : undefined;
     const action = psciCall({
-      powerState: (affinity) => (affinity === 0n ? "on" : undefined),
-      turnOn: () => {},
+      powerState: (affinity) => {
+        const cpu = find(affinity);
+        return cpu && (cpu.on ? "on" : "off");
+      },
+      turnOn: (affinity, entry, context) => this.#turnOn(find(affinity)!, entry, context),
     }, [0, 1, 2, 3].map((n) => state.x(n)));
     if (action.kind === "system-reset") return this.#reset();
     engine.retire();
@@ -597,10 +764,19 @@ export class Machine {
         state.setX(0, 0n);
         return this.#wait();
       case "cpu-off":
-        return this.end("halted");
+        this.cpu.on = false;
+        if (this.cpus.every(({ on }) => !on)) return this.end("halted");
+        return this.#giveWay();
       case "system-off":
         return this.end("poweroff");
     }
+  }
+
+  /** PSCI CPU_ON: at the level below the firmware, as the reference starts it. */
+  #turnOn(cpu: Cpu, entry: bigint, context: bigint): void {
+    this.#resetCpu(cpu, { level: this.levels.el2 ? 2 : 1, pc: entry, x: [context] });
+    cpu.on = true;
+    cpu.waiting = false;
   }
 
   /** HLT #0xf000: gives false without semihosting. */
@@ -713,7 +889,7 @@ export class Machine {
     const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
     // See `Processor.lookupBank`.
     const levels = this.model.features.has("FEAT_PAN") ? 4 : highestLevel(this.levels) + 1;
-    return new Engine({ rows, guestBytes, levels, flow, storeMarks }, {
+    return new Engine({ rows, guestBytes, levels, flow, storeMarks, cpus: options.cpus ?? 1 }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
       callOut: (what, argument) => this.processor.callOut(what, argument, this.access),
@@ -721,8 +897,20 @@ export class Machine {
     });
   }
 
-  #makeProcessor(clock: Clock): Processor {
+  #makeCpu(index: number, clock: Clock): Cpu {
+    const processor = this.#makeProcessor(index, clock);
+    const storm = new StormDetector(this.#options.storm ?? DEFAULT_STORM);
+    const exceptions = new ExceptionUnit(this, storm, this.#loop);
+    const access = this.#makeAccess(processor);
+    return new Cpu(index, processor, access, exceptions, () => this.retired);
+  }
+
+  #makeProcessor(cpu: number, clock: Clock): Processor {
     return new Processor({
+      cpu,
+      cpuCount: this.#options.cpus ?? 1,
+      retired: () => this.cpus[cpu].retired,
+      all: () => this.cpus.map(({ processor }) => processor),
       engine: this.engine,
       memory: this.memory,
       clock,
@@ -737,8 +925,7 @@ export class Machine {
     });
   }
 
-  #makeAccess(): MemoryAccess {
-    const { processor } = this;
+  #makeAccess(processor: Processor): MemoryAccess {
     return new MemoryAccess({
       engine: this.engine,
       memory: this.memory,

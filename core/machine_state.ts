@@ -1,11 +1,12 @@
 import type { CpuModel } from "./cpu_models.ts";
+import type { Cpu } from "./cpu.ts";
 import type { Board } from "./devices/bus.ts";
 import type { DeviceState } from "./devices/device.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import { bankStackPointer } from "./system_stack.ts";
 import { type ExceptionLevels, highestLevel } from "./privilege.ts";
 import { STORED_REGISTERS, storedRegistersOf } from "./sysregs.ts";
-import type { Tlb } from "../mmu/tlb.ts";
+import type { SavedTurn, Turns } from "./turns.ts";
 
 /** One CPU's registers, as keyframes hold them. A type, so that it is a CBOR map to the recorder. */
 export type SavedCpu = {
@@ -29,12 +30,22 @@ export type SavedCpu = {
    * dropped since; null where it is still to be fetched.
    */
   fetchedFrom: number | null;
+  /** Where there are several CPUs. */
+  power?: {
+    on: boolean;
+    /** WFI was executed, and it has had no turn since. */
+    waiting: boolean;
+    /** The event register. */
+    event: boolean;
+    /** Instructions that it has retired. */
+    retired: number;
+  };
 };
 
 /** Everything that decides what a machine does next, but memory. Plain data. */
 export type MachineState = {
   cpus: SavedCpu[];
-  /** The modelled TLB's words, little-endian. */
+  /** The words of the CPUs' modelled TLBs, little-endian, one behind the other. */
   tlb: Uint8Array;
   devices: Record<string, DeviceState>;
   time: {
@@ -49,16 +60,24 @@ export type MachineState = {
   bootLevel?: number;
   /** Resets after which it booted again; absent in early traces, which have none. */
   resets?: number;
+  /** Where there are several CPUs. */
+  turn?: SavedTurn;
 };
+
+/** The CPU whose turn it is. */
+export function cpuInTurn({ cpus, turn }: MachineState): SavedCpu {
+  return cpus[turn?.cpu ?? 0];
+}
 
 /** Copies a machine's state. */
 export function saveMachine(machine: {
-  state: CpuState;
+  cpus: readonly Cpu[];
+  turns: Turns;
   levels: ExceptionLevels;
   model: CpuModel;
   bootLevel: number;
-  tlb: Tlb;
   board: Board;
+  /** Of the CPU in turn. */
   pc: bigint;
   fetchedFrom: number | null;
   retired: number;
@@ -66,58 +85,85 @@ export function saveMachine(machine: {
   skippedNs: number;
   resets: number;
 }): MachineState {
-  const {
-    state,
-    levels,
-    model,
-    bootLevel,
-    tlb,
-    board,
-    pc,
-    fetchedFrom,
-    retired,
-    entries,
-    skippedNs,
+  const { cpus, turns, board, levels, retired, entries, skippedNs, resets } = machine;
+  const { pc, fetchedFrom } = machine;
+  const several = cpus.length > 1;
+  return {
+    cpus: cpus.map((cpu) => ({
+      ...saveRegisters(machine, cpu.processor.state),
+      // A CPU whose turn it is not fetches anew when it begins.
+      ...(cpu === turns.current ? { pc, fetchedFrom } : {}),
+      ...(several ? { power: powerOf(cpu) } : {}),
+    })),
+    tlb: joinTlbs(cpus),
+    devices: board.save(),
+    time: { retired, entries, skippedNs },
+    ...(highestLevel(levels) > 1 ? { bootLevel: machine.bootLevel } : {}),
     resets,
-  } = machine;
+    ...(several ? { turn: turns.save(retired + entries) } : {}),
+  };
+}
+
+function saveRegisters(
+  { levels, model }: { levels: ExceptionLevels; model: CpuModel },
+  state: CpuState,
+): SavedCpu {
   bankStackPointer(state);
   const v = new Uint8Array(512);
   for (let n = 0; n < 32; n++) v.set(state.v(n), 16 * n);
   return {
-    cpus: [{
-      x: Array.from({ length: 31 }, (_, n) => state.x(n)),
-      sp: state.sp,
-      pc,
-      pstate: state.pstate,
-      v,
-      fpcr: state.get64(SLOT.fpcr),
-      fpsr: state.get64(SLOT.fpsr),
-      exclusive: {
-        address: state.get64(SLOT.exclusiveAddress),
-        size: state.get64(SLOT.exclusiveSize),
-        low: state.get64(SLOT.exclusiveLow),
-        high: state.get64(SLOT.exclusiveHigh),
-      },
-      system: Object.fromEntries(
-        storedRegistersOf(levels, model).map(({ name, slot }) => [name, state.get64(slot)]),
-      ),
-      fetchedFrom,
-    }],
-    tlb: new Uint8Array(tlb.save().buffer),
-    devices: board.save(),
-    time: { retired, entries, skippedNs },
-    ...(highestLevel(levels) > 1 ? { bootLevel } : {}),
-    resets,
+    x: Array.from({ length: 31 }, (_, n) => state.x(n)),
+    sp: state.sp,
+    pc: state.pc,
+    pstate: state.pstate,
+    v,
+    fpcr: state.get64(SLOT.fpcr),
+    fpsr: state.get64(SLOT.fpsr),
+    exclusive: {
+      address: state.get64(SLOT.exclusiveAddress),
+      size: state.get64(SLOT.exclusiveSize),
+      low: state.get64(SLOT.exclusiveLow),
+      high: state.get64(SLOT.exclusiveHigh),
+    },
+    system: Object.fromEntries(
+      storedRegistersOf(levels, model).map(({ name, slot }) => [name, state.get64(slot)]),
+    ),
+    fetchedFrom: null,
   };
 }
 
-/** Puts registers, TLB and devices in a saved state. What is derived from them is the caller's to renew. */
+function powerOf({ on, waiting, retired, processor: { event } }: Cpu) {
+  return { on, waiting, event, retired };
+}
+
+function joinTlbs(cpus: readonly Cpu[]): Uint8Array {
+  const tlbs = cpus.map(({ processor }) => new Uint8Array(processor.tlb.save().buffer));
+  if (tlbs.length === 1) return tlbs[0];
+  const joined = new Uint8Array(tlbs.length * tlbs[0].length);
+  tlbs.forEach((tlb, n) => joined.set(tlb, n * tlb.length));
+  return joined;
+}
+
+/** Puts registers, TLBs and devices in a saved state. What is derived from them is the caller's to renew. */
 export function restoreMachine(
-  machine: { state: CpuState; tlb: Tlb; board: Board },
+  { cpus, board }: { cpus: readonly Cpu[]; board: Board },
   saved: MachineState,
 ): void {
-  const { state, tlb, board } = machine;
-  const [cpu] = saved.cpus;
+  const tlbBytes = saved.tlb.length / cpus.length;
+  for (const cpu of cpus) {
+    const { index, processor } = cpu;
+    const { power, ...registers } = saved.cpus[index];
+    restoreRegisters(processor.state, registers);
+    cpu.on = power?.on ?? true;
+    cpu.waiting = power?.waiting ?? false;
+    processor.event = power?.event ?? false;
+    const tlb = saved.tlb.slice(index * tlbBytes, (index + 1) * tlbBytes);
+    processor.tlb.restore(new Uint32Array(tlb.buffer));
+  }
+  board.restore(saved.devices);
+}
+
+function restoreRegisters(state: CpuState, cpu: SavedCpu): void {
   cpu.x.forEach((value, n) => state.setX(n, value));
   for (let n = 0; n < 32; n++) state.v(n).set(cpu.v.subarray(16 * n, 16 * n + 16));
   for (const { name, slot } of STORED_REGISTERS) state.set64(slot, cpu.system[name] ?? 0n);
@@ -130,8 +176,6 @@ export function restoreMachine(
   state.set64(SLOT.exclusiveSize, cpu.exclusive.size);
   state.set64(SLOT.exclusiveLow, cpu.exclusive.low);
   state.set64(SLOT.exclusiveHigh, cpu.exclusive.high);
-  tlb.restore(new Uint32Array(saved.tlb.slice().buffer));
-  board.restore(saved.devices);
 }
 
 const WORDS = SLOT.end / 4;

@@ -184,6 +184,12 @@ export interface ResetEvent extends EventBase {
   reason: "SYSTEM_RESET";
 }
 
+/** A CPU's turn begins. Only machines of several CPUs have turns; the first turn of all is the first CPU's. */
+export interface TurnEvent extends EventBase {
+  /** Discriminant. */
+  kind: "turn";
+}
+
 /** What QEMU lets pass although the architecture does not. */
 export type HazardName =
   | "unaligned-device"
@@ -205,7 +211,8 @@ export type MachineEvent =
   | ConsoleEvent
   | HazardEvent
   | UnknownEvent
-  | ResetEvent;
+  | ResetEvent
+  | TurnEvent;
 
 /** Receives what a machine does. Must not change the machine. */
 export interface Observer {

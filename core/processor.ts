@@ -10,6 +10,7 @@ import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
+import type { LookupCaches } from "./engine/lookup.ts";
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
 import { stepsAfterReturn } from "./debug_unit.ts";
@@ -57,6 +58,10 @@ import { isWatching } from "./watchpoints.ts";
 
 /** What a processor needs of the machine around it. */
 export interface ProcessorHost {
+  /** Which CPU it is, from 0. */
+  readonly cpu: number;
+  /** How many there are. */
+  readonly cpuCount: number;
   readonly engine: Engine;
   readonly memory: GuestMemory;
   readonly clock: Clock;
@@ -64,8 +69,12 @@ export interface ProcessorHost {
   readonly observer: Observer;
   /** Steps before the instruction in hand. */
   position(): number;
+  /** Instructions that this CPU has retired. */
+  retired(): number;
   /** Address of the instruction in hand. */
   pc(): bigint;
+  /** All processors, this one too. */
+  all(): readonly Processor[];
   readonly strict: boolean;
   readonly levels: ExceptionLevels;
   readonly model: CpuModel;
@@ -79,14 +88,14 @@ const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
 const PAN_BANK = 3;
 const ELR = ["ELR_EL1", "ELR_EL1", "ELR_EL2", "ELR_EL3"].map(slotOf);
 const RNG_STATE = slotOf("RNG_STATE");
-const HINT = { wfe: 2, wfi: 3 } as const;
+const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
 const TRAPPED_ALWAYS = 0x1e0_0000;
 
 /** See the top of this file. */
 export class Processor implements SystemContext {
-  readonly cpu = 0;
-  readonly cpuCount = 1;
+  readonly cpu: number;
+  readonly cpuCount: number;
   readonly state: CpuState;
   readonly tlb: Tlb;
   readonly translation: Translation;
@@ -100,6 +109,12 @@ export class Processor implements SystemContext {
   returnAddress: bigint | undefined;
   /** WFI was executed and nothing woke it yet. */
   waiting = false;
+  /** WFE or YIELD was executed: another CPU may go on. */
+  yielding = false;
+  /** The event register: SEV was executed, and no WFE since. */
+  event = false;
+  /** Where generated code finds what this CPU's translations are derived to. */
+  readonly #lookup: LookupCaches;
   readonly #regimes: TranslationRegimes;
   /** SCTLR of the current EL. */
   #control = 0n;
@@ -107,12 +122,17 @@ export class Processor implements SystemContext {
 
   constructor(readonly host: ProcessorHost) {
     const { engine, memory } = host;
-    this.state = engine.state;
-    const words = new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS);
+    this.cpu = host.cpu;
+    this.cpuCount = host.cpuCount;
+    this.state = engine.states[host.cpu];
+    const lookup = this.#lookup = engine.lookups[host.cpu];
+    const words = host.cpu === 0
+      ? new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS)
+      : new Uint32Array(TLB_WORDS);
     this.#regimes = new TranslationRegimes(this.state, host.levels, host.model.mmu);
     this.tlb = new Tlb(words, {
-      onEvict: (_hi, lo, sizeLog2) => engine.lookup.dropRange(lo, sizeLog2),
-      onEvictAll: () => engine.lookup.flush(),
+      onEvict: (_hi, lo, sizeLog2) => lookup.dropRange(lo, sizeLog2),
+      onEvictAll: () => lookup.flush(),
     });
     this.translation = new Translation({
       bus: descriptorBus(memory, host.board.bus, host.spaces),
@@ -139,7 +159,7 @@ export class Processor implements SystemContext {
     return this.host.clock;
   }
   get timer(): GenericTimer {
-    return this.host.board.timer;
+    return this.host.board.timers[this.cpu];
   }
   get gic(): GicV3CpuInterface | undefined {
     return this.host.board.gicInterfaces[this.cpu];
@@ -151,7 +171,7 @@ export class Processor implements SystemContext {
     return this.host.position();
   }
   get retired(): number {
-    return this.host.engine.retired;
+    return this.host.retired();
   }
   get pc(): bigint {
     return this.host.pc();
@@ -160,7 +180,7 @@ export class Processor implements SystemContext {
     return this.host.engine.word;
   }
   get pendingInterrupts(): number {
-    return this.host.board.pendingInterrupts;
+    return this.host.board.interruptsOf(this.cpu);
   }
   get virtualInterrupts(): number {
     const { state, levels } = this;
@@ -177,7 +197,7 @@ export class Processor implements SystemContext {
   /** Derives everything anew from the registers: after a reset, a restore or a change of EL. */
   refresh(): void {
     const { state } = this;
-    const { lookup } = this.host.engine;
+    const lookup = this.#lookup;
     const { el } = state;
     this.#setPan(el === 1 && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0);
     state.set32(SLOT.dataLookup, lookup.data(this.lookupBank(el)));
@@ -221,7 +241,7 @@ export class Processor implements SystemContext {
   /** Takes the regime from the registers without dropping translations: after a restore. */
   reloadRegime(): void {
     this.#regimes.reload();
-    this.host.engine.lookup.flush();
+    this.#lookup.flush();
     this.refresh();
   }
 
@@ -248,7 +268,7 @@ export class Processor implements SystemContext {
   trapsChanged(): void {
     this.state.set32(SLOT.fpTrap, fpTrapTarget(this));
     const watching = isWatching(this);
-    if (watching && !this.watching) this.host.engine.lookup.flush();
+    if (watching && !this.watching) this.#lookup.flush();
     this.watching = watching;
   }
 
@@ -257,15 +277,24 @@ export class Processor implements SystemContext {
     return (BigInt(ipa) >> 12n) << 4n;
   }
 
-  invalidateTlb({ scope, va, asid, regime }: TlbInvalidation): void {
-    const { tlb } = this;
+  invalidateTlb(invalidation: TlbInvalidation): void {
     const { el1 } = this.#regimes;
-    const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+    const { regime, broadcast } = invalidation;
     const tag = regime === 1 ? el1.tag : regime === 2 ? REGIME_EL2 : REGIME_EL3;
     // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
-    const masked = this.host.strict ? asid & el1.asidMask : ANY_ASID;
-    // The page being executed may be among those dropped.
+    const asid = this.host.strict ? invalidation.asid & el1.asidMask : ANY_ASID;
+    // The page being executed may be among those dropped. Other CPUs fetch theirs at their next turn.
     this.refetch = true;
+    const forced = this.state.el === 1 && (effectiveHcr(this.state, this.levels) & HCR.FB) !== 0n;
+    const all = broadcast || (forced && isEl2Enabled(this.state, this.levels));
+    for (const { tlb } of all ? this.host.all() : [this]) {
+      this.#drop(tlb, { ...invalidation, tag, asid });
+    }
+  }
+
+  #drop(tlb: Tlb, what: TlbInvalidation & { tag: number }): void {
+    const { scope, va, tag, asid } = what;
+    const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     switch (scope) {
       case "all":
         return tlb.invalidateAll(tag);
@@ -273,9 +302,9 @@ export class Processor implements SystemContext {
         return tlb.invalidateAll(tag, true);
       case "asid":
         if (!this.host.strict) return tlb.invalidateAll(tag);
-        return tlb.invalidateAsid(tag, masked);
+        return tlb.invalidateAsid(tag, asid);
       case "va":
-        return tlb.invalidateVa(tag, masked, hi, lo);
+        return tlb.invalidateVa(tag, asid, hi, lo);
       case "va-any":
         return tlb.invalidateVa(tag, ANY_ASID, hi, lo);
       case "ipa":
@@ -398,11 +427,11 @@ export class Processor implements SystemContext {
   }
 
   /**
-   * WFE and SEV do nothing, as in the reference; WFI waits unless an interrupt is pending, and is
+   * WFE and SEV do nothing on a single CPU, as in the reference; WFI waits unless an interrupt is pending, and is
    * trapped where EL0 may not wait.
    */
   #hint(argument: number): number {
-    if (argument !== HINT.wfi) return ANSWER.done;
+    if (argument !== HINT.wfi) return this.cpuCount > 1 ? this.#event(argument) : ANSWER.done;
     if ((this.pendingInterrupts | this.virtualInterrupts) !== 0) return ANSWER.done;
     const target = this.#waitTrap();
     if (target > 0) return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS, target });
@@ -438,6 +467,24 @@ export class Processor implements SystemContext {
     z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn);
     state.set64(SLOT.scratch, z ^ (z >> 31n));
     return ANSWER.done;
+  }
+
+  /** WFE, SEV, SEVL and YIELD where there are other CPUs. */
+  #event(argument: number): number {
+    switch (argument) {
+      case HINT.sev:
+        for (const processor of this.host.all()) processor.event = true;
+        return ANSWER.done;
+      case HINT.sevl:
+        this.event = true;
+        return ANSWER.done;
+      case HINT.wfe:
+        if (!this.event) break;
+        this.event = false;
+        return ANSWER.done;
+    }
+    this.yielding = true;
+    return ANSWER.leave;
   }
 
   /** DC ZVA: zeroes the 64-byte block that holds the address in scratch. */

@@ -49,7 +49,7 @@ export class RomWindow {
   #release(slot: number): void {
     if (this.#pages[slot] < 0) return;
     this.engine.records.willWrite(this.#host(slot), PAGE_BYTES);
-    this.engine.lookup.flushFetches();
+    for (const lookup of this.engine.lookups) lookup.flushFetches();
     this.#pages[slot] = -1;
   }
 

@@ -87,16 +87,40 @@ const SPSR_Z = 0x4000_0000n;
 const SPSR_C = 0x2000_0000n;
 const SPSR_V = 0x1000_0000n;
 
-/** A view of one processor's state in the engine's memory. */
+/**
+ * One processor's state: in the engine's memory while that processor runs, in memory of its own
+ * while another does.
+ */
 export class CpuState {
-  readonly #u64: BigUint64Array;
-  readonly #i32: Int32Array;
-  readonly #bytes: Uint8Array;
+  #u64: BigUint64Array;
+  #i32: Int32Array;
+  #bytes: Uint8Array;
 
   constructor(memory: ArrayBufferLike) {
     this.#u64 = new BigUint64Array(memory, 0, SLOT.end / 8);
     this.#i32 = new Int32Array(memory, 0, SLOT.end / 4);
     this.#bytes = new Uint8Array(memory, 0, SLOT.end);
+  }
+
+  /**
+   * Exchanges places with another processor's state: contents stay, and each is where the other was.
+   *
+   * @param end the slots from this address on are not in use
+   */
+  exchange(other: CpuState, end: number): void {
+    const mine = this.#i32, theirs = other.#i32;
+    for (let i = 0; i < end >> 2; i++) {
+      const word = mine[i];
+      mine[i] = theirs[i];
+      theirs[i] = word;
+    }
+    const u64 = this.#u64, bytes = this.#bytes;
+    this.#i32 = theirs;
+    other.#i32 = mine;
+    this.#u64 = other.#u64;
+    other.#u64 = u64;
+    this.#bytes = other.#bytes;
+    other.#bytes = bytes;
   }
 
   /** All of the state as 32-bit words; a live view. */

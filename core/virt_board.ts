@@ -76,7 +76,8 @@ type InterruptController = Pick<GicV2 | GicV3, "sharedLine" | "privateLine" | "g
 
 /** What the board is connected to. */
 export interface VirtBoardOptions {
-  readonly state: CpuState;
+  /** Registers of each CPU. */
+  readonly states: readonly CpuState[];
   readonly clock: Clock;
   /** Receives each byte that the first UART sends. */
   readonly console: (byte: number) => void;
@@ -90,8 +91,6 @@ export interface VirtBoardOptions {
   readonly virtualization?: boolean | undefined;
   /** The processor has EL3: the interrupt controller knows two security states. */
   readonly secure?: boolean | undefined;
-  /** Number of CPUs; 1 if left out. */
-  readonly cpus?: number | undefined;
   /** A line of the Secure GPIO controller asks for this. */
   readonly powerLine?: (what: "poweroff" | "reset") => void;
   /** Bytes of RAM, for firmware to read. */
@@ -105,7 +104,8 @@ export interface VirtBoardOptions {
 /** See the top of this file. */
 export class VirtBoard {
   readonly bus = new Board();
-  readonly timer: GenericTimer;
+  /** By CPU. */
+  readonly timers: readonly GenericTimer[];
   readonly uart: Pl011;
   /** Who makes the access in hand; whoever changes CPU or security state changes it. */
   readonly requester: Requester = { cpu: 0, secure: false };
@@ -117,19 +117,22 @@ export class VirtBoard {
   readonly #virtual: number[];
 
   constructor(options: VirtBoardOptions) {
-    const { clock, cpus = 1, media = {}, memory, memoryBytes } = options;
+    const { states, clock, media = {}, memory, memoryBytes } = options;
+    const cpus = states.length;
     this.#pending = new Array(cpus).fill(0);
     this.#virtual = new Array(cpus).fill(0);
     this.#security = new Array(cpus).fill({ secure: false, el3: false });
     const { gic, windows, interfaces } = this.#makeController(options, cpus);
     this.gicInterfaces = interfaces;
     this.#gic = gic;
-    this.timer = new GenericTimer(options.state, options.clock, {
-      virtual: gic.privateLine(0, TIMER_INTERRUPT.virtual),
-      physical: gic.privateLine(0, TIMER_INTERRUPT.physical),
-      hypervisor: gic.privateLine(0, TIMER_INTERRUPT.hypervisor),
-      secure: gic.privateLine(0, TIMER_INTERRUPT.secure),
-    });
+    this.timers = states.map((state, cpu) =>
+      new GenericTimer(state, clock, {
+        virtual: gic.privateLine(cpu, TIMER_INTERRUPT.virtual),
+        physical: gic.privateLine(cpu, TIMER_INTERRUPT.physical),
+        hypervisor: gic.privateLine(cpu, TIMER_INTERRUPT.hypervisor),
+        secure: gic.privateLine(cpu, TIMER_INTERRUPT.secure),
+      })
+    );
     const line = (spi: number) => gic.sharedLine(spi);
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
     // As on the reference, the first disk takes the last transport.
@@ -200,14 +203,15 @@ export class VirtBoard {
     this.gicInterfaces[cpu]?.securityChanged();
   }
 
+  /** Another CPU executes from here on. */
+  select(cpu: number): void {
+    this.requester.cpu = cpu;
+    this.requester.secure = this.#security[cpu].secure;
+  }
+
   /** Leaves the interrupt controller as firmware does for a kernel in Non-secure state. */
   giveToNonSecure(): void {
     this.#gic.giveToNonSecure();
-  }
-
-  /** Interrupts that wait for the first CPU: see {@linkcode interruptsOf}. */
-  get pendingInterrupts(): number {
-    return this.#pending[0];
   }
 
   /** Interrupts that wait for a CPU, masked or not, as ISR_EL1 has them: bit 7 IRQ, bit 6 FIQ. */
@@ -222,17 +226,19 @@ export class VirtBoard {
 
   /** Whether nothing on the board will happen by itself. */
   get idle(): boolean {
-    return this.timer.idle && this.bus.nextEvent() === Infinity;
+    return this.timers.every((timer) => timer.idle) && this.bus.nextEvent() === Infinity;
   }
 
   /** Virtual time in ns of the next thing that happens by itself, or Infinity. */
   nextEvent(): number {
-    return Math.min(this.timer.nextEvent(), this.bus.nextEvent());
+    let next = this.bus.nextEvent();
+    for (const timer of this.timers) next = Math.min(next, timer.nextEvent());
+    return next;
   }
 
   /** Lets happen what is due. */
   update(): void {
-    this.timer.update();
+    for (const timer of this.timers) timer.update();
     this.bus.update();
   }
 

@@ -97,12 +97,12 @@ export class Debugger {
 
   /** One step, or several: up to the first stop point. */
   step(count = 1): Stop {
-    return this.#repeat(count, () => this.position + 1, "forward");
+    return this.#repeat(count, () => this.#next(this.position), "forward");
   }
 
   /** One step back, or several. */
   reverseStep(count = 1): Stop {
-    return this.#repeat(count, () => this.position - 1, "backward");
+    return this.#repeat(count, () => this.#previous(this.position), "backward");
   }
 
   /** As {@linkcode Debugger.step}, but a call with all it does is one step. */
@@ -110,14 +110,15 @@ export class Debugger {
     const { timeline } = this;
     const target = () => {
       const called = timeline.instructionAt(this.position)?.call;
-      return called ? timeline.returnOf(this.position) ?? this.#end : this.position + 1;
+      return called ? timeline.returnOf(this.position) ?? this.#end : this.#next(this.position);
     };
     return this.#repeat(count, target, "forward");
   }
 
   /** As {@linkcode Debugger.reverseStep}, but a call with all it does is one step. */
   reverseNext(count = 1): Stop {
-    const target = () => this.timeline.callReturningTo(this.position) ?? this.position - 1;
+    const target = () =>
+      this.timeline.callReturningTo(this.position) ?? this.#previous(this.position);
     return this.#repeat(count, target, "backward");
   }
 
@@ -139,6 +140,18 @@ export class Debugger {
   /** Back to the last stop point, or the start. */
   reverseContinue(): Stop {
     return this.#move(0, "backward");
+  }
+
+  /** The next step of the CPU whose step is here; those of others between are passed over. */
+  #next(position: number): number {
+    const { turns } = this.session.trace;
+    return Math.min(this.#end, turns.next(turns.cpuAt(position), position + 1));
+  }
+
+  /** The last step before, likewise. */
+  #previous(position: number): number {
+    const { turns } = this.session.trace;
+    return turns.previous(turns.cpuAt(position), position - 1);
   }
 
   get #end(): number {

@@ -16,6 +16,7 @@ import {
 import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
 import { secureBytes } from "../core/physical_spaces.ts";
+import { MAX_CPUS } from "../core/turns.ts";
 import { RAM_BASE } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
 import { recordedMedia } from "./recorded_media.ts";
@@ -61,8 +62,10 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
         `found ${size} bytes at 0x${base.toString(16)}`,
     );
   }
-  if (cpus !== 1) {
-    throw new ReplayError(`Cannot re-execute the trace: expected 1 CPU, found ${cpus}`);
+  if (cpus < 1 || cpus > MAX_CPUS) {
+    throw new ReplayError(
+      `Cannot re-execute the trace: expected 1 to ${MAX_CPUS} CPUs, found ${cpus}`,
+    );
   }
   const number = (name: string) => {
     const value = options[name];
@@ -73,6 +76,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
   const reboots = number("reboots");
   const machineOptions: MachineOptions = {
     memoryBytes: size - secured,
+    cpus,
     flow,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
     storeMarks: true,

@@ -79,7 +79,8 @@ export class StateChecker {
 
   #stateDifference(keyframe: Keyframe, state: object, tlb: Uint8Array): Difference | null {
     const { position, retired } = keyframe;
-    const found = { position: this.#machine.position, retired: [this.#machine.retired] };
+    const retiredNow = this.#machine.cpus.map((cpu) => cpu.retired);
+    const found = { position: this.#machine.position, retired: retiredNow };
     const difference = firstDifference({ position, retired }, found) ??
       firstDifference(keyframe.state, state) ??
       firstDifference({ tlb: keyframe.tlb }, { tlb });

@@ -7,7 +7,7 @@
 
 import type { LineRow } from "../core/loader/dwarf_line.ts";
 import type { GuestSymbol } from "../core/loader/elf.ts";
-import type { MachineEvent } from "../core/observer.ts";
+import type { MachineEvent, TurnEvent } from "../core/observer.ts";
 import { BlockReader } from "./block_reader.ts";
 import { type CborMap, decodeContent } from "./cbor.ts";
 import { type Frame, isHeader, itemName, readFrame } from "./chunk.ts";
@@ -23,6 +23,7 @@ import { ITEM, PAGE_SIZE, SPACE } from "./schema.ts";
 import { addHash, hashBytes, hashPage, hashState, type StateHash } from "./state_hash.ts";
 import { readSummary, type WindowSummary } from "./summary.ts";
 import { TraceError } from "./trace_error.ts";
+import { TurnTable } from "./turn_table.ts";
 import {
   parseFooter,
   parseHeader,
@@ -98,6 +99,7 @@ export class Trace {
   readonly #file: RandomAccess;
   readonly #blocks: BlockReader;
   readonly #pages: PageReader;
+  #turns: TurnTable | undefined;
   #frames = new Map<number, Frame[]>();
 
   /** Opens a trace; see {@linkcode openTrace}. */
@@ -192,11 +194,22 @@ export class Trace {
     return this.#blocks.read(this.#window(window));
   }
 
+  /** Which CPU made which steps. */
+  get turns(): TurnTable {
+    return this.#turns ??= new TurnTable(this.header.cpus > 1 ? this.#turnEvents() : []);
+  }
+
+  *#turnEvents(): Generator<TurnEvent> {
+    for (const event of this.events({ kinds: new Set(["turn"]) })) {
+      if (event.kind === "turn") yield event;
+    }
+  }
+
   /** Instructions executed from position `from` up to, not including, position `to`. */
   *executed(from = 0, to = this.end): Generator<ExecutedInstruction> {
     for (const window of this.windows) {
       if (window.number === 0 || window.end <= from || window.start >= to) continue;
-      yield* executedIn(this.blocks(window.number), from, to);
+      yield* executedIn(this.blocks(window.number), this.turns, from, to);
     }
   }
 
@@ -338,7 +351,12 @@ export class Trace {
   }
 }
 
-function* executedIn(flow: WindowFlow, from: number, to: number): Generator<ExecutedInstruction> {
+function* executedIn(
+  flow: WindowFlow,
+  turns: TurnTable,
+  from: number,
+  to: number,
+): Generator<ExecutedInstruction> {
   const { table, blocks, exceptions } = flow;
   let position = flow.start;
   let exception = 0;
@@ -349,9 +367,10 @@ function* executedIn(flow: WindowFlow, from: number, to: number): Generator<Exec
     const steps = table.steps(id);
     const last = Math.min(steps, to - position);
     const el = table.regime(id);
+    const cpu = turns.cpuAt(position);
     for (let n = Math.max(0, from - position); n < last; n++) {
       const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
-      yield { position: position + n, pc, word: table.word(id, n), cpu: 0, el };
+      yield { position: position + n, pc, word: table.word(id, n), cpu, el };
     }
     position += steps;
   }

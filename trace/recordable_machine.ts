@@ -12,6 +12,8 @@ export interface RecordableMachine {
   readonly position: number;
   /** Instructions retired so far, over all CPUs. */
   readonly retired: number;
+  /** Each CPU's instructions retired so far; left out where there is just one. */
+  readonly cpus?: readonly { readonly retired: number }[];
   /** Raised by any change of architectural results, TLB geometry or device behaviour. */
   readonly machineVersion: number;
   /** RAM. */

@@ -25,6 +25,7 @@ import {
   FORMAT_VERSION,
   ITEM,
   MAX_WINDOW_STEPS,
+  SINGLE_CPU_VERSION,
 } from "./schema.ts";
 import { hashBytes } from "./state_hash.ts";
 import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
@@ -123,7 +124,7 @@ export class Recorder implements Observer, FlowObserver {
   #inputBytes = 0;
   #window = 0;
   #windowStart = 0;
-  #committed = { position: 0, retired: 0 };
+  #committed: { position: number; retired: readonly number[] } = { position: 0, retired: [0] };
   #error: Error | undefined;
 
   /** Writes the prologue: `machine` is booted and at #0. */
@@ -228,13 +229,13 @@ export class Recorder implements Observer, FlowObserver {
       reason,
       detail,
       position: uint(position),
-      retired: [uint(retired)],
+      retired: retired.map(uint),
       events: this.#totals,
     });
     return {
       reason: this.#error ? "disk-full" : reason,
       steps: position,
-      instructions: retired,
+      instructions: retired.reduce((sum, count) => sum + count),
       events: this.#totals,
       bytes: this.#writer.bytes,
       sizes: this.#writer.sizes,
@@ -242,15 +243,21 @@ export class Recorder implements Observer, FlowObserver {
     };
   }
 
+  /** Instructions retired, by CPU. */
+  get #retired(): readonly number[] {
+    return (this.#machine.cpus ?? [this.#machine]).map(({ retired }) => retired);
+  }
+
   #prologue(): void {
+    const cpus = this.#machine.cpus?.length ?? 1;
     const { options, machine, image, symbols, lines, recorder, recordedAt, loaded } = this.#options;
     const { base, size } = this.#machine.memory;
     this.#writer.header({
-      format: FORMAT_VERSION,
+      format: cpus > 1 ? FORMAT_VERSION : SINGLE_CPU_VERSION,
       recorder,
       machineVersion: this.#machine.machineVersion,
       machine,
-      cpus: 1,
+      cpus,
       memory: { base: uint(base), size: uint(size) },
       windowSteps: this.#windowSteps,
       options,
@@ -309,7 +316,7 @@ export class Recorder implements Observer, FlowObserver {
   }
 
   #commitTotals(position: number): void {
-    this.#committed = { position, retired: this.#machine.retired };
+    this.#committed = { position, retired: this.#retired };
     for (const [kind, count] of Object.entries(this.#windowEvents)) {
       this.#totals[kind as EventKind] = (this.#totals[kind as EventKind] ?? 0) + count;
     }
@@ -330,7 +337,7 @@ export class Recorder implements Observer, FlowObserver {
     const { state, tlb, hash } = this.#keyframes.storeWindow(saved);
     this.#writer.item(ITEM.keyframe, {
       position: uint(position),
-      retired: [uint(this.#machine.retired)],
+      retired: this.#retired.map(uint),
       state,
       tlb,
       hash: hashBytes(hash),

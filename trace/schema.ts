@@ -15,7 +15,9 @@
  */
 
 /** Version of the format that this code writes: `[major, minor]`. */
-export const FORMAT_VERSION: readonly [number, number] = [1, 1];
+export const FORMAT_VERSION: readonly [number, number] = [1, 2];
+/** What it writes of a machine with one CPU: such a trace has nothing that came later. */
+export const SINGLE_CPU_VERSION: readonly [number, number] = [1, 1];
 
 /** Item kinds, the first element of a frame. */
 export const ITEM = {
@@ -169,6 +171,7 @@ export const EVENTS = {
   "hazard": { code: 9, columns: { hazard: "string", address: "delta" } },
   "unknown": { code: 10, columns: { word: "uint", text: "string" } },
   "reset": { code: 11, columns: { reason: "string" } },
+  "turn": { code: 12, columns: {} },
 } as const satisfies Record<string, EventSchema>;
 
 /** Name of an event kind. */

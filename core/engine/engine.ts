@@ -1,4 +1,5 @@
 import { CpuState, SLOT } from "../state.ts";
+import { STORED_REGISTERS } from "../sysregs.ts";
 import type { Row } from "../isa/row.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
@@ -73,12 +74,19 @@ const LONGEST_RUN = 1024;
 /** A slice is at most this long, so that an optimised version of the function is picked up. */
 const SLICE = 1 << 20;
 
+/** First byte behind the state slots that are in use. */
+const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
+/** State slots that belong to the engine, whichever CPU runs. */
+const ENGINE_SLOTS = [SLOT.budget, SLOT.ring, SLOT.guestBase, SLOT.guestToCode];
+
 /** See the top of this file. */
 export class Engine implements FlowSource {
   readonly layout: MemoryLayout;
   readonly memory: ArrayBuffer;
-  readonly state: CpuState;
-  readonly lookup: LookupCaches;
+  /** The state of each CPU. */
+  readonly states: readonly CpuState[];
+  /** The lookup caches of each CPU. */
+  readonly lookups: readonly LookupCaches[];
   readonly records: CodeCache;
   /** Guest memory. */
   readonly guest: Uint8Array;
@@ -95,6 +103,7 @@ export class Engine implements FlowSource {
   readonly #u64: BigUint64Array;
   readonly #host: EngineHost;
   readonly #kinds: Uint8Array;
+  #cpu = 0;
   #delivered: number = LAYOUT.ring;
   #completed = 0;
   #budget = 0;
@@ -111,6 +120,7 @@ export class Engine implements FlowSource {
    * @param options.levels exception levels that exist, from EL0
    * @param options.flow whether runs are recorded
    * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
+   * @param options.cpus how many CPUs take turns; 1 if left out
    */
   constructor(
     options: {
@@ -119,19 +129,23 @@ export class Engine implements FlowSource {
       levels: number;
       flow: boolean;
       storeMarks?: boolean;
+      cpus?: number;
     },
     host: EngineHost,
   ) {
-    this.layout = layOut(options.guestBytes, options.storeMarks);
+    this.layout = layOut(options.guestBytes, options.storeMarks, options.cpus);
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
     this.memory = memory.buffer as ArrayBuffer;
-    this.state = new CpuState(this.memory);
-    this.lookup = new LookupCaches(this.memory, options.levels);
+    const { lookups } = this.layout;
+    this.states = lookups.map((_, cpu) =>
+      new CpuState(cpu === 0 ? this.memory : new ArrayBuffer(SLOT.end))
+    );
+    this.lookups = lookups.map((at) => new LookupCaches(this.memory, options.levels, at));
     this.guest = new Uint8Array(this.memory, this.layout.guest, options.guestBytes);
     const { guest, guestBytes, storeMarks } = this.layout;
     this.storeMarks = new Uint8Array(this.memory, storeMarks, storeMarks ? guestBytes / 8 : 0);
     this.#u32 = new Uint32Array(this.memory);
-    this.#u64 = new BigUint64Array(this.memory, 0, LAYOUT.tlb / 8);
+    this.#u64 = new BigUint64Array(this.memory);
     this.#host = host;
     const { table, records, module } = interpreterFor(options.rows, {
       flow: options.flow,
@@ -162,6 +176,39 @@ export class Engine implements FlowSource {
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
+  }
+
+  /** State of the CPU that runs. */
+  get state(): CpuState {
+    return this.states[this.#cpu];
+  }
+
+  /** Lookup caches of the CPU that runs. */
+  get lookup(): LookupCaches {
+    return this.lookups[this.#cpu];
+  }
+
+  /** The CPU that runs. */
+  get cpu(): number {
+    return this.#cpu;
+  }
+
+  /** Has another CPU run from here on. Its next instruction is at SLOT.pc and must be entered. */
+  switchTo(cpu: number): void {
+    this.cut();
+    const from = this.state;
+    const kept = ENGINE_SLOTS.map((slot) => from.get32(slot));
+    const to = this.states[cpu];
+    to.exchange(from, STATE_END);
+    ENGINE_SLOTS.forEach((slot, i) => to.set32(slot, kept[i]));
+    // What stands here is of the time when it ran last; no run is in hand.
+    to.set32(SLOT.runStart, to.get32(SLOT.record));
+    this.#cpu = cpu;
+  }
+
+  /** Whether execution stands behind the first instruction of a run and before the run's end. */
+  get inRun(): boolean {
+    return this.#inRun() > 0;
   }
 
   /** Must be called before guest memory changes other than by an instruction's own store. */
@@ -203,13 +250,17 @@ export class Engine implements FlowSource {
   /**
    * Retires at most `limit` instructions and says why it stopped; `EXIT.budget` and `EXIT.stop`
    * also before the limit is reached. The engine must have been entered.
+   *
+   * @param turn instructions after which it stops at the next end of a run
    */
-  run(limit: number): number {
+  run(limit: number, turn = Infinity): number {
     const { state } = this;
-    const soft = limit + this.#inRun() - LONGEST_RUN;
+    const inRun = this.#inRun();
+    const soft = limit + inRun - LONGEST_RUN;
     if (soft > 0) {
       // Words that were overwritten are kept for the run in hand only: it is delivered at its end.
-      const reason = this.#slice(this.#overrides.size > 0 ? 0 : Math.min(soft, SLICE));
+      const budget = Math.min(soft, SLICE, Math.max(0, turn + inRun));
+      const reason = this.#slice(this.#overrides.size > 0 ? 0 : budget);
       this.#unplantRequest();
       return reason;
     }
@@ -236,10 +287,11 @@ export class Engine implements FlowSource {
    */
   enter(): boolean {
     const { state } = this;
-    if (this.#host.fetch() !== 0) return false;
-    const pc = state.pc;
     const entry = (state.get32(SLOT.fetchLookup) >>> 0) +
-      (Number(pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
+      (Number(state.pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
+    const known = this.#u64[entry >> 3] === (state.pc & ~0xffcn);
+    if (!known && this.#host.fetch() !== 0) return false;
+    const pc = state.pc;
     state.set64(SLOT.pcBase, this.#u64[(entry + 8) >> 3]);
     const record = this.#u32[(entry + 16) >> 2] + (Number(pc & 0xffcn) << 2);
     state.set32(SLOT.record, record);
@@ -407,7 +459,8 @@ export class Engine implements FlowSource {
   #decode(): void {
     const record = this.state.get32(SLOT.record);
     if (this.records.decode(record)) {
-      this.lookup.flushWritesTo(this.records.locate(record).host);
+      const { host } = this.records.locate(record);
+      for (const lookup of this.lookups) lookup.flushWritesTo(host);
     }
   }
 
@@ -427,7 +480,7 @@ export class Engine implements FlowSource {
 
   #codeDrops(): void {
     this.deliver();
-    this.lookup.flushFetches();
+    for (const lookup of this.lookups) lookup.flushFetches();
     this.#contexts = [];
     this.#contextIds.clear();
     this.flowObserver?.codeChanged(this.layout.arena, this.layout.guest);

@@ -13,6 +13,7 @@
  *   …       record arena: decoded instructions, one slot per page that holds code
  *   …       guest memory
  *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
+ *   …       lookup caches of the CPUs behind the first
  * ```
  *
  * **Lookup entry of data accesses** (32 bytes, direct-mapped by virtual page): the tags are the
@@ -69,19 +70,35 @@ export interface MemoryLayout {
   readonly guestBytes: number;
   /** Address of the store marks; 0 if there are none. */
   readonly storeMarks: number;
+  /** How far the lookup caches of each CPU stand behind those of the first. */
+  readonly lookups: readonly number[];
   /** Size of the whole memory in 64 KiB pages. */
   readonly wasmPages: number;
 }
 
 /** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB), and marks of its stores. */
-export function layOut(guestBytes: number, storeMarks = false): MemoryLayout {
+export function layOut(guestBytes: number, storeMarks = false, cpus = 1): MemoryLayout {
   const guestPages = guestBytes / 4096;
   const align = (n: number) => Math.ceil(n / 65536) * 65536;
   const arena = align(LAYOUT.codeTable + guestPages * 16);
   const arenaSlots = Math.min(guestPages, 4096);
   const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
   const end = guest + guestBytes;
-  const wasmPages = Math.ceil((end + (storeMarks ? guestBytes / 8 : 0)) / 65536);
+  const behind = align(end + (storeMarks ? guestBytes / 8 : 0));
+  const lookupBytes = LAYOUT.tlb - LAYOUT.dataLookup;
+  const lookups = Array.from(
+    { length: cpus },
+    (_, cpu) => cpu === 0 ? 0 : behind + (cpu - 1) * lookupBytes - LAYOUT.dataLookup,
+  );
+  const wasmPages = (behind + (cpus - 1) * lookupBytes) / 65536;
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
-  return { arena, arenaSlots, guest, guestBytes, storeMarks: storeMarks ? end : 0, wasmPages };
+  return {
+    arena,
+    arenaSlots,
+    guest,
+    guestBytes,
+    storeMarks: storeMarks ? end : 0,
+    lookups,
+    wasmPages,
+  };
 }

@@ -5,29 +5,36 @@ import { LAYOUT, NO_TAG } from "./layout.ts";
  *
  * They are derived: everything in them follows from the modelled TLB, the page tables' permissions
  * and the state of guest memory, any entry may be dropped at any time, and nothing the guest or a
- * trace can see depends on what is in them. Layout: `layout.ts`.
+ * trace can see depends on what is in them. Each CPU has its own. Layout: `layout.ts`.
  */
 export class LookupCaches {
   readonly #u64: BigUint64Array;
   readonly #u32: Uint32Array;
   readonly #levels: number;
+  readonly #data: number;
+  readonly #fetch: number;
 
-  /** @param levels exception levels in use, from EL0 */
-  constructor(memory: ArrayBufferLike, levels: number) {
-    this.#u64 = new BigUint64Array(memory, 0, LAYOUT.tlb / 8);
-    this.#u32 = new Uint32Array(memory, 0, LAYOUT.tlb / 4);
+  /**
+   * @param levels exception levels in use, from EL0
+   * @param offset how far behind those of the first CPU they stand
+   */
+  constructor(memory: ArrayBufferLike, levels: number, offset = 0) {
+    this.#u64 = new BigUint64Array(memory, 0, (LAYOUT.tlb + offset) / 8);
+    this.#u32 = new Uint32Array(memory, 0, (LAYOUT.tlb + offset) / 4);
     this.#levels = levels;
+    this.#data = LAYOUT.dataLookup + offset;
+    this.#fetch = LAYOUT.fetchLookup + offset;
     this.flush();
   }
 
   /** Address of an exception level's data cache. */
   data(el: number): number {
-    return LAYOUT.dataLookup + el * LAYOUT.dataLookupStride;
+    return this.#data + el * LAYOUT.dataLookupStride;
   }
 
   /** Address of an exception level's fetch cache. */
   fetch(el: number): number {
-    return LAYOUT.fetchLookup + el * LAYOUT.fetchLookupStride;
+    return this.#fetch + el * LAYOUT.fetchLookupStride;
   }
 
   /**
@@ -96,18 +103,13 @@ export class LookupCaches {
 
   /** Drops everything. */
   flush(): void {
-    this.#u64.fill(
-      NO_TAG,
-      LAYOUT.dataLookup / 8,
-      (LAYOUT.dataLookup + this.#levels * LAYOUT.dataLookupStride) / 8,
-    );
+    this.#u64.fill(NO_TAG, this.#data / 8, this.data(this.#levels) / 8);
     this.flushFetches();
   }
 
   /** Drops all fetch entries. */
   flushFetches(): void {
-    const end = LAYOUT.fetchLookup + this.#levels * LAYOUT.fetchLookupStride;
-    this.#u64.fill(NO_TAG, LAYOUT.fetchLookup / 8, end / 8);
+    this.#u64.fill(NO_TAG, this.#fetch / 8, this.fetch(this.#levels) / 8);
   }
 
   /** Makes every page's next store ask again. */

@@ -47,11 +47,10 @@ function hintSyntax(number: number, text: string): Syntax {
   };
 }
 
-/** NOP, YIELD and every hint that is not listed: nothing happens. */
+/** NOP and every hint that is not listed: nothing happens. */
 const HINT = row("HINT", "11010101000000110010 CRm:4 op2:3 11111", {
   assembly: [
     hintSyntax(0, "nop"),
-    hintSyntax(1, "yield"),
     ...Object.entries(LATER_HINTS).map(([number, text]) => hintSyntax(Number(number), text)),
     { mnemonic: "hint", operands: [hintNumber()] },
   ],
@@ -72,6 +71,7 @@ function machineHint(name: string, number: number, waits: boolean): Row {
 
 const HINTS: readonly Row[] = [
   HINT,
+  machineHint("YIELD", 1, false),
   machineHint("WFE", 2, true),
   machineHint("WFI", 3, true),
   machineHint("SEV", 4, false),
@@ -286,7 +286,7 @@ export const SYSTEM_INSTRUCTION_ROWS: readonly Row[] = [
 
 /** `special > general` by name: the special cases of general rows here. */
 export const SYSTEM_SPECIAL_CASES: readonly string[] = [
-  ...["WFE", "WFI", "SEV", "SEVL"].map((name) => `${name} > HINT`),
+  ...["YIELD", "WFE", "WFI", "SEV", "SEVL"].map((name) => `${name} > HINT`),
   "DC ZVA > SYS",
   ...["RNDR", "RNDRRS"].map((name) => `MRS (${name}) > MRS`),
   ...["NZCV", "FPCR", "FPSR"].flatMap((name) => [

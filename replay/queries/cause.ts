@@ -5,6 +5,7 @@
  * again there; a fault behind a successful translation by the translation that was used, which may
  * be an entry of the TLB that the tables no longer agree with.
  */
+import { cpuInTurn } from "../../core/machine_state.ts";
 import type { DescriptorRead, ExceptionEvent, TlbFillEvent } from "../../core/observer.ts";
 import type { Access } from "../../mmu/permissions.ts";
 import type { Walk } from "../../mmu/walk.ts";
@@ -99,7 +100,7 @@ export function diagnose(session: Session, event: ExceptionEvent): Diagnosis {
     return abort(session, event, (EC.instructionAborts as readonly number[]).includes(ec));
   }
   if (ec === EC.fpTrapped) {
-    const { name, field } = fpTrap(event, session.state().cpus[0].system);
+    const { name, field } = fpTrap(event, cpuInTurn(session.state()).system);
     const why = `${name}.${field} traps FP and SIMD instructions`;
     return { ...plain(event, "fp-trapped", why), guilty: { kind: "register", name } };
   }

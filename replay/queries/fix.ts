@@ -5,6 +5,7 @@
  * mean something, then the same over all descriptors of the walk. A descriptor that says nothing has
  * no bits to flip; there the neighbours in its table say what it would have been.
  */
+import { cpuInTurn } from "../../core/machine_state.ts";
 import type { ExceptionEvent } from "../../core/observer.ts";
 import * as descriptor from "../../mmu/descriptor.ts";
 import type { DescriptorBus } from "../../mmu/bus.ts";
@@ -90,7 +91,7 @@ function startFix({ start }: Diagnosis): Fix | null {
 }
 
 function trapFix(session: Session, event: ExceptionEvent): string {
-  return fpTrap(event, session.state().cpus[0].system).fix;
+  return fpTrap(event, cpuInTurn(session.state()).system).fix;
 }
 
 function staleFix(session: Session, { guilty, failed }: Diagnosis): Fix {

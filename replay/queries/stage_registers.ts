@@ -1,4 +1,5 @@
 /** The registers that define stage 1 of a regime, and the regime with others in their place. */
+import { cpuInTurn } from "../../core/machine_state.ts";
 import { makePrivilegedRegime, makeRegime, type Regime } from "../../mmu/regime.ts";
 import type { Session } from "../session.ts";
 import { regimeAt } from "./provenance_walk.ts";
@@ -15,7 +16,7 @@ export interface StageRegisters {
 
 /** The registers of the regime at the cursor. */
 export function registersAt(session: Session): StageRegisters {
-  const { system } = session.state().cpus[0];
+  const { system } = cpuInTurn(session.state());
   const { el } = regimeAt(session);
   return {
     sctlr: system[`SCTLR_EL${el}`],

@@ -131,7 +131,7 @@ class Verifier {
     const { position, retired, events, reason } = footer;
     const found = {
       position: this.#session.machine.position,
-      retired: [this.#session.machine.retired],
+      retired: this.#session.machine.cpus.map(({ retired }) => retired),
       events: this.#totals,
     };
     const difference = firstDifference({ position, retired, events }, found);

@@ -166,13 +166,16 @@ function* registerWrites(
   name: string,
   before: number,
 ): Generator<WriteAnswer> {
+  const { turns } = session.trace;
+  const cpu = turns.cpuAt(before);
   for (const { by, position, pc } of registerSteps(session.trace, name, before)) {
-    const old = registerAt(session, name, position);
-    const now = registerAt(session, name, position + 1);
+    if (turns.cpuAt(position) !== cpu) continue;
+    const old = registerAt(session, name, position, cpu);
+    const now = registerAt(session, name, position + 1, cpu);
     if (by === "exception" && old === now) continue;
     yield { ...EMPTY, by, position, pc, old, new: now };
   }
-  yield initial(registerAt(session, name, 0));
+  yield initial(registerAt(session, name, 0, cpu));
 }
 
 /** A step that writes a register. */
@@ -272,9 +275,9 @@ function exceptionPositions(trace: Trace, name: string, from: number, to: number
   return steps;
 }
 
-function registerAt(session: Session, name: string, position: number): bigint {
+function registerAt(session: Session, name: string, position: number, index: number): bigint {
   session.seek(position);
-  const [cpu] = session.state().cpus;
+  const cpu = session.state().cpus[index];
   if (name === "sp") return cpu.sp;
   if (name === "nzcv") return cpu.pstate >> 28n & 15n;
   const number = Number(name.slice(1));
@@ -297,21 +300,23 @@ function* systemWrites(
   before: number,
 ): Generator<WriteAnswer> {
   const { trace } = session;
+  const cpu = trace.turns.cpuAt(before);
   const field = BY_EXCEPTION[name];
   const kinds = new Set(field ? ["sysreg", "exception"] as const : ["sysreg"] as const);
   const mayMatter = ({ strings, has }: EventColumns) =>
     strings.includes(name) || (field !== undefined && has("exception"));
   for (const event of trace.eventsBackwards({ kinds, to: before, mayMatter })) {
     const { position, pc } = event;
+    if (event.cpu !== cpu) continue;
     if (event.kind === "sysreg" && event.register === name) {
       yield { ...EMPTY, by: "msr", position, pc, old: event.old, new: event.new };
     } else if (event.kind === "exception" && writesSyndrome(event.type, field)) {
-      const old = systemAt(session, name, position);
-      const now = systemAt(session, name, position + 1);
+      const old = systemAt(session, name, position, cpu);
+      const now = systemAt(session, name, position + 1, cpu);
       yield { ...EMPTY, by: "exception", position, pc, old, new: now };
     }
   }
-  yield { ...EMPTY, new: systemAt(session, name, 0) };
+  yield { ...EMPTY, new: systemAt(session, name, 0, cpu) };
 }
 
 function writesSyndrome(type: string, field: string | undefined): boolean {
@@ -319,8 +324,13 @@ function writesSyndrome(type: string, field: string | undefined): boolean {
   return field === "elr" || field === "spsr" || type === "sync" || type === "serror";
 }
 
-/** A stored system register at a position. */
-export function systemAt(session: Session, name: string, position: number): bigint | null {
+/** A stored system register of a CPU at a position. */
+export function systemAt(
+  session: Session,
+  name: string,
+  position: number,
+  cpu: number,
+): bigint | null {
   session.seek(position);
-  return session.state().cpus[0].system[name] ?? systemRegisterByName(name)?.reset ?? null;
+  return session.state().cpus[cpu].system[name] ?? systemRegisterByName(name)?.reset ?? null;
 }

@@ -22,11 +22,12 @@ export function* executedBackwards(
         const id = blocks[i];
         const steps = table.steps(id);
         position -= steps;
+        const cpu = trace.turns.cpuAt(position);
         for (let n = steps - 1; n >= 0; n--) {
           if (position + n >= before) continue;
           const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
           const el = table.regime(id);
-          yield { position: position + n, pc, word: table.word(id, n), cpu: 0, el };
+          yield { position: position + n, pc, word: table.word(id, n), cpu, el };
         }
       }
       if (exception >= 0 && exceptions[exception].before === i) {

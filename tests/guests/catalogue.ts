@@ -24,6 +24,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly gic?: 2 | 3;
   /** The processor; a Cortex-A57 if left out. */
   readonly cpu?: CpuName;
+  /** How many processors; 1 if left out. */
+  readonly cpus?: number;
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
@@ -223,6 +225,16 @@ export const GUESTS: readonly Guest[] = [
   program("el0_traps", { tables: [12, 48] }),
   program("tlb"),
   program("psci"),
+  // Which CPU is interrupted where is up to their turns.
+  ...[2, 4, 8].map((cpus) =>
+    program(`smp-${cpus}`, {
+      file: "smp",
+      cpus,
+      mmu: [12, 39],
+      defines: [`CPUS=${cpus}`],
+      exceptions: "none",
+    })
+  ),
   program("psci-reset", { file: "psci", defines: ["RESET"], end: "reset" }),
   program("devicetree", { kind: "image" }),
   program("devicetree-initrd", {

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly gic?: 2 | 3;
   /** The processor; a Cortex-A57 if left out. */
   readonly cpu?: CpuName;
+  /** How many processors; 1 if left out. */
+  readonly cpus?: number;
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
@@ -120,7 +122,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   machine: Machine;
 } {
   const memoryBytes = (options.memory ?? 128) * 2 ** 20;
-  const { append, initrd, gic, cpu, virtualization, secure } = options;
+  const { append, initrd, gic, cpu, cpus = 1, virtualization, secure } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
   const levels = {
@@ -129,6 +131,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   };
   const machine = new Machine({
     memoryBytes,
+    cpus,
     flow: true,
     ...(gic ? { gic } : {}),
     ...(cpu ? { cpu } : {}),
@@ -145,7 +148,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     if (event.kind !== "exception" || exceptions.length === MOST_EXCEPTIONS) return;
     if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
   }
-  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic, ...levels }));
+  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic, cpus, ...levels }));
   const end = runWithInput(machine, options);
   machine.cutFlow();
   if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
@@ -197,7 +200,7 @@ function around(bytes: Uint8Array, at: number): string {
 }
 
 function bootOptions(options: RunOptions): QemuOptions {
-  const { memory, append, initrd, gic, cpu, virtualization, secure } = options;
+  const { memory, append, initrd, gic, cpu, cpus, virtualization, secure } = options;
   const properties = [
     ...(virtualization ? ["virtualization=on"] : []),
     ...(secure ? ["secure=on"] : []),
@@ -206,6 +209,7 @@ function bootOptions(options: RunOptions): QemuOptions {
     ...(properties.length > 0 ? { machine: properties.join(",") } : {}),
     ...(gic === undefined ? {} : { gic }),
     ...(cpu === undefined ? {} : { cpu }),
+    ...(cpus === undefined ? {} : { cpus }),
     ...(memory === undefined ? {} : { memory: `${memory}M` }),
     ...(append === undefined ? {} : { append }),
     ...(initrd === undefined ? {} : { initrd }),

@@ -4,6 +4,7 @@ import type { MachineEvent } from "../../core/observer.ts";
 import { buildKernel } from "../../kernel/mod.ts";
 import { type BootPlan, loadImage } from "../../core/loader/mod.ts";
 import { Random, tortureGuest } from "./torture_guest.ts";
+import { CPUS, severalCpusGuest } from "./several_cpus_guest.ts";
 import { MEMORY_BYTES, Watched } from "./watched.ts";
 
 // What a machine does follows from the image alone: not from where it was stopped on the way, not
@@ -16,6 +17,7 @@ interface Guest {
   readonly name: string;
   readonly plan: BootPlan;
   readonly memoryBytes: number;
+  readonly cpus?: number;
   readonly steps: number;
 }
 
@@ -32,6 +34,13 @@ const GUESTS: readonly Guest[] = [
     memoryBytes: KERNEL_MEMORY,
     steps: 500_000,
   })),
+  {
+    name: "four CPUs",
+    plan: severalCpusGuest(),
+    memoryBytes: MEMORY_BYTES,
+    cpus: CPUS,
+    steps: 1_000_000,
+  },
 ];
 
 interface Outcome {
@@ -41,8 +50,8 @@ interface Outcome {
   readonly state: unknown;
 }
 
-function start({ plan, memoryBytes }: Guest): Watched {
-  const watched = new Watched({ memoryBytes, storm: Infinity });
+function start({ plan, memoryBytes, cpus = 1 }: Guest): Watched {
+  const watched = new Watched({ memoryBytes, cpus, storm: Infinity });
   watched.machine.boot(plan);
   return watched;
 }

@@ -378,6 +378,7 @@ KINDS = {
     9: ("hazard", columns_of("hazard:string address:delta")),
     10: ("unknown", columns_of("word:uint text:string")),
     11: ("reset", columns_of("reason:string")),
+    12: ("turn", []),
 }
 KNOWN = {name for name, _ in KINDS.values()}
 DESCRIPTORS = columns_of("readLevel:byte readAddress:physical descriptor:delta")
@@ -751,10 +752,10 @@ class Memory:
 
 
 def check_keyframe(window, memory, retired):
-    """SPEC 9: the state hash, and what else the keyframe must agree with. Returns CPU 0's state."""
+    """SPEC 9: the state hash, and what else the keyframe must agree with. Returns the state of the CPU in turn."""
     keyframe = window.only(KEYFRAME, "keyframe")
     require(keyframe["position"] == window.end, "the keyframe's position")
-    require(keyframe["retired"] == [retired], f"the keyframe's {keyframe['retired']} instructions")
+    require(sum(keyframe["retired"]) == retired, f"the keyframe's {keyframe['retired']} instructions")
     data = keyframe["state"]
     check_content(data)
     own = state_hash(data + bytes(-len(data) % 4), len(data), 0)
@@ -764,7 +765,8 @@ def check_keyframe(window, memory, retired):
     for (space, number), page in memory.pages.items():
         if space == 1:
             require(not any(page[max(0, size - number * PAGE) :]), "bytes behind the TLB's end")
-    return load(data)["cpus"][0]
+    state = load(data)
+    return state["cpus"][state["turn"]["cpu"] if "turn" in state else 0]
 
 
 # ---------------------------------------------------------- a whole window
@@ -879,7 +881,7 @@ class Run:
     def check_footer(self):
         footer = self.trace.footer
         if footer is not None:
-            require(footer["retired"] == [self.retired], "retired in the footer")
+            require(sum(footer["retired"]) == self.retired, "retired in the footer")
             known = {name: n for name, n in footer["events"].items() if name in KNOWN}
             require(known == self.counts, f"events in the footer: {known}")
 
