@@ -1,5 +1,4 @@
 /** What the prompt of `replay` shows: where one is, registers, memory. */
-import { cpuInTurn } from "../core/machine_state.ts";
 import { disassemble } from "../core/isa/disassemble.ts";
 import { type Debugger, readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
 import { exceptionDetails, sourceText } from "./event_text.ts";
@@ -15,14 +14,11 @@ export interface Shown {
 
 /** Most callers that {@linkcode whereText} follows. */
 const MOST_CALLERS = 32;
-const SCTLR_M = 1n;
 
 /** The step behind the cursor in one line: position, PC, symbol, word, instruction, source line. */
 export function stepText(shown: Shown, position = shown.debugger.position): string {
   const { timeline } = shown.debugger;
-  const { trace } = shown.debugger.session;
-  const cpu = trace.header.cpus > 1 ? `  cpu${trace.turns.cpuAt(position)}` : "";
-  const prefix = `#${position}${cpu}`;
+  const prefix = `#${position}`;
   const instruction = timeline.instructionAt(position);
   if (instruction) {
     const { pc, word } = instruction;
@@ -48,9 +44,10 @@ export function endText({ trace }: Session): string {
 /** Where one is: the step, the processor's mode, and the calls that led here. */
 export function whereText(shown: Shown): string[] {
   const { session, timeline, position } = shown.debugger;
-  const cpu = cpuInTurn(session.state());
-  const mmu = ((systemRegister("SCTLR_EL1", cpu) ?? 0n) & SCTLR_M) !== 0n;
-  const lines = [stepText(shown), `  ${modeText(cpu.pstate)}, MMU ${mmu ? "on" : "off"}`];
+  const { cpus: [cpu] } = session.state();
+  const { enabled, stage2 } = session.machine.processor.translation.regime;
+  const mmu = `MMU ${enabled ? "on" : "off"}${stage2 === null ? "" : ", stage 2 on"}`;
+  const lines = [stepText(shown), `  ${modeText(cpu.pstate)}, ${mmu}`];
   let call = timeline.functionCall(position);
   for (let depth = 0; call !== undefined && depth < MOST_CALLERS; depth++) {
     lines.push(`  called from ${stepText(shown, call)}`);
@@ -63,7 +60,7 @@ export function whereText(shown: Shown): string[] {
 /** Registers: the general ones without a name, `system` for all system registers, else that one. */
 export function registerLines(shown: Shown, names: readonly string[]): string[] {
   const { session } = shown.debugger;
-  const cpu = cpuInTurn(session.state());
+  const { cpus: [cpu] } = session.state();
   if (names.length === 0) {
     return [
       ...cpu.x.map((value, n) => registerLine(`x${n}`, value, shown)),
