@@ -1,4 +1,5 @@
 /** What the prompt of `replay` shows: where one is, registers, memory. */
+import { cpuInTurn } from "../core/machine_state.ts";
 import { disassemble } from "../core/isa/disassemble.ts";
 import { type Debugger, readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
 import { exceptionDetails, sourceText } from "./event_text.ts";
@@ -18,7 +19,9 @@ const MOST_CALLERS = 32;
 /** The step behind the cursor in one line: position, PC, symbol, word, instruction, source line. */
 export function stepText(shown: Shown, position = shown.debugger.position): string {
   const { timeline } = shown.debugger;
-  const prefix = `#${position}`;
+  const { trace } = shown.debugger.session;
+  const cpu = trace.header.cpus > 1 ? `  cpu${trace.turns.cpuAt(position)}` : "";
+  const prefix = `#${position}${cpu}`;
   const instruction = timeline.instructionAt(position);
   if (instruction) {
     const { pc, word } = instruction;
@@ -44,7 +47,7 @@ export function endText({ trace }: Session): string {
 /** Where one is: the step, the processor's mode, and the calls that led here. */
 export function whereText(shown: Shown): string[] {
   const { session, timeline, position } = shown.debugger;
-  const { cpus: [cpu] } = session.state();
+  const cpu = cpuInTurn(session.state());
   const { enabled, stage2 } = session.machine.processor.translation.regime;
   const mmu = `MMU ${enabled ? "on" : "off"}${stage2 === null ? "" : ", stage 2 on"}`;
   const lines = [stepText(shown), `  ${modeText(cpu.pstate)}, ${mmu}`];
@@ -60,7 +63,7 @@ export function whereText(shown: Shown): string[] {
 /** Registers: the general ones without a name, `system` for all system registers, else that one. */
 export function registerLines(shown: Shown, names: readonly string[]): string[] {
   const { session } = shown.debugger;
-  const { cpus: [cpu] } = session.state();
+  const cpu = cpuInTurn(session.state());
   if (names.length === 0) {
     return [
       ...cpu.x.map((value, n) => registerLine(`x${n}`, value, shown)),
