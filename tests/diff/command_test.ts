@@ -70,3 +70,16 @@ Deno.test("diff has one line for what it cannot compare, and compares what there
     assertMatch(out, /^Note: B was stopped at its limit of instructions: compared up to there\.$/m);
   });
 });
+
+Deno.test("diff puts alike differences into one line", async () => {
+  await withBoots("pxn", async (run) => {
+    const { out } = await run("diff", "good.unboot", "bad.unboot");
+    const [, rest] = out.split("Other differences, in order:\n");
+    const lines = rest.split("\n\n")[0].split("\n");
+    assert(lines.length <= 8);
+    assertMatch(
+      lines[0],
+      /descriptor store: level 3, VA 0x40401000: .*\(and \d+ more like it, VA 0x40401000 to 0x\w+\)$/,
+    );
+  });
+});
