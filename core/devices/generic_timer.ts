@@ -17,9 +17,10 @@ export type TimerName = "virtual" | "physical" | "hypervisor" | "secure";
 export const TIMER_INTERRUPT = { virtual: 27, physical: 30, hypervisor: 26, secure: 29 } as const;
 
 const NANOSECONDS_PER_TICK = 16;
-const ENABLE = 1n;
-const IMASK = 2n;
-const ISTATUS = 4n;
+/** CNTx_CTL: read as words, because this is asked between any two stretches of execution. */
+const ENABLE = 1;
+const IMASK = 2;
+const ISTATUS = 4;
 /** Ticks from here on do not fit a number of nanoseconds: in 104 days of virtual time. */
 const NEVER_TICKS = BigInt(Number.MAX_SAFE_INTEGER) / BigInt(NANOSECONDS_PER_TICK);
 
@@ -69,9 +70,10 @@ export class GenericTimer {
 
   /** CNTx_CTL: ENABLE, IMASK, and ISTATUS where the timer is on and its condition holds. */
   control(timer: TimerName): bigint {
-    const control = this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK);
-    if (!(control & ENABLE)) return control;
-    return this.#count(timer) >= this.#state.get64(COMPARE[timer]) ? control | ISTATUS : control;
+    const control = this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK);
+    if (!(control & ENABLE)) return BigInt(control);
+    const met = this.#count(timer) >= this.#state.get64(COMPARE[timer]);
+    return BigInt(met ? control | ISTATUS : control);
   }
 
   /** CNTx_TVAL: ticks until the condition holds, 32 bits, signed in the guest's eyes. */
@@ -97,7 +99,7 @@ export class GenericTimer {
   nextEvent(): number {
     let next = Infinity;
     for (const timer of TIMERS) {
-      if ((this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK)) !== ENABLE) continue;
+      if ((this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK)) !== ENABLE) continue;
       const own = this.#state.get64(COMPARE[timer]);
       const compare = timer === "virtual" ? own + this.#state.get64(OFFSET) : own;
       if (compare >= NEVER_TICKS || compare <= this.counter()) continue;
@@ -108,11 +110,11 @@ export class GenericTimer {
 
   /** True if no timer is on: nothing here will ever happen by itself. */
   get idle(): boolean {
-    return TIMERS.every((timer) => !(this.#state.get64(CONTROL[timer]) & ENABLE));
+    return TIMERS.every((timer) => !(this.#state.get32(CONTROL[timer]) & ENABLE));
   }
 
   #output(timer: TimerName): boolean {
-    const control = this.#state.get64(CONTROL[timer]) & (ENABLE | IMASK);
+    const control = this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK);
     return control === ENABLE && this.#count(timer) >= this.#state.get64(COMPARE[timer]);
   }
 }
