@@ -74,13 +74,15 @@ export function vectorsOf({ toEl }: Pick<ExceptionEvent, "toEl">): string {
 
 /** Whether the handler could not be entered because VBAR was never written. */
 function vectorsMissing(trace: Trace, exception: ExceptionEvent): boolean {
-  const { position, vector } = exception;
+  const { position, vector, cpu } = exception;
   const next = position + 1;
   const kinds = new Set(["exception"] as const);
   const [after] = trace.events({ kinds, from: next, to: next + 1 });
   if (after?.kind !== "exception" || after.retires || after.elr !== vector) return false;
   for (const event of trace.events({ kinds: new Set(["sysreg"]), to: position })) {
-    if (event.kind === "sysreg" && event.register === vectorsOf(exception)) return false;
+    if (event.kind === "sysreg" && event.cpu === cpu && event.register === vectorsOf(exception)) {
+      return false;
+    }
   }
   return true;
 }

@@ -1,4 +1,4 @@
-import type { ExceptionEvent } from "../../core/observer.ts";
+import type { ExceptionEvent, ExceptionReturnEvent } from "../../core/observer.ts";
 import type { Trace } from "../../trace/mod.ts";
 import { isFaultEvent } from "../syndrome.ts";
 import { firstFault } from "./milestones.ts";
@@ -61,31 +61,53 @@ export function faultAt(trace: Trace, position: number): ChosenFault | undefined
   return event && { event, handled: false };
 }
 
-/** The exceptions that were open at a position, outermost first. */
+/** The exceptions that were open at a position, of each CPU outermost first. */
 function openExceptions(trace: Trace, to = Infinity): Open[] {
-  let stack: Open[] = [];
-  let beyond = 0;
-  let last: Open | undefined;
-  // Whoever runs at an EL has left all handlers of higher ones behind.
-  const leave = (el: number) => {
-    const left = stack.filter(({ event }) => event.toEl <= el);
-    if (left.length < stack.length) [stack, beyond] = [left, 0];
-  };
+  const cpus = new Map<number, OpenStack>();
   for (const event of trace.events({ kinds: new Set(["exception", "eret"]), to })) {
-    if (event.kind === "eret") {
-      if (event.illegal) continue;
-      if (event.toEl < event.fromEl) leave(event.toEl);
-      else if (beyond > 0) beyond--;
-      else stack.pop();
-    } else if (event.kind === "exception") {
-      leave(event.fromEl);
-      const first = last && isSame(last.event, event) ? last.first : event;
-      last = { event, fault: isFaultEvent(event), first };
-      if (stack.length < MOST_NESTED) stack.push(last);
-      else beyond++;
-    }
+    if (event.kind !== "exception" && event.kind !== "eret") continue;
+    const stack = cpus.get(event.cpu) ?? new OpenStack();
+    cpus.set(event.cpu, stack);
+    if (event.kind === "eret") stack.leave(event);
+    else stack.enter(event);
   }
-  return stack;
+  return [...cpus.values()].flatMap(({ open }) => open)
+    .sort((a, b) => a.event.position - b.event.position);
+}
+
+/** The open exceptions of a CPU. */
+class OpenStack {
+  /** Outermost first. */
+  open: Open[] = [];
+  /** Open ones that are nested too deeply to be kept. */
+  #beyond = 0;
+  #last: Open | undefined;
+  /** No open one was taken to a higher EL. */
+  #highest = 0;
+
+  enter(event: ExceptionEvent): void {
+    this.#leaveAbove(event.fromEl);
+    const first = this.#last && isSame(this.#last.event, event) ? this.#last.first : event;
+    this.#last = { event, fault: isFaultEvent(event), first };
+    if (this.open.length < MOST_NESTED) this.open.push(this.#last);
+    else this.#beyond++;
+    this.#highest = Math.max(this.#highest, event.toEl);
+  }
+
+  leave({ illegal, fromEl, toEl }: ExceptionReturnEvent): void {
+    if (illegal) return;
+    if (toEl < fromEl) this.#leaveAbove(toEl);
+    else if (this.#beyond > 0) this.#beyond--;
+    else this.open.pop();
+  }
+
+  /** Whoever runs at an EL has left all handlers of higher ones behind. */
+  #leaveAbove(el: number): void {
+    if (this.#highest <= el) return;
+    this.#highest = el;
+    const left = this.open.filter(({ event }) => event.toEl <= el);
+    if (left.length < this.open.length) [this.open, this.#beyond] = [left, 0];
+  }
 }
 
 /** Whether the same instruction failed in the same way. */
