@@ -863,6 +863,8 @@ export class Machine {
   }
 
   #plantProbe(): void {
+    // With several CPUs turns begin where states are compared: there is no probe.
+    if (this.#turns.several) return;
     if (this.#loop.probing && this.position >= this.#probeFrom) {
       const { slot, value } = this.#loop.difference;
       this.engine.records.plantProbe(this.#probe, slot, value);

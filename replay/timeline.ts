@@ -134,7 +134,7 @@ export class Timeline {
     const call = this.instructionAt(position);
     if (!call?.call) return undefined;
     const back = BigInt.asUintN(64, call.pc + 4n);
-    return this.#leave(position + 1, (after) => this.pcAt(after) === back);
+    return this.#leave(this.#nextOf(position, position + 1), (after) => this.pcAt(after) === back);
   }
 
   /** Where the function that a position is in has returned to; undefined if it never did. */
@@ -157,8 +157,9 @@ export class Timeline {
   /** The call that has returned just here; undefined if the step before is not its return. */
   callReturningTo(position: number): number | undefined {
     const [last] = this.#blocksBefore(position);
-    if (last?.kind !== BLOCK_KIND.return || last.end !== position) return undefined;
-    const call = this.functionCall(position - 1);
+    const before = this.trace.turns.previous(this.trace.turns.cpuAt(position), position - 1);
+    if (last?.kind !== BLOCK_KIND.return || last.end !== before + 1) return undefined;
+    const call = this.functionCall(before);
     const pc = this.pcAt(position);
     if (call === undefined || pc === undefined) return undefined;
     return this.pcAt(call) === BigInt.asUintN(64, pc - 4n) ? call : undefined;
@@ -171,7 +172,10 @@ export class Timeline {
     for (const { kind, end } of this.#blocksFrom(from)) {
       if (end > last) return undefined;
       if (isCall(kind)) depth++;
-      else if (kind === BLOCK_KIND.return && --depth < 0 && accept(end)) return end;
+      else if (kind === BLOCK_KIND.return && --depth < 0) {
+        const after = this.#nextOf(from, end);
+        if (accept(after)) return after;
+      }
     }
     return undefined;
   }
@@ -186,26 +190,42 @@ export class Timeline {
     return [next, this.#resets.findLast((start) => start <= position) ?? 0];
   }
 
-  /** Blocks that end behind a position, in order. */
+  /** The next position, from `from` on, at which the CPU goes on whose step is at `position`. */
+  #nextOf(position: number, from: number): number {
+    const { turns, end } = this.trace;
+    return Math.min(end, turns.next(turns.cpuAt(position), from));
+  }
+
+  /** Whether a block that ends at `end` is of the CPU whose step is at a position. */
+  #isOwn(position: number): (end: number) => boolean {
+    const { turns, header } = this.trace;
+    if (header.cpus === 1) return () => true;
+    const cpu = turns.cpuAt(position);
+    return (end) => turns.cpuAt(end - 1) === cpu;
+  }
+
+  /** Blocks of a position's CPU that end behind it, in order. */
   *#blocksFrom(position: number): Generator<{ kind: number; end: number }> {
+    const isOwn = this.#isOwn(position);
     for (const window of this.#windows(position, this.trace.end)) {
       const { start, starts, blocks, table } = this.#decode(window);
       const first = position <= start ? 0 : blockAt(this.#decode(window), position);
       for (let i = Math.max(0, first); i < blocks.length; i++) {
         const end = start + starts[i] + table.steps(blocks[i]);
-        if (end > position) yield { kind: table.kind(blocks[i]), end };
+        if (end > position && isOwn(end)) yield { kind: table.kind(blocks[i]), end };
       }
     }
   }
 
-  /** Blocks that end at or before a position, the last one first. */
+  /** Blocks of a position's CPU that end at or before it, the last one first. */
   *#blocksBefore(position: number): Generator<{ kind: number; end: number }> {
+    const isOwn = this.#isOwn(position);
     for (const window of this.#windows(0, position).reverse()) {
       const flow = this.#decode(window);
       const { start, starts, blocks, table } = flow;
       for (let i = blockAt(flow, position); i >= 0; i--) {
         const end = start + starts[i] + table.steps(blocks[i]);
-        if (end <= position) yield { kind: table.kind(blocks[i]), end };
+        if (end <= position && isOwn(end)) yield { kind: table.kind(blocks[i]), end };
       }
     }
   }

@@ -10,10 +10,10 @@
  * 0x0a0000  flow ring
  * 0x130000  tables of the helper functions
  * 0x140000  code table: for every page of guest memory its records and which lines are decoded
+ *   …       lookup caches of the CPUs behind the first
  *   …       record arena: decoded instructions, one slot per page that holds code
  *   …       guest memory
  *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
- *   …       lookup caches of the CPUs behind the first
  * ```
  *
  * **Lookup entry of data accesses** (32 bytes, direct-mapped by virtual page): the tags are the
@@ -80,17 +80,17 @@ export interface MemoryLayout {
 export function layOut(guestBytes: number, storeMarks = false, cpus = 1): MemoryLayout {
   const guestPages = guestBytes / 4096;
   const align = (n: number) => Math.ceil(n / 65536) * 65536;
-  const arena = align(LAYOUT.codeTable + guestPages * 16);
-  const arenaSlots = Math.min(guestPages, 4096);
-  const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
-  const end = guest + guestBytes;
-  const behind = align(end + (storeMarks ? guestBytes / 8 : 0));
+  const behind = align(LAYOUT.codeTable + guestPages * 16);
   const lookupBytes = LAYOUT.tlb - LAYOUT.dataLookup;
   const lookups = Array.from(
     { length: cpus },
     (_, cpu) => cpu === 0 ? 0 : behind + (cpu - 1) * lookupBytes - LAYOUT.dataLookup,
   );
-  const wasmPages = (behind + (cpus - 1) * lookupBytes) / 65536;
+  const arena = behind + (cpus - 1) * lookupBytes;
+  const arenaSlots = Math.min(guestPages, 4096);
+  const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
+  const end = guest + guestBytes;
+  const wasmPages = Math.ceil((end + (storeMarks ? guestBytes / 8 : 0)) / 65536);
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
   return {
     arena,

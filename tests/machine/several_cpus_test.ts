@@ -147,3 +147,17 @@ Deno.test("a CPU's TLBI is for all where it is broadcast, and for itself where i
   while (!executed("TLBI VMALLE1IS")) machine.run(machine.position + 1);
   assert(kept > entries(), `${kept} words, then ${entries()}`);
 });
+
+Deno.test("Machine.run() looks for loops of several CPUs without a trace in the guest", () => {
+  // Long enough for a checkpoint and what follows it.
+  const states = [false, true].map((endless) => {
+    const watched = new Watched({ cpus: 2, flow: false, endless }).boot(`
+      start: ${TURN_ON} ; mov x0, xzr
+      first: add x0, x0, #0x10, lsl #12 ; b first
+      second: add x5, x5, #1 ; b second
+    `);
+    watched.machine.run(2_000_000);
+    return watched.state();
+  });
+  assertEquals(states[0], states[1]);
+});

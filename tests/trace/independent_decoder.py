@@ -378,7 +378,7 @@ KINDS = {
     9: ("hazard", columns_of("hazard:string address:delta")),
     10: ("unknown", columns_of("word:uint text:string")),
     11: ("reset", columns_of("reason:string")),
-    12: ("turn", []),
+    12: ("turn", {}),
 }
 KNOWN = {name for name, _ in KINDS.values()}
 DESCRIPTORS = columns_of("readLevel:byte readAddress:physical descriptor:delta")
