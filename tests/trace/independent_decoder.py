@@ -423,7 +423,8 @@ def read_events(content):
         }
         if name == "tlb-fill":
             rows["descriptors"] = read_descriptors(table, rows["reads"])
-        tables[code] = iter([dict(zip(rows, values)) for values in zip(*rows.values())])
+        columned = zip(*rows.values()) if rows else [()] * number
+        tables[code] = iter([dict(zip(rows, values)) for values in columned])
     events = []
     for code, position, cpu, pc in zip(kinds, positions, cpus, pcs):
         if code in tables:
@@ -752,7 +753,7 @@ class Memory:
 
 
 def check_keyframe(window, memory, retired):
-    """SPEC 9: the state hash, and what else the keyframe must agree with. Returns the state of the CPU in turn."""
+    """SPEC 9: the state hash, and what else the keyframe must agree with. Returns the CPU in turn, and all."""
     keyframe = window.only(KEYFRAME, "keyframe")
     require(keyframe["position"] == window.end, "the keyframe's position")
     require(sum(keyframe["retired"]) == retired, f"the keyframe's {keyframe['retired']} instructions")
@@ -766,7 +767,8 @@ def check_keyframe(window, memory, retired):
         if space == 1:
             require(not any(page[max(0, size - number * PAGE) :]), "bytes behind the TLB's end")
     state = load(data)
-    return state["cpus"][state["turn"]["cpu"] if "turn" in state else 0]
+    cpus = state["cpus"]
+    return cpus[state["turn"]["cpu"] if "turn" in state else 0], cpus
 
 
 # ---------------------------------------------------------- a whole window
@@ -778,7 +780,7 @@ class Run:
     def __init__(self, trace):
         self.trace, self.table, self.memory = trace, BlockTable(trace.windows), Memory()
         self.retired = self.entries = self.blocks = 0
-        self.counts, self.cpu = {}, None
+        self.counts, self.cpu, self.cpus = {}, None, []
         self.digests = {name: hashlib.sha256() for name in ("pcs", "words", "steps")}
 
     def window(self, window):
@@ -787,7 +789,7 @@ class Run:
             image = window.only(IMAGE, "image")
             check_tables(window)
             self.memory.apply(window)
-            self.cpu = check_keyframe(window, self.memory, 0)
+            self.cpu, self.cpus = check_keyframe(window, self.memory, 0)
             require(self.cpu["pc"] == image["pc"], "the first instruction's address")
             return []
         full = window.end - window.start == self.trace.header["windowSteps"]
@@ -796,7 +798,7 @@ class Run:
         check_inputs(window)
         executed = self._execute(window, events)
         changed = self.memory.apply(window)
-        self.cpu = check_keyframe(window, self.memory, self.retired)
+        self.cpu, self.cpus = check_keyframe(window, self.memory, self.retired)
         self._check_summary(window, events, executed, changed)
         for event in events:
             self.counts[event["kind"]] = self.counts.get(event["kind"], 0) + 1
@@ -862,9 +864,10 @@ class Run:
         require(known == counts, f"events in the summary: {known}")
         levels = sum(1 << level for level in {block.regime for block in executed})
         require(summary["levels"] == levels, "levels in the summary")
-        require(summary["level"] == [self.cpu["pstate"] >> 2 & 3], "level in the summary")
-        enabled = bool(self.cpu["system"]["SCTLR_EL1"] & 1)
-        require(summary["mmu"] == [enabled], "mmu in the summary")
+        level = [cpu["pstate"] >> 2 & 3 for cpu in self.cpus]
+        require(summary["level"] == level, "level in the summary")
+        enabled = [bool(cpu["system"]["SCTLR_EL1"] & 1) for cpu in self.cpus]
+        require(summary["mmu"] == enabled, "mmu in the summary")
         pages = {}
         for block in executed:
             for line in range(block.pc // 64, (block.pc + 4 * block.steps - 1) // 64 + 1):
