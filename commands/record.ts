@@ -45,7 +45,7 @@ const OPTIONS = {
 export default defineCommand({
   description: [
     "IMAGE is an ELF file, a Linux Image (also gzip'd) or a flat binary; without it the built-in",
-    "kernel boots. The guest runs on QEMU's virt board with a Cortex-A57. Sizes: 64K, 128M, 1G;",
+    "kernel boots. The guest runs on QEMU's virt board. Sizes: 64K, 128M, 1G;",
     "numbers: 1000, 200M. Ctrl-C ends the recording in good order.",
     ...INPUT_HELP,
     "Exit status: 0 the guest powered off, 3 it ended in another way, 130 interrupted.",

@@ -72,7 +72,7 @@ export type EndReason =
  * Raised by any change of architectural results, TLB geometry or device behaviour: the same image
  * and options give the same steps, events and states on machines of one version.
  */
-export const MACHINE_VERSION = 1;
+export const MACHINE_VERSION = 2;
 
 /** How a machine is made. */
 export interface MachineOptions {
