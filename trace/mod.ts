@@ -6,6 +6,7 @@ export type { TraceFooter, TraceHeader } from "./trace_info.ts";
 export { eventAddresses, eventMatches } from "./event_filter.ts";
 export type { EventColumns, EventFilter } from "./event_filter.ts";
 export type { WindowInfo } from "./window_index.ts";
+export type { TurnTable } from "./turn_table.ts";
 export type { WindowSummary } from "./summary.ts";
 export type { ExceptionEntries, WindowFlow } from "./flow_decoder.ts";
 export { BlockTable } from "./block_table.ts";

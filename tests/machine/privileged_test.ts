@@ -96,7 +96,9 @@ const REGISTERS = SYSTEM_REGISTERS.map(({ encoding, name }) => ({
     encoding & 7
   }`,
 })).filter(({ name }) =>
-  !/^(PMU_|RNG_|SP_EL3|CNT.*CT_|CNT\w*TVAL|PMCCNTR|IC[CH]_|CNTHP|CNT\w_CVAL|MDCCINT|PMCEID0)/.test(name)
+  !/^(PMU_|RNG_|SP_EL3|CNT.*CT_|CNT\w*TVAL|PMCCNTR|IC[CH]_|CNTHP|CNT\w_CVAL|MDCCINT|PMCEID0)/.test(
+    name,
+  )
 );
 /** Of these a write with all ones changes what the harness needs. */
 const READ_ONLY = /^(SCTLR|VBAR|HCR|SCR|SPSR|ELR|CPTR|MDCR|SP_|SPSel|DAIF|TTBR|TCR|VTCR|VTTBR)/;
