@@ -5,7 +5,11 @@ export class TurnTable {
   readonly #starts: number[] = [];
   readonly #cpus: number[] = [];
 
-  /** @param turns in order of position; the steps before the first are CPU 0's */
+  /**
+   * From a trace's events.
+   *
+   * @param turns in order of position; the steps before the first are CPU 0's
+   */
   constructor(turns: Iterable<TurnEvent>) {
     for (const { position, cpu } of turns) {
       this.#starts.push(position);
