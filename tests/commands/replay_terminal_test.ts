@@ -18,11 +18,12 @@ async function type(
   cwd: string,
   keys: readonly [waitFor: string, keys: string][],
 ): Promise<{ shown: string; status: number }> {
-  const command = `${Deno.execPath()} run -P=view ${CLI} replay t.unboot`;
+  // `exec`: a shell that stays in between takes Ctrl-C too, and some then report 130 for themselves.
+  const command = `exec ${Deno.execPath()} run -P=view ${CLI} replay t.unboot`;
   const child = new Deno.Command("script", {
     args: ["-qfec", command, "/dev/null"],
     cwd,
-    env: { TERM: "xterm", NO_COLOR: "1" },
+    env: { TERM: "xterm", NO_COLOR: "1", SHELL: "/bin/sh" },
     stdin: "piped",
     stdout: "piped",
   }).spawn();
