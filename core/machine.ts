@@ -8,7 +8,12 @@ import {
 } from "./devices/mod.ts";
 import { Cpu } from "./cpu.ts";
 import { type CpuModel, cpuModel, type CpuName, DEFAULT_CPU } from "./cpu_models.ts";
-import { Engine, type FlowObserver, type FlowSource } from "./engine/engine.ts";
+import {
+  Engine,
+  type FlowObserver,
+  type FlowSource,
+  type TranslateOptions,
+} from "./engine/engine.ts";
 import type { Media } from "./medium.ts";
 import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
@@ -84,6 +89,8 @@ export interface MachineOptions {
   readonly flow?: boolean;
   /** Whether stores are marked, see `Engine.storeMarks`; without it is a little faster. */
   readonly storeMarks?: boolean;
+  /** Translates hot code, see `Engine`; nothing the guest or a trace can see depends on it. */
+  readonly translate?: TranslateOptions | undefined;
   /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */
@@ -886,12 +893,13 @@ export class Machine {
   }
 
   #makeEngine(options: MachineOptions): Engine {
-    const { memoryBytes, flow = false, storeMarks = false } = options;
+    const { memoryBytes, flow = false, storeMarks = false, translate } = options;
     const rows = rowsWith(this.model.features);
     const guestBytes = memoryBytes + secureBytes(this.levels.el3) + RomWindow.bytes;
     // See `Processor.lookupBank`.
     const levels = this.model.features.has("FEAT_PAN") ? 4 : highestLevel(this.levels) + 1;
-    return new Engine({ rows, guestBytes, levels, flow, storeMarks, cpus: options.cpus ?? 1 }, {
+    const { cpus = 1 } = options;
+    return new Engine({ rows, guestBytes, levels, flow, storeMarks, cpus, translate }, {
       fetch: () => this.access.fetch(),
       access: (kind) => this.access.access(kind),
       callOut: (what, argument) => this.processor.callOut(what, argument, this.access),

@@ -4,6 +4,7 @@ import { LAYOUT } from "./layout.ts";
 import { type Frame, Lowering, Temporaries } from "./lowering.ts";
 import type { RecordField } from "./record_layout.ts";
 import { CAUSE, EXIT } from "./reasons.ts";
+import { regionEntry } from "./region_entry.ts";
 import {
   type FunctionReference,
   i32,
@@ -27,7 +28,9 @@ import type { ModuleBuilder } from "./wasm/module_builder.ts";
 export function defineApart(
   m: ModuleBuilder,
   table: HandlerTable,
-  callees: Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "storeMarks" | "callOut">,
+  callees: Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "storeMarks" | "callOut"> & {
+    readonly regions: number | undefined;
+  },
 ): { reference: FunctionReference; records: (readonly RecordField[] | undefined)[] } {
   const { reference, body: f } = m.function(["i32"], "i32");
   const record = f.parameter(0), id = f.local("i32");
@@ -62,6 +65,12 @@ export function defineApart(
   f.if(op("i32.eq", id, i32(BUILT_IN.probe)), () => {
     f.set(id, load("i32.load", i32(0), LAYOUT.probe));
   });
+  const { regions } = callees;
+  if (regions !== undefined) {
+    f.if(op("i32.eq", id, i32(BUILT_IN.region)), () => {
+      f.set(id, load("i32.load16_u", regionEntry(record, regions)));
+    });
+  }
   f.branchTable(op("i32.sub", id, i32(table.apart)), labels, unknown);
   const records: (readonly RecordField[] | undefined)[] = [];
   for (const { row, program, spBase } of table.handlers.filter(({ row }) => row.apart)) {

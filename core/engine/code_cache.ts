@@ -27,6 +27,8 @@ export class CodeCache {
   /** Handlers that plants replaced, by record. */
   readonly #planted = new Map<number, number>();
   #probe = 0;
+  /** Handlers under the ways into translated code. */
+  readonly #ways = new Map<number, number>();
   /** Lines written since they were decoded and not maintained since: their words before. */
   readonly #modified = new Map<number, Uint32Array>();
 
@@ -168,13 +170,59 @@ export class CodeCache {
     const { arena, guestBytes } = this.layout;
     this.#u32.fill(0, LAYOUT.codeTable >> 2, (LAYOUT.codeTable + (guestBytes / 4096) * 16) >> 2);
     this.#u32.fill(0, arena >> 2, (arena + this.#slots * RECORD_SLOT_BYTES) >> 2);
+    const { regions } = this.layout;
+    if (regions) {
+      this.#u32.fill(0, regions >> 2, (regions + this.#slots * RECORD_SLOT_BYTES / 2) >> 2);
+    }
+    this.#ways.clear();
     this.#slots = 0;
     this.#planted.clear();
   }
 
   /** Handler id in a record, whatever is planted there. */
   operation(record: number): number {
-    return this.#planted.get(record) ?? this.#u16[record >> 1];
+    const planted = this.#planted.get(record) ?? this.#u16[record >> 1];
+    return planted === BUILT_IN.region ? this.#ways.get(record)! : planted;
+  }
+
+  /** Makes a record the `way`-th into the translated function `index` of the table. */
+  openWay(record: number, index: number, way: number): void {
+    const operation = this.operation(record);
+    const entry = this.#way(record);
+    this.#u16[entry >> 1] = operation;
+    this.#u16[(entry >> 1) + 1] = way;
+    this.#u32[(entry >> 2) + 1] = index + 1;
+    this.#ways.set(record, operation);
+    this.#putBelow(record, BUILT_IN.region);
+  }
+
+  /** Takes {@linkcode openWay} back. */
+  closeWay(record: number): void {
+    const operation = this.#ways.get(record);
+    if (operation === undefined) return;
+    this.#ways.delete(record);
+    this.#u32[(this.#way(record) >> 2) + 1] = 0;
+    this.#putBelow(record, operation);
+  }
+
+  /** Whether translated code begins at a record. */
+  hasWay(record: number): boolean {
+    return this.#ways.has(record);
+  }
+
+  /** Index of the translated function that a record is a way into; -1 if none. */
+  wayInto(record: number): number {
+    return this.#ways.has(record) ? this.#u32[(this.#way(record) >> 2) + 1] - 1 : -1;
+  }
+
+  #way(record: number): number {
+    return this.layout.regions + ((record - this.layout.arena) >>> 1);
+  }
+
+  /** Sets a record's handler, under what may be planted there. */
+  #putBelow(record: number, operation: number): void {
+    if (this.#planted.has(record)) this.#replaced(record, operation);
+    else this.#u16[record >> 1] = operation;
   }
 
   /**
@@ -187,6 +235,7 @@ export class CodeCache {
     this.#u32[(LAYOUT.probe >> 2) + 1] = slot;
     this.#u32[(LAYOUT.probe >> 2) + 2] = Number(value & 0xffff_ffffn);
     this.#u32[(LAYOUT.probe >> 2) + 3] = Number(value >> 32n);
+    this.#u32[(LAYOUT.probe >> 2) + 4] = record;
   }
 
   /** Replaces a record's handler until {@linkcode unplant}, even if its line is written meanwhile. */
@@ -201,6 +250,7 @@ export class CodeCache {
     if (op === undefined) return;
     this.#u16[record >> 1] = op;
     this.#planted.delete(record);
+    if (record === this.#probe) this.#u32[(LAYOUT.probe >> 2) + 4] = 0;
   }
 
   /** Keeps the words of a decoded line that is about to be written. */
@@ -217,8 +267,7 @@ export class CodeCache {
   }
 
   #forget(record: number): void {
-    if (this.#planted.has(record)) this.#replaced(record, BUILT_IN.decode);
-    else this.#u16[record >> 1] = BUILT_IN.decode;
+    this.#putBelow(record, BUILT_IN.decode);
   }
 
   #entry(host: number): number {

@@ -7,6 +7,8 @@ import { BUILT_IN } from "./handlers.ts";
 import { interpreterFor, type InterpreterImports } from "./interpreter.ts";
 import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
+import { EXIT } from "./reasons.ts";
+import { Translator } from "./translator/translator.ts";
 
 /**
  * Runs instructions: the generated interpreter, its memory, and the exact counting around it.
@@ -71,6 +73,10 @@ export const BLOCK_KIND = {
 
 /** Longest distance from one possible end of a run to the next. */
 const LONGEST_RUN = 1024;
+/** The same with a translator: its function may retire as much as a region has before the run begins. */
+const LONGEST_TRANSLATED = 2048;
+/** Slices of translating engines begin this short, so that hot code is found soon. */
+const FIRST_SLICE = 1 << 15;
 /** A slice is at most this long, so that an optimised version of the function is picked up. */
 const SLICE = 1 << 20;
 
@@ -78,6 +84,14 @@ const SLICE = 1 << 20;
 const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
 /** State slots that belong to the engine, whichever CPU runs. */
 const ENGINE_SLOTS = [SLOT.budget, SLOT.ring, SLOT.guestBase, SLOT.guestToCode];
+
+/** When code is translated; see `translator/translator.ts`. */
+export interface TranslateOptions {
+  /** How many slices must have ended at a place before; 0: the first that does is enough. */
+  readonly samples: number;
+  /** Budget of the first slices; with 1 every run that is not translated is sampled. */
+  readonly firstSlice?: number;
+}
 
 /** See the top of this file. */
 export class Engine implements FlowSource {
@@ -113,6 +127,11 @@ export class Engine implements FlowSource {
   readonly #contextIds = new Map<string, number>();
   /** Words, as they were executed, of records of the run in hand that were changed since. */
   readonly #overrides = new Map<number, number>();
+  /** The second engine, if it was asked for. */
+  readonly translator: Translator | null = null;
+  readonly #reserve: number = LONGEST_RUN;
+  readonly #firstSlice: number;
+  #sliceLength: number;
 
   /**
    * @param options.rows the instructions; engines with the same array share what is generated from it
@@ -121,6 +140,7 @@ export class Engine implements FlowSource {
    * @param options.flow whether runs are recorded
    * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
    * @param options.cpus how many CPUs take turns; 1 if left out
+   * @param options.translate what is translated; nothing if left out
    */
   constructor(
     options: {
@@ -130,10 +150,12 @@ export class Engine implements FlowSource {
       flow: boolean;
       storeMarks?: boolean;
       cpus?: number;
+      translate?: TranslateOptions | undefined;
     },
     host: EngineHost,
   ) {
-    this.layout = layOut(options.guestBytes, options.storeMarks, options.cpus);
+    const { translate, cpus = 1 } = options;
+    this.layout = layOut({ ...options, translate: translate !== undefined });
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
     this.memory = memory.buffer as ArrayBuffer;
     const { lookups } = this.layout;
@@ -147,10 +169,14 @@ export class Engine implements FlowSource {
     this.#u32 = new Uint32Array(this.memory);
     this.#u64 = new BigUint64Array(this.memory);
     this.#host = host;
-    const { table, records, module } = interpreterFor(options.rows, {
+    const { arena } = this.layout;
+    const regions = translate === undefined ? undefined : this.layout.regions - arena / 2;
+    const interpreter = interpreterFor(options.rows, {
       flow: options.flow,
       ...(storeMarks ? { storeMarks: storeMarks - guest / 8 } : {}),
+      regions,
     });
+    const { table, records, module } = interpreter;
     this.#kinds = new Uint8Array(table.count);
     for (const { id, row } of table.handlers) {
       this.#kinds[id] = row.ends ? BLOCK_KIND[row.ends] : BLOCK_KIND.sequential;
@@ -163,9 +189,11 @@ export class Engine implements FlowSource {
       () => this.#codeDrops(),
       () => host.staleCode(),
     );
+    const functions = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
     const instance = new WebAssembly.Instance(module, {
       engine: {
         memory,
+        regions: functions,
         decode: () => this.#decode(),
         fetch: () => host.fetch(),
         access: (kind: number) => host.access(kind),
@@ -173,6 +201,23 @@ export class Engine implements FlowSource {
       },
     });
     this.#run = instance.exports.run as () => number;
+    this.#firstSlice = translate?.firstSlice ?? (translate ? FIRST_SLICE : SLICE);
+    this.#sliceLength = this.#firstSlice;
+    if (translate !== undefined && regions !== undefined) {
+      this.#reserve = LONGEST_TRANSLATED;
+      this.translator = new Translator(
+        { memory, state: () => this.state, records: this.records, interpreter },
+        {
+          threshold: translate.samples,
+          flow: options.flow,
+          turns: cpus > 1,
+          storeMarks: storeMarks ? storeMarks - guest / 8 : undefined,
+          regions,
+          table: functions,
+        },
+      );
+      this.translator.connect(instance.exports);
+    }
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
@@ -222,7 +267,7 @@ export class Engine implements FlowSource {
   }
 
   get arenaSize(): number {
-    return this.layout.guest - this.layout.arena;
+    return (this.layout.regions || this.layout.guest) - this.layout.arena;
   }
 
   /** Instructions retired since the engine was made, exact at any time. */
@@ -256,10 +301,10 @@ export class Engine implements FlowSource {
   run(limit: number, turn = Infinity): number {
     const { state } = this;
     const inRun = this.#inRun();
-    const soft = limit + inRun - LONGEST_RUN;
+    const soft = limit + inRun - this.#reserve;
     if (soft > 0) {
       // Words that were overwritten are kept for the run in hand only: it is delivered at its end.
-      const budget = Math.min(soft, SLICE, Math.max(0, turn + inRun));
+      const budget = Math.min(soft, this.#sliceLength, Math.max(0, turn + inRun));
       const reason = this.#slice(this.#overrides.size > 0 ? 0 : budget);
       this.#unplantRequest();
       return reason;
@@ -401,7 +446,17 @@ export class Engine implements FlowSource {
     const ring = state.get32(SLOT.ring);
     if (ring >= LAYOUT.ringLimit) this.#emptyRing();
     else if (this.#overrides.size > 0) this.deliver();
+    if (this.translator && budget > 0 && reason === EXIT.budget) this.#sample(this.translator);
     return reason;
+  }
+
+  /** Where a slice ends is hot; slices grow while nothing new is found. */
+  #sample(translator: Translator): void {
+    const { made } = translator.statistics;
+    translator.sample();
+    const found = translator.statistics.made > made;
+    const longer = this.#sliceLength + (this.#sliceLength >> 3);
+    this.#sliceLength = found ? this.#firstSlice : Math.min(longer, SLICE);
   }
 
   #unplantRequest(): void {
@@ -466,6 +521,7 @@ export class Engine implements FlowSource {
 
   /** Bytes under records change: what was executed of them is remembered until it is delivered. */
   #codeChanges(start: number, end: number): void {
+    this.translator?.invalidate(start, end);
     if (!this.flowObserver) return;
     this.deliver();
     const { state } = this;
@@ -479,10 +535,11 @@ export class Engine implements FlowSource {
   }
 
   #codeDrops(): void {
+    this.translator?.clear();
     this.deliver();
     for (const lookup of this.lookups) lookup.flushFetches();
     this.#contexts = [];
     this.#contextIds.clear();
-    this.flowObserver?.codeChanged(this.layout.arena, this.layout.guest);
+    this.flowObserver?.codeChanged(this.arenaBase, this.arenaBase + this.arenaSize);
   }
 }

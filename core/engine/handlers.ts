@@ -36,8 +36,10 @@ export const BUILT_IN = {
   undefined: 3,
   /** A planted probe. */
   probe: 4,
+  /** A way into translated code (`translator/`). */
+  region: 5,
 } as const;
-const FIRST_ROW_HANDLER = 5;
+const FIRST_ROW_HANDLER = 6;
 
 /** Handlers of all rows, and where those of a row's static choice begin. */
 export interface HandlerTable {

@@ -7,10 +7,12 @@ import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
 import { type Frame, Lowering, Temporaries } from "./lowering.ts";
 import type { RecordField } from "./record_layout.ts";
-import { CAUSE, EXIT } from "./reasons.ts";
+import { CAUSE, EXIT, REGION } from "./reasons.ts";
+import { regionEntry } from "./region_entry.ts";
 import { defineSlowAccess } from "./slow_access.ts";
 import {
   call,
+  callIndirect,
   type Expression,
   type FunctionBuilder,
   type FunctionReference,
@@ -22,6 +24,7 @@ import {
   op,
 } from "./wasm/function_builder.ts";
 import { ModuleBuilder } from "./wasm/module_builder.ts";
+import type { ValueType } from "./wasm/opcodes.ts";
 
 /**
  * Generates the interpreter: one WebAssembly function, `loop { br_table }` over flat records.
@@ -78,6 +81,8 @@ export interface Interpreter {
   readonly table: HandlerTable;
   /** By handler id: what the decoder writes into a record. */
   readonly records: readonly (readonly RecordField[] | undefined)[];
+  /** The helper functions, which it exports by `helper NAME` if there is a translator. */
+  readonly helpers: ReadonlyMap<string, FunctionReference>;
 }
 
 /** Which interpreter. */
@@ -86,6 +91,8 @@ export interface InterpreterOptions {
   readonly flow: boolean;
   /** See {@linkcode Frame.storeMarks}. */
   readonly storeMarks?: number;
+  /** Where the region table's entry of record 0 would stand, if there is a translator. */
+  readonly regions?: number | undefined;
 }
 
 /** Those generated so far: machines with the same instructions share one. */
@@ -95,13 +102,14 @@ const generated = new WeakMap<readonly Row[], Map<string, Interpreter>>();
 export function interpreterFor(rows: readonly Row[], options: InterpreterOptions): Interpreter {
   let ofRows = generated.get(rows);
   if (!ofRows) generated.set(rows, ofRows = new Map());
-  const key = `${options.flow} ${options.storeMarks}`;
+  const key = `${options.flow} ${options.storeMarks} ${options.regions}`;
   let interpreter = ofRows.get(key);
   if (!interpreter) ofRows.set(key, interpreter = generate(rows, options));
   return interpreter;
 }
 
-function generate(rows: readonly Row[], { flow, storeMarks }: InterpreterOptions): Interpreter {
+function generate(rows: readonly Row[], options: InterpreterOptions): Interpreter {
+  const { flow, storeMarks, regions } = options;
   const table = enumerateHandlers(rows);
   const m = new ModuleBuilder();
   m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
@@ -111,16 +119,24 @@ function generate(rows: readonly Row[], { flow, storeMarks }: InterpreterOptions
     access: m.importFunction("engine", "access", ["i32"], "i32"),
     callOut: m.importFunction("engine", "callOut", ["i32", "i32"], "i32"),
   };
+  if (regions !== undefined) m.importTable("engine", "regions");
+  const region = m.functionType(["i32"], "i32");
   const helpers = defineHelpers(m);
   const slowLoad = defineSlowAccess(m, imports.access, false);
   const slowStore = defineSlowAccess(m, imports.access, true, storeMarks);
-  const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks };
+  const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks, regions };
+  if (regions !== undefined) {
+    for (const [name, helper] of helpers) m.export(`helper ${name}`, helper);
+    m.export("retryLoad", defineSlowAccess(m, undefined, false));
+    m.export("retryStore", defineSlowAccess(m, undefined, true, storeMarks));
+  }
   const apart = defineApart(m, table, shared);
   const { reference, body } = m.function([], "i32");
-  const generator = new Generator(body, { ...shared, apart: apart.reference }, flow);
+  const callees = { ...shared, region, apart: apart.reference };
+  const generator = new Generator(body, callees, flow);
   const records = generator.generate(table).concat(apart.records);
   m.export("run", reference);
-  return { module: new WebAssembly.Module(m.build()), table, records };
+  return { module: new WebAssembly.Module(m.build()), table, records, helpers };
 }
 
 interface Callees {
@@ -133,6 +149,10 @@ interface Callees {
   readonly storeMarks: number | undefined;
   /** See `apart.ts`. */
   readonly apart: FunctionReference;
+  /** Type of translated functions. */
+  readonly region: { index: number; result: ValueType };
+  /** See {@linkcode InterpreterOptions.regions}. */
+  readonly regions: number | undefined;
 }
 
 class Generator {
@@ -267,6 +287,7 @@ class Generator {
         this.#leave(EXIT.exception, to.exit);
       },
       () => this.#probe(to, handlers),
+      () => this.#region(to, handlers),
     ];
   }
 
@@ -277,6 +298,40 @@ class Generator {
     f.set(this.#leaving, call(this.callees.apart, this.#record));
     f.branchIf(exit, this.#leaving);
     f.set(this.#record, op("i32.add", this.#record, i32(16)));
+  }
+
+  /**
+   * Calls the translated function of which this record is a way in, if a run begins here and is not
+   * to be stopped inside. Where it could not go on (`REGION`), or else, the handler under the way
+   * is executed.
+   */
+  #region(to: Labels, handlers: readonly Label[]): void {
+    const { f } = this;
+    const { region, regions } = this.callees;
+    if (regions === undefined) return f.unreachable();
+    const entry = regionEntry(this.#record, regions);
+    const begins = op("i32.eq", this.#record, this.#runStart);
+    const index = op("i32.sub", load("i32.load", entry, 4), i32(1));
+    f.set(this.#next, i32(BUILT_IN.region));
+    f.if(op("i32.and", begins, op("i32.gt_s", this.#budget, i32(0))), () => {
+      this.#save();
+      f.set(this.#next, callIndirect(region, index, load("i32.load16_u", entry, 2)));
+      this.#restore();
+      f.if(op("i32.ne", this.#next, i32(REGION.retry)), () => {
+        const ended = op("i32.eq", this.#next, i32(REGION.ended));
+        f.branchIf(to.exit, op("i32.and", ended, this.#mustLeave()));
+        f.branch(to.dispatch);
+      });
+      f.set(this.#next, load("i32.load16_u", this.#record));
+      f.if(op("i32.eq", this.#next, i32(BUILT_IN.probe)), () => {
+        f.set(this.#next, load("i32.load", i32(0), LAYOUT.probe));
+      });
+    });
+    f.if(op("i32.eq", this.#next, i32(BUILT_IN.region)), () => {
+      f.set(this.#next, load("i32.load16_u", entry));
+    });
+    const rows = handlers.map((label, id) => id <= BUILT_IN.region ? to.dispatch : label);
+    f.branchTable(this.#next, rows, to.apart);
   }
 
   /** Passes by the probe to the handler under it while one slot of the state differs from its value. */

@@ -12,6 +12,7 @@
  * 0x140000  code table: for every page of guest memory its records and which lines are decoded
  *   …       lookup caches of the CPUs behind the first
  *   …       record arena: decoded instructions, one slot per page that holds code
+ *   …       region table, if there is a translator: 8 bytes per record
  *   …       guest memory
  *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
  * ```
@@ -29,12 +30,14 @@
  *
  * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context.
  *
+ * **Region table entry** (of each record that is a way into translated code): u16 handler under it, u16 number of the way, u32 index in the table of functions plus 1.
+ *
  * **Code table entry** (16 bytes per guest page): u32 address of the page's records or 0, u32 whether it holds code (`CodeCache`), u64 set of decoded 64-byte lines.
  */
 
 /** Byte addresses and sizes. */
 export const LAYOUT = {
-  /** u32 handler under the probe, u32 address of a state slot, u64 the value that it must have. */
+  /** u32 handler under the probe, u32 address of a state slot, u64 the value that it must have, u32 its record or 0. */
   probe: 0x2000,
   dataLookup: 0x10000,
   dataLookupEntries: 2048,
@@ -64,6 +67,8 @@ export const RECORD_SLOT_BYTES = RECORD_PAGE_BYTES + 48;
 export interface MemoryLayout {
   readonly arena: number;
   readonly arenaSlots: number;
+  /** Address of the region table; 0 if there is none. */
+  readonly regions: number;
   /** Address of the first guest page. */
   readonly guest: number;
   /** Bytes of guest memory. */
@@ -76,8 +81,15 @@ export interface MemoryLayout {
   readonly wasmPages: number;
 }
 
-/** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB), and marks of its stores. */
-export function layOut(guestBytes: number, storeMarks = false, cpus = 1): MemoryLayout {
+/** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB), and what else is asked for. */
+export function layOut(
+  { guestBytes, storeMarks = false, cpus = 1, translate = false }: {
+    guestBytes: number;
+    storeMarks?: boolean;
+    cpus?: number;
+    translate?: boolean;
+  },
+): MemoryLayout {
   const guestPages = guestBytes / 4096;
   const align = (n: number) => Math.ceil(n / 65536) * 65536;
   const behind = align(LAYOUT.codeTable + guestPages * 16);
@@ -88,13 +100,15 @@ export function layOut(guestBytes: number, storeMarks = false, cpus = 1): Memory
   );
   const arena = behind + (cpus - 1) * lookupBytes;
   const arenaSlots = Math.min(guestPages, 4096);
-  const guest = align(arena + arenaSlots * RECORD_SLOT_BYTES);
+  const regions = align(arena + arenaSlots * RECORD_SLOT_BYTES);
+  const guest = align(regions + (translate ? arenaSlots * RECORD_SLOT_BYTES / 2 : 0));
   const end = guest + guestBytes;
   const wasmPages = Math.ceil((end + (storeMarks ? guestBytes / 8 : 0)) / 65536);
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
   return {
     arena,
     arenaSlots,
+    regions: translate ? regions : 0,
     guest,
     guestBytes,
     storeMarks: storeMarks ? end : 0,

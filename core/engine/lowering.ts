@@ -18,14 +18,29 @@ import { layOutRecord, type RecordField } from "./record_layout.ts";
 import { countUses } from "./use_counts.ts";
 
 /**
- * Lowers one instruction's program (`ops.ts`) to WebAssembly inside the interpreter's function.
+ * Lowers one instruction's program (`ops.ts`) to WebAssembly: inside the interpreter's function with
+ * operands read from the record, inside a translated function with the record's content bound.
  *
  * A value used more than once is computed once, into a temporary local. Memory accesses look their
  * page up in line and call TypeScript only on a miss. Commits are computed first and written
  * together at the end, so that an instruction which faults changes nothing.
  */
 
-/** What the interpreter's function offers to every handler. */
+/** What translated code knows of the instruction in hand: its record, and where registers are kept. */
+export interface Bound {
+  /** The record's content at a byte offset. */
+  u16(offset: number): number;
+  i32(offset: number): number;
+  i64(offset: number): bigint;
+  /** The local that stands for the general-purpose register, or SP, with this slot. */
+  register(slot: number): Local;
+  /** Called behind each write of such a local. */
+  wrote(slot: number): void;
+  /** The instruction's address. */
+  pc(): Expression;
+}
+
+/** What the function offers to every instruction in it. */
 export interface Frame {
   readonly f: FunctionBuilder;
   readonly record: Local;
@@ -50,6 +65,8 @@ export interface Frame {
   /** i32: set when a call-out answered {@linkcode ANSWER.leave}. */
   readonly leaving: Local;
   readonly temporaries: Temporaries;
+  /** Only in translated code. */
+  readonly bound?: Bound;
 }
 
 /** Locals that handlers reuse, since only one handler runs at a time. */
@@ -106,7 +123,7 @@ export class Lowering {
     if (this.#spBase) this.#checkStackAlignment();
     const { anyBaseField } = this.ops;
     if (anyBaseField !== undefined) {
-      const isSp = op("i32.eq", this.#slot(anyBaseField, "xsp"), i32(SLOT.sp));
+      const isSp = op("i32.eq", this.#slotValue(anyBaseField, "xsp"), i32(SLOT.sp));
       this.#f.if(isSp, () => this.#checkStackAlignment());
     }
     this.#statements(this.ops.statements);
@@ -133,6 +150,8 @@ export class Lowering {
   /** The record's field of this name, as an i32 or i64. */
   immediate(name: string, as: "imm32" | "imm64" = "imm32"): Expression {
     const offset = this.#field(name, as);
+    const { bound } = this.#frame;
+    if (bound) return as === "imm64" ? i64(bound.i64(offset)) : i32(bound.i32(offset));
     return load(as === "imm64" ? "i64.load" : "i32.load", this.#frame.record, offset);
   }
 
@@ -174,6 +193,10 @@ export class Lowering {
           : f.code.byte(0x1b));
       case "register": {
         const file = kind.file === "base" ? "xsp" : kind.file;
+        const { bound } = this.#frame;
+        if (bound && file !== "v") {
+          return this.#boundRegister(bound, kind.field, file, value).emit(f);
+        }
         return load(`${value.type}.load`, this.#slot(kind.field, file, kind.next)).emit(f);
       }
       case "part": {
@@ -200,9 +223,28 @@ export class Lowering {
     }
   }
 
+  #boundRegister(bound: Bound, field: string, file: "x" | "xsp", value: Value): Expression {
+    const slot = bound.u16(this.#field(field, file));
+    if (slot === SLOT.zero) return value.type === "i32" ? i32(0) : i64(0n);
+    const register = bound.register(slot);
+    return value.type === "i32" ? op("i32.wrap_i64", register) : register;
+  }
+
+  /** The address in the record. */
+  #slotValue(field: string, as: "x" | "xsp" | "v", destination = false): Expression {
+    const offset = this.#field(field, as, destination);
+    const { bound } = this.#frame;
+    return bound ? i32(bound.u16(offset)) : load("i32.load16_u", this.#frame.record, offset);
+  }
+
   /** Address of a register: that in the record, or for `next` > 0 of a vector register behind it. */
   #slot(field: string, as: "x" | "xsp" | "v", next = 0, destination = false): Expression {
-    const slot = load("i32.load16_u", this.#frame.record, this.#field(field, as, destination));
+    const { bound } = this.#frame;
+    if (bound) {
+      const slot = bound.u16(this.#field(field, as, destination));
+      return i32(next === 0 ? slot : ((slot + 16 * next) & 0x1ff) | SLOT.v);
+    }
+    const slot = this.#slotValue(field, as, destination);
     if (next === 0) return slot;
     // The vector registers' slots are 512 bytes at a multiple of 512.
     const offset = op("i32.and", op("i32.add", slot, i32(16 * next)), i32(0x1ff));
@@ -210,6 +252,8 @@ export class Lowering {
   }
 
   #pc(): Expression {
+    const { bound } = this.#frame;
+    if (bound) return bound.pc();
     const quarter = op("i32.shr_u", this.#frame.record, i32(2));
     return op("i64.add", this.#frame.pcBase, op("i64.extend_i32_u", quarter));
   }
@@ -387,8 +431,16 @@ export class Lowering {
 
   #checkStackAlignment(): void {
     const mask = load("i32.load", i32(0), SLOT.spAlignMask);
+    const { bound, spFault } = this.#frame;
+    if (bound) {
+      const low = op("i32.wrap_i64", bound.register(SLOT.sp));
+      return this.#f.if(op("i32.and", low, mask), () => {
+        this.#frame.spill();
+        this.#f.branch(spFault);
+      });
+    }
     const low = load("i32.load", i32(0), SLOT.sp);
-    this.#f.branchIf(this.#frame.spFault, op("i32.and", low, mask));
+    this.#f.branchIf(spFault, op("i32.and", low, mask));
   }
 
   // ---- commits ----
@@ -398,6 +450,13 @@ export class Lowering {
     switch (commit.k) {
       case "register": {
         const file = commit.file === "base" ? "xsp" : commit.file;
+        const { bound } = this.#frame;
+        if (bound && file !== "v") {
+          const slot = bound.u16(this.#field(commit.field, file, true));
+          if (slot === SLOT.sink) return;
+          f.set(bound.register(slot), widen(value));
+          return bound.wrote(slot);
+        }
         const slot = this.#slot(commit.field, file, commit.next, true);
         if (file === "v") return this.#commitVector(slot, value);
         return f.store("i64.store", slot, widen(value));
@@ -407,6 +466,10 @@ export class Lowering {
         return f.store(commit.name, op("i32.add", slot, this.immediate(commit.offset)), value);
       }
       case "link":
+        if (this.#frame.bound) {
+          f.set(this.#frame.bound.register(SLOT.x + 8 * 30), value);
+          return this.#frame.bound.wrote(SLOT.x + 8 * 30);
+        }
         return f.store("i64.store", i32(0), value, SLOT.x + 8 * 30);
       case "flag":
         return f.set(this.#frame.flags[commit.flag], value);

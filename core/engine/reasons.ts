@@ -22,6 +22,16 @@ export const EXIT = {
   probe: 8,
 } as const;
 
+/** Why a translated function returned. */
+export const REGION = {
+  /** A run ended; the next record is not of the region, or the budget is used up. */
+  ended: 0,
+  /** The instruction at the record is the interpreter's: its access missed its lookup entry. */
+  retry: 1,
+  /** The record is not translated, or what the probe waits for has come. */
+  outside: 2,
+} as const;
+
 /** What a call from generated code into TypeScript answers. */
 export const ANSWER = {
   /** Done: go on. */

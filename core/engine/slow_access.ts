@@ -19,11 +19,12 @@ import type { ModuleBuilder } from "./wasm/module_builder.ts";
  * The access that missed its lookup entry. What is only unaligned, or a store beside code, is done
  * here; the rest goes to TypeScript. Gives non-zero if the access faulted.
  *
- * Parameters: virtual address, access bits (`ACCESS`). The value is in scratch.
+ * Parameters: virtual address, access bits (`ACCESS`). The value is in scratch. Without `access`
+ * (translated code has none), non-zero also means what only TypeScript can do.
  */
 export function defineSlowAccess(
   m: ModuleBuilder,
-  access: FunctionReference,
+  access: FunctionReference | undefined,
   write: boolean,
   storeMarks?: number,
 ): FunctionReference {
@@ -65,8 +66,10 @@ export function defineSlowAccess(
     });
     if (write) besideCode(f, { va, last, size, entry, host, where, storeMarks });
   });
-  f.store("i64.store", i32(0), va, SLOT.accessAddress);
-  f.return(call(access, kind));
+  if (access) {
+    f.store("i64.store", i32(0), va, SLOT.accessAddress);
+    f.return(call(access, kind));
+  } else f.return(i32(1));
   return reference;
 }
 

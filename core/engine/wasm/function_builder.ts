@@ -91,6 +91,22 @@ export function call(target: FunctionReference, ...operands: Expression[]): Expr
   };
 }
 
+/** The value of a call of the `index`-th function of the module's table. */
+export function callIndirect(
+  type: { index: number; result: ValueType },
+  index: Expression,
+  ...operands: Expression[]
+): Expression {
+  return {
+    type: type.result,
+    emit(f) {
+      for (const operand of operands) operand.emit(f);
+      index.emit(f);
+      f.code.byte(0x11).unsigned(type.index).unsigned(0);
+    },
+  };
+}
+
 /** `condition ? whenTrue : whenFalse`, both evaluated. */
 export function select(
   whenTrue: Expression,

@@ -33,10 +33,24 @@ export class ModuleBuilder {
   readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #data: { address: number; bytes: Uint8Array }[] = [];
   #memory: { module: string; name: string; pages: number; shared?: number } | undefined;
+  #table: { module: string; name: string } | undefined;
 
   /** Imports the memory; `pages` is the smallest accepted size in 64 KiB pages. */
   importMemory(module: string, name: string, pages: number): void {
     this.#memory = { module, name, pages };
+  }
+
+  /** Imports the table of functions that {@linkcode callIndirect} calls. */
+  importTable(module: string, name: string): void {
+    this.#table = { module, name };
+  }
+
+  /** The type of functions in the table, for {@linkcode callIndirect}. */
+  functionType(
+    parameters: readonly ValueType[],
+    result: ValueType,
+  ): { index: number; result: ValueType } {
+    return { index: this.#type(parameters, result), result };
   }
 
   /** Imports a function. */
@@ -110,6 +124,12 @@ export class ModuleBuilder {
     if (memory) {
       entries.push((w) =>
         w.name(memory.module).name(memory.name).byte(0x02).byte(0x00).unsigned(memory.pages)
+      );
+    }
+    const table = this.#table;
+    if (table) {
+      entries.push((w) =>
+        w.name(table.module).name(table.name).byte(0x01).byte(0x70).byte(0x00).unsigned(0)
       );
     }
     this.#section(out, 2, entries, (w, write) => write(w));

@@ -1,0 +1,501 @@
+import { SLOT } from "../../state.ts";
+import type { Flag, Ops } from "../../isa/ops.ts";
+import type { Handler } from "../handlers.ts";
+import { LAYOUT } from "../layout.ts";
+import { type Bound, type Frame, Lowering, Temporaries } from "../lowering.ts";
+import { REGION } from "../reasons.ts";
+import { regionEntry } from "../region_entry.ts";
+import type { RecordField } from "../record_layout.ts";
+import {
+  type Expression,
+  type FunctionBuilder,
+  type FunctionReference,
+  i32,
+  i64,
+  type Label,
+  load,
+  type Local,
+  op,
+} from "../wasm/function_builder.ts";
+import { ModuleBuilder } from "../wasm/module_builder.ts";
+import type { ValueType } from "../wasm/opcodes.ts";
+import type { Block } from "./region.ts";
+import type { Structure } from "./structure.ts";
+
+/** What the code of a region depends on besides its blocks. */
+export interface RegionOptions {
+  /** Its index in the table of functions. */
+  readonly index: number;
+  readonly structure: Structure;
+  readonly flow: boolean;
+  /** Whether the budget is looked at wherever a run ends. */
+  readonly turns: boolean;
+  readonly storeMarks: number | undefined;
+  readonly regions: number;
+  readonly memory: ArrayBufferLike;
+  /** Types of the helper functions that the interpreter's module exports. */
+  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  handlerOf(record: number): Handler;
+  programOf(handler: Handler): Ops;
+  fieldsOf(handler: Handler): readonly RecordField[];
+}
+
+/** Writes the module of one region: `region(way: i32) → i32`, which gives one of `REGION`. */
+export function buildRegion(options: RegionOptions): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder();
+  m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
+  const helpers = new Map<string, FunctionReference>();
+  for (const [name, { parameters, result }] of options.helpers) {
+    helpers.set(name, m.importFunction("engine", `helper ${name}`, parameters, result));
+  }
+  const slow = (name: string) => m.importFunction("engine", name, ["i64", "i32"], "i32");
+  const slowLoad = slow("retryLoad"), slowStore = slow("retryStore");
+  const { reference, body } = m.function(["i32"], "i32");
+  new RegionWriter(body, options, { helpers, slowLoad, slowStore }).write();
+  m.export("region", reference);
+  return m.build();
+}
+
+type Callees = Pick<Frame, "helpers" | "slowLoad" | "slowStore">;
+
+class RegionWriter {
+  readonly #way: Local;
+  readonly #record: Local;
+  readonly #runStart: Local;
+  readonly #budget: Local;
+  readonly #ring: Local;
+  readonly #pcBase: Local;
+  readonly #address: Local;
+  readonly #entry: Local;
+  readonly #result: Local;
+  /** Record at which the probe stands, or 0. */
+  readonly #probe: Local;
+  readonly #flags: Readonly<Record<Flag, Local>>;
+  readonly #registers = new Map<number, Local>();
+  readonly #written = new Set<number>();
+  readonly #labels = new Map<Block, Label>();
+  readonly #loops = new Map<Block, Label>();
+  readonly #temporaries: Temporaries;
+  readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
+  #usesFp = false;
+  #dispatcher!: Label;
+  #exit!: Label;
+  #retry!: Label;
+  /** The block and instruction in hand. */
+  #block!: Block;
+  #at = 0;
+  /** Registers are written to the state, too. */
+  #writesThrough = false;
+
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly options: RegionOptions,
+    readonly callees: Callees,
+  ) {
+    this.#way = f.parameter(0);
+    const local = (type: ValueType) => f.local(type);
+    this.#record = local("i32");
+    this.#runStart = local("i32");
+    this.#budget = local("i32");
+    this.#ring = local("i32");
+    this.#entry = local("i32");
+    this.#result = local("i32");
+    this.#probe = local("i32");
+    this.#pcBase = local("i64");
+    this.#address = local("i64");
+    this.#flags = { n: local("i64"), z: local("i64"), c: local("i32"), v: local("i64") };
+    this.#temporaries = new Temporaries(f);
+    this.#u16 = new Uint16Array(options.memory);
+    this.#u32 = new Uint32Array(options.memory);
+  }
+
+  write(): void {
+    const { f } = this;
+    const { structure } = this.options;
+    for (const block of structure.order.keys()) this.#survey(block);
+    this.#restore();
+    f.block((exit) => {
+      this.#exit = exit;
+      f.block((retry) => {
+        this.#retry = retry;
+        if (this.#usesFp) this.#checkFp();
+        f.loop((dispatcher) => {
+          this.#dispatcher = dispatcher;
+          const children = structure.dominated.get(undefined) ?? [];
+          this.#nest(children, () => {
+            const labels = structure.ways.map((way) => this.#labels.get(way)!);
+            f.branchTable(this.#way, labels, labels[0]);
+          });
+        });
+      });
+      f.set(this.#result, i32(REGION.retry));
+    });
+    this.#save();
+    f.return(this.#result);
+    f.unreachable();
+  }
+
+  // ---- which registers ----
+
+  #survey(block: Block): void {
+    const { options } = this;
+    const { straight, branch } = block;
+    for (const record of branch === undefined ? straight : [...straight, branch]) {
+      const handler = options.handlerOf(record);
+      if (handler.row.fp) this.#usesFp = true;
+      const ops = options.programOf(handler);
+      for (const { name, offset, as } of options.fieldsOf(handler)) {
+        if (as !== "x" && as !== "xsp") continue;
+        const slot = this.#u16[(record + offset) >> 1];
+        if (slot !== SLOT.zero && slot !== SLOT.sink) this.#register(slot);
+        const written = ops.commits.some((commit) =>
+          commit.k === "register" &&
+          (commit.file === "x"
+            ? `${commit.field}>` === name && as === "x"
+            : commit.file !== "v" && commit.field === name && as === "xsp")
+        );
+        if (written && slot !== SLOT.sink) this.#written.add(slot);
+      }
+      const link = SLOT.x + 8 * 30;
+      if (ops.commits.some(({ k }) => k === "link")) {
+        this.#register(link);
+        this.#written.add(link);
+      }
+      if (handler.spBase || ops.anyBaseField) this.#register(SLOT.sp);
+    }
+  }
+
+  #register(slot: number): Local {
+    let local = this.#registers.get(slot);
+    if (!local) this.#registers.set(slot, local = this.f.local("i64"));
+    return local;
+  }
+
+  // ---- structure ----
+
+  /** The code of `blocks`, each behind a label of its own, inside of which `inner` is written. */
+  #nest(blocks: readonly Block[], inner: () => void): void {
+    const last = blocks.at(-1);
+    if (!last) return inner();
+    this.f.block((label) => {
+      this.#labels.set(last, label);
+      this.#nest(blocks.slice(0, -1), inner);
+    });
+    this.#tree(last);
+  }
+
+  #tree(block: Block): void {
+    const { structure } = this.options;
+    const merged = (structure.dominated.get(block) ?? []).filter((b) => structure.merges.has(b));
+    const body = () => this.#nest(merged, () => this.#code(block));
+    if (!structure.headers.has(block)) return body();
+    this.f.loop((label) => {
+      this.#loops.set(block, label);
+      body();
+    });
+  }
+
+  /** Goes on from the block in hand. Its run has been completed. */
+  #goTo(from: Block, target: Block | undefined, record: number): void {
+    const { f } = this;
+    const { structure } = this.options;
+    if (!target) return this.#leave(record, REGION.ended);
+    const edge = structure.edge(from, target);
+    if (edge === "forward") {
+      if (this.options.turns) f.if(this.#mustLeave(), () => this.#leave(record, REGION.ended));
+      return structure.merges.has(target)
+        ? f.branch(this.#labels.get(target)!)
+        : this.#tree(target);
+    }
+    f.if(this.#mustLeave(), () => this.#leave(record, REGION.ended));
+    if (edge === "back") return f.branch(this.#loops.get(target)!);
+    f.set(this.#way, i32(structure.ways.indexOf(target)));
+    f.branch(this.#dispatcher);
+  }
+
+  // ---- code ----
+
+  #code(block: Block): void {
+    this.#block = block;
+    const inside = op(
+      "i32.lt_u",
+      op("i32.sub", this.#probe, i32(block.start)),
+      i32(block.end - block.start),
+    );
+    this.f.if(inside, () => this.#watched(block), () => this.#straight(block));
+    const { branch } = block;
+    if (branch !== undefined) return this.#branch(block, branch);
+    this.#place(block.end);
+    this.f.set(this.#result, i32(REGION.outside));
+    this.f.branch(this.#exit);
+  }
+
+  #straight({ straight }: Block): void {
+    for (const record of straight) {
+      if (this.#writesThrough) this.#lookForProbe(record);
+      const lowering = this.#begin(record);
+      lowering.effects();
+      lowering.commits();
+    }
+  }
+
+  /**
+   * The same for when the probe stands in the block: registers are written to the state, where the
+   * probe can look.
+   */
+  #watched(block: Block): void {
+    this.#saveRegisters();
+    this.#writesThrough = true;
+    this.#straight(block);
+    if (block.branch !== undefined) this.#lookForProbe(block.branch);
+    this.#writesThrough = false;
+  }
+
+  #begin(record: number): Lowering {
+    this.#at = record;
+    const handler = this.options.handlerOf(record);
+    return new Lowering(this.#frame(), this.options.programOf(handler), {
+      spBase: handler.spBase,
+    });
+  }
+
+  #branch(block: Block, record: number): void {
+    const { f } = this;
+    const handler = this.options.handlerOf(record);
+    const { transfer } = this.options.programOf(handler);
+    const lowering = this.#begin(record);
+    lowering.effects();
+    if (transfer?.k === "absolute") {
+      f.set(this.#address, lowering.expression(transfer.address));
+      return this.#indirect(lowering);
+    }
+    if (transfer?.k !== "relative") throw new Error(`${handler.row.name} cannot be translated`);
+    const { condition } = transfer;
+    const taken = condition && lowering.materialize(condition);
+    if (handler.far) this.#farTarget(lowering.immediate(transfer.target), taken);
+    lowering.commits();
+    this.#completeRun(block);
+    const near = record + this.#distance(handler, transfer.target, record);
+    const go = () => {
+      if (handler.far) this.#enterPage(block.taken);
+      if (!handler.far || block.taken) this.#goTo(block, block.taken, block.taken?.start ?? near);
+    };
+    if (!taken) return go();
+    f.if(taken, go);
+    this.#goTo(block, block.next, record + 16);
+  }
+
+  #distance(handler: Handler, target: string, record: number): number {
+    const field = this.options.fieldsOf(handler).find(({ name }) => name === target)!;
+    return this.#u32[(record + field.offset) >> 2] | 0;
+  }
+
+  /** Sets `entry` to that of the page branched to; a miss, if the branch is taken, is the interpreter's. */
+  #farTarget(distance: Expression, taken: Expression | undefined): void {
+    const { f } = this;
+    f.set(this.#address, op("i64.add", this.#pc(), op("i64.extend_i32_s", distance)));
+    this.#lookUp(taken);
+  }
+
+  #lookUp(taken: Expression | undefined): void {
+    const { f } = this;
+    const page = op("i32.wrap_i64", op("i64.shr_u", this.#address, i64(12n)));
+    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.fetchLookupEntries - 1)), i32(5));
+    f.set(this.#entry, op("i32.add", index, load("i32.load", i32(0), SLOT.fetchLookup)));
+    const tag = op("i64.and", this.#address, i64(~0xffcn));
+    const misses = op("i64.ne", tag, load("i64.load", this.#entry));
+    f.if(taken ? op("i32.and", taken, misses) : misses, () => {
+      this.#place(this.#at);
+      f.branch(this.#retry);
+    });
+  }
+
+  /** Enters the page of `entry`; leaves if the target is not where it was when this was translated. */
+  #enterPage(expected: Block | undefined): void {
+    const { f } = this;
+    f.set(this.#pcBase, load("i64.load", this.#entry, 8));
+    const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
+    const start = op("i32.add", load("i32.load", this.#entry, 16), op("i32.shl", offset, i32(2)));
+    f.set(this.#record, start);
+    f.set(this.#runStart, this.#record);
+    if (this.options.flow) {
+      f.store("i32.store", this.#ring, i32(0));
+      f.store("i32.store", this.#ring, load("i32.load", this.#entry, 20), 4);
+      f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
+    }
+    const leave = () => {
+      f.set(this.#result, i32(REGION.ended));
+      f.branch(this.#exit);
+    };
+    if (!expected) return leave();
+    f.if(op("i32.ne", this.#record, i32(expected.start)), leave);
+  }
+
+  #indirect(lowering: Lowering): void {
+    const { f } = this;
+    const { regions, index } = this.options;
+    this.#lookUp(undefined);
+    lowering.commits();
+    this.#completeRun(this.#block);
+    f.block((outside) => {
+      f.block((inside) => {
+        f.set(this.#pcBase, load("i64.load", this.#entry, 8));
+        const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
+        const start = load("i32.load", this.#entry, 16);
+        f.set(this.#record, op("i32.add", start, op("i32.shl", offset, i32(2))));
+        f.set(this.#runStart, this.#record);
+        if (this.options.flow) {
+          f.store("i32.store", this.#ring, i32(0));
+          f.store("i32.store", this.#ring, load("i32.load", this.#entry, 20), 4);
+          f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
+        }
+        f.branchIf(outside, this.#mustLeave());
+        f.set(this.#entry, regionEntry(this.#record, regions));
+        const mine = op("i32.eq", load("i32.load", this.#entry, 4), i32(index + 1));
+        f.branchIf(inside, mine);
+        f.branch(outside);
+      });
+      f.set(this.#way, load("i32.load16_u", this.#entry, 2));
+      f.branch(this.#dispatcher);
+    });
+    f.set(this.#result, i32(REGION.ended));
+    f.branch(this.#exit);
+  }
+
+  /** Leaves to the interpreter if what the probe waits for has come: it looks itself. */
+  #lookForProbe(record: number): void {
+    const { f } = this;
+    const value = load("i64.load", load("i32.load", i32(0), LAYOUT.probe + 4));
+    const met = op("i64.eq", value, load("i64.load", i32(0), LAYOUT.probe + 8));
+    f.if(op("i32.eq", this.#probe, i32(record)), () =>
+      f.if(met, () => {
+        this.#place(record);
+        f.set(this.#result, i32(REGION.outside));
+        f.branch(this.#exit);
+      }));
+  }
+
+  /** The engine's own view of where execution stands: inside the run of the block in hand. */
+  #place(record: number): void {
+    this.f.set(this.#record, i32(record));
+    this.f.set(this.#runStart, i32(this.#block.start));
+  }
+
+  /** Leaves at the beginning of a run. */
+  #leave(record: number, result: number): void {
+    const { f } = this;
+    f.set(this.#record, i32(record));
+    f.set(this.#runStart, i32(record));
+    f.set(this.#result, i32(result));
+    f.branch(this.#exit);
+  }
+
+  #completeRun({ start, end }: Block): void {
+    const { f } = this;
+    if (this.options.flow) {
+      const run = BigInt(start >>> 0) | BigInt(end >>> 0) << 32n;
+      f.store("i64.store", this.#ring, i64(run));
+      f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
+    }
+    f.set(this.#budget, op("i32.sub", this.#budget, i32((end - start) >> 4)));
+  }
+
+  #mustLeave(): Expression {
+    const spent = op("i32.le_s", this.#budget, i32(0));
+    if (!this.options.flow) return spent;
+    return op("i32.or", spent, op("i32.ge_u", this.#ring, i32(LAYOUT.ringLimit)));
+  }
+
+  /** FP/SIMD instructions that are trapped are the interpreter's, and with them the whole region. */
+  #checkFp(): void {
+    this.f.branchIf(this.#retry, load("i32.load", i32(0), SLOT.fpTrap));
+  }
+
+  #pc(): Expression {
+    return op("i64.add", this.#pcBase, i64(BigInt(this.#at >>> 2)));
+  }
+
+  // ---- what the lowering of an instruction needs ----
+
+  #frame(): Frame {
+    const { f } = this;
+    return {
+      ...this.callees,
+      f,
+      record: this.#record,
+      pcBase: this.#pcBase,
+      flags: this.#flags,
+      storeMarks: this.options.storeMarks,
+      get callOut(): FunctionReference {
+        throw new Error("translated code calls nothing out");
+      },
+      callOuts: {},
+      spill: () => this.#place(this.#at),
+      dataFault: this.#retry,
+      spFault: this.#retry,
+      callOutException: this.#retry,
+      leaving: this.#result,
+      temporaries: this.#temporaries,
+      bound: this.#bound(this.#at),
+    };
+  }
+
+  #bound(record: number): Bound {
+    const word = (offset: number) => this.#u32[(record + offset) >> 2];
+    return {
+      u16: (offset) => this.#u16[(record + offset) >> 1],
+      i32: (offset) => word(offset) | 0,
+      i64: (offset) => BigInt(word(offset)) | BigInt(word(offset + 4)) << 32n,
+      register: (slot) => {
+        const local = this.#registers.get(slot);
+        if (!local) throw new Error(`register slot ${slot} was not surveyed`);
+        return local;
+      },
+      wrote: (slot) => {
+        if (!this.#writesThrough) return;
+        this.f.store("i64.store", i32(0), this.#registers.get(slot)!, slot);
+      },
+      pc: () => this.#pc(),
+    };
+  }
+
+  // ---- state ----
+
+  #restore(): void {
+    const { f } = this;
+    const word = (local: Local, slot: number) => f.set(local, load("i32.load", i32(0), slot));
+    const wide = (local: Local, slot: number) => f.set(local, load("i64.load", i32(0), slot));
+    word(this.#record, SLOT.record);
+    word(this.#runStart, SLOT.runStart);
+    word(this.#budget, SLOT.budget);
+    word(this.#ring, SLOT.ring);
+    wide(this.#pcBase, SLOT.pcBase);
+    wide(this.#flags.n, SLOT.flagN);
+    wide(this.#flags.z, SLOT.flagZ);
+    word(this.#flags.c, SLOT.flagC);
+    wide(this.#flags.v, SLOT.flagV);
+    for (const [slot, local] of this.#registers) wide(local, slot);
+    f.set(this.#probe, load("i32.load", i32(0), LAYOUT.probe + 16));
+  }
+
+  #save(): void {
+    const { f } = this;
+    f.store("i32.store", i32(0), this.#record, SLOT.record);
+    f.store("i32.store", i32(0), this.#runStart, SLOT.runStart);
+    f.store("i32.store", i32(0), this.#budget, SLOT.budget);
+    f.store("i32.store", i32(0), this.#ring, SLOT.ring);
+    f.store("i64.store", i32(0), this.#pcBase, SLOT.pcBase);
+    f.store("i64.store", i32(0), this.#flags.n, SLOT.flagN);
+    f.store("i64.store", i32(0), this.#flags.z, SLOT.flagZ);
+    f.store("i32.store", i32(0), this.#flags.c, SLOT.flagC);
+    f.store("i64.store", i32(0), this.#flags.v, SLOT.flagV);
+    this.#saveRegisters();
+  }
+
+  #saveRegisters(): void {
+    for (const slot of this.#written) {
+      this.f.store("i64.store", i32(0), this.#registers.get(slot)!, slot);
+    }
+  }
+}

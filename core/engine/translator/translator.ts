@@ -1,0 +1,248 @@
+import { Ops } from "../../isa/ops.ts";
+import { SLOT } from "../../state.ts";
+import type { CodeCache } from "../code_cache.ts";
+import type { Handler } from "../handlers.ts";
+import type { Interpreter } from "../interpreter.ts";
+import { LAYOUT, RECORD_SLOT_BYTES } from "../layout.ts";
+import type { CpuState } from "../../state.ts";
+import type { FunctionReference } from "../wasm/function_builder.ts";
+import { type Block, type CodeSource, findRegion, isTranslatable, slotsOf } from "./region.ts";
+import { buildRegion } from "./region_module.ts";
+import { structureOf } from "./structure.ts";
+
+/**
+ * The second engine: hot regions of code, translated to WebAssembly from the same rows.
+ *
+ * **A region** is a set of runs that direct branches reach from a seed (`region.ts`), within a page
+ * or over pages. Its function keeps the guest's registers and flags in locals; loops are real loops
+ * (`structure.ts`); operands are constants, taken from the decoded records. Vector registers stay in
+ * the state. It puts the same runs in the flow ring and takes them off the same budget as the
+ * interpreter does, so that nobody who reads either can tell the two apart.
+ *
+ * **It never calls TypeScript.** An access that misses its lookup entry, a branch to a page that is
+ * not in the lookup cache: the function writes its locals to the state with the record pointer at that
+ * very instruction, which has committed nothing yet, and the interpreter executes it. So all that is rare or observable — faults, devices, watched memory,
+ * writes to decoded code, TLB fills, exceptions, system instructions — exists once, and no code can
+ * go away while it runs.
+ *
+ * **A way in** is a record whose handler is `BUILT_IN.region`, with what was under it in the region
+ * table (`layout.ts`). The interpreter enters there if a run begins at it and the budget is not
+ * spent; it is spent throughout the last stretch before an exact stop, so planted stops need no
+ * attention. Ways are the seed, the headers of loops, and where calls return to. The budget is
+ * looked at on edges back and through the dispatcher; what can retire in between is bounded by
+ * the size of a region, which the engine's reserve allows for. Of each block there is a second copy,
+ * taken while the probe stands in it, which keeps the registers in the state too, where the probe looks.
+ *
+ * **Found** by sampling where slices end, which costs the hot path nothing. When a region is made
+ * depends on nothing but the guest's own instructions, yet nothing may depend on it.
+ *
+ * **Valid** while its records are: a write to decoded words drops the regions that have some, and
+ * all go when the records do. Code inside a page does not depend on where the page is mapped, and a
+ * branch to another page goes through the fetch lookup cache like the interpreter's, so neither the TLB nor
+ * the ASID has anything to invalidate here. All regions are dropped when they are too large together.
+ */
+export class Translator {
+  readonly #table: WebAssembly.Table;
+  readonly #regions = new Set<Region>();
+  /** Regions by the slot of the arena that they have records of. */
+  readonly #bySlot = new Map<number, Set<Region>>();
+  readonly #samples = new Map<number, number>();
+  readonly #handlers: readonly (Handler | undefined)[];
+  readonly #programs = new Map<Handler, Ops>();
+  readonly #helpers = new Map<string, FunctionReference>();
+  readonly #free: number[] = [];
+  readonly #u32: Uint32Array;
+  readonly #u64: BigUint64Array;
+  readonly #source: CodeSource;
+  #imports: Record<string, WebAssembly.ExportValue> = {};
+  #bytes = 0;
+  /** Regions made and dropped so far. */
+  readonly statistics = { made: 0, dropped: 0 };
+
+  constructor(readonly engine: TranslatedEngine, readonly options: TranslatorOptions) {
+    this.#table = options.table;
+    this.#u32 = new Uint32Array(engine.memory.buffer);
+    this.#u64 = new BigUint64Array(engine.memory.buffer);
+    const handlers: Handler[] = [];
+    for (const handler of engine.interpreter.table.handlers) handlers[handler.id] = handler;
+    this.#handlers = handlers;
+    this.#source = {
+      records: engine.records,
+      handlerOf: (record) => this.#handlerOf(record),
+      programOf: (handler) => this.#programOf(handler),
+      targetOf: (record, pcBase) => this.#targetOf(record, pcBase),
+    };
+  }
+
+  /** Takes what the interpreter's instance exports. */
+  connect(exports: WebAssembly.Exports): void {
+    this.#imports = { ...exports, memory: this.engine.memory };
+    for (const [name, reference] of this.engine.interpreter.helpers) {
+      this.#helpers.set(name, reference);
+    }
+  }
+
+  /** A slice ended at the beginning of a run; the region there is made once that happened often enough. */
+  sample(): void {
+    const { records } = this.engine;
+    const state = this.engine.state();
+    const record = state.get32(SLOT.record);
+    if (record !== state.get32(SLOT.runStart) || records.hasWay(record)) return;
+    if (this.#samples.size >= MOST_SAMPLES) this.#samples.clear();
+    const count = (this.#samples.get(record) ?? 0) + 1;
+    this.#samples.set(record, count);
+    if (count > this.options.threshold) this.#translate(record);
+  }
+
+  /** Records `[start, end)` change: drops what was made of them. */
+  invalidate(start: number, end: number): void {
+    const slot = Math.floor((start - this.engine.records.layout.arena) / RECORD_SLOT_BYTES);
+    for (const region of this.#bySlot.get(slot) ?? []) {
+      if (region.blocks.some((block) => block.start < end && start < block.end)) {
+        this.#drop(region);
+      }
+    }
+  }
+
+  /** Drops all regions. */
+  clear(): void {
+    for (const region of [...this.#regions]) this.#drop(region);
+    this.#samples.clear();
+  }
+
+  #translate(seed: number): void {
+    if (this.#bytes >= MOST_BYTES) this.clear();
+    this.#samples.delete(seed);
+    const { records, interpreter } = this.engine;
+    const state = this.engine.state();
+    const blocks = findRegion(this.#source, seed, state.get64(SLOT.pcBase));
+    const worth = blocks.some(({ branch }) => branch !== undefined);
+    if (!worth) return void this.#samples.set(seed, -NEVER);
+    const returning = blocks.some(({ branch }) =>
+      branch !== undefined && this.#handlerOf(branch)!.row.ends === "return"
+    );
+    const returns = returning ? blocks.flatMap(({ after }) => after ?? []) : [];
+    const structure = structureOf(blocks[0], returns);
+    const index = this.#free.pop() ?? this.#table.grow(1);
+    const { flow, turns, storeMarks } = this.options;
+    const bytes = buildRegion({
+      index,
+      structure,
+      flow,
+      turns,
+      storeMarks,
+      regions: this.options.regions,
+      memory: this.engine.memory.buffer,
+      helpers: this.#helpers,
+      handlerOf: (record) => this.#handlerOf(record)!,
+      programOf: (handler) => this.#programOf(handler),
+      fieldsOf: (handler) => interpreter.records[handler.id]!,
+    });
+    const module = new WebAssembly.Module(bytes);
+    const instance = new WebAssembly.Instance(module, { engine: this.#imports });
+    this.#table.set(index, instance.exports.region as () => number);
+    const ways = structure.ways.map(({ start }) => start);
+    const region = { index, blocks, ways, bytes: bytes.length };
+    this.#add(region);
+    region.ways.forEach((record, way) => {
+      if (records.hasWay(record)) records.closeWay(record);
+      records.openWay(record, index, way);
+    });
+    this.statistics.made++;
+    this.#bytes += bytes.length;
+  }
+
+  #add(region: Region): void {
+    this.#regions.add(region);
+    for (const slot of slotsOf(region.blocks, this.engine.records.layout.arena)) {
+      const others = this.#bySlot.get(slot) ?? new Set();
+      this.#bySlot.set(slot, others.add(region));
+    }
+  }
+
+  #drop(region: Region): void {
+    const { records } = this.engine;
+    for (const record of region.ways) {
+      if (records.wayInto(record) === region.index) records.closeWay(record);
+    }
+    this.#table.set(region.index, null);
+    this.#free.push(region.index);
+    this.#regions.delete(region);
+    for (const slot of slotsOf(region.blocks, records.layout.arena)) {
+      this.#bySlot.get(slot)?.delete(region);
+    }
+    this.#bytes -= region.bytes;
+    this.statistics.dropped++;
+  }
+
+  #handlerOf(record: number): Handler | undefined {
+    const handler = this.#handlers[this.engine.records.operation(record)];
+    return handler && isTranslatable(this.#programOf(handler)) &&
+        (!handler.row.ends || this.#programOf(handler).transfer)
+      ? handler
+      : undefined;
+  }
+
+  #programOf(handler: Handler): Ops {
+    let ops = this.#programs.get(handler);
+    if (!ops) {
+      this.#programs.set(handler, ops = new Ops());
+      handler.row.execute(ops, handler.statics);
+    }
+    return ops;
+  }
+
+  /** The target of the relative branch at a record, if its page can be entered now. */
+  #targetOf(record: number, pcBase: bigint): { record: number; pcBase: bigint } | undefined {
+    const handler = this.#handlerOf(record)!;
+    const fields = this.engine.interpreter.records[handler.id]!;
+    const { offset } = fields.find(({ name }) => name === handler.target)!;
+    const distance = this.#u32[(record + offset) >> 2] | 0;
+    if (!handler.far) return { record: record + distance, pcBase };
+    const pc = BigInt.asUintN(64, pcBase + BigInt(record >>> 2) + BigInt(distance));
+    const entry = (this.engine.state().get32(SLOT.fetchLookup) >>> 0) +
+      (Number(pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
+    if (this.#u64[entry >> 3] !== (pc & ~0xfffn)) return undefined;
+    return {
+      record: this.#u32[(entry + 16) >> 2] + (Number(pc & 0xffcn) << 2),
+      pcBase: this.#u64[(entry + 8) >> 3],
+    };
+  }
+}
+
+/** What the translator needs of the engine. */
+export interface TranslatedEngine {
+  readonly memory: WebAssembly.Memory;
+  /** That of the CPU that runs. */
+  state(): CpuState;
+  readonly records: CodeCache;
+  readonly interpreter: Interpreter;
+}
+
+/** How it translates. */
+export interface TranslatorOptions {
+  /** Samples of a record before its region is made. */
+  readonly threshold: number;
+  readonly flow: boolean;
+  /** Whether CPUs take turns, which end at the first end of a run where the budget is spent. */
+  readonly turns: boolean;
+  readonly storeMarks: number | undefined;
+  readonly regions: number;
+  readonly table: WebAssembly.Table;
+}
+
+interface Region {
+  readonly index: number;
+  readonly blocks: readonly Block[];
+  /** Records of its ways in. */
+  readonly ways: readonly number[];
+  /** Size of its module. */
+  readonly bytes: number;
+}
+
+/** Bytes of modules before all are dropped: what the host makes of them is some times that. */
+const MOST_BYTES = 16 << 20;
+/** Places sampled before all counts are forgotten. */
+const MOST_SAMPLES = 1 << 16;
+/** Added to the count of a place that is not worth it. */
+const NEVER = 1 << 30;
