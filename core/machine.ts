@@ -336,7 +336,10 @@ export class Machine {
       this.#place(address, bytes);
       this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
     }
-    if ("kind" in plan) this.#bootLevel = bootLevel(this.levels, plan.kind !== "elf");
+    if ("kind" in plan) {
+      const linux = plan.kind === "linux" || plan.kind === "flat";
+      this.#bootLevel = bootLevel(this.levels, linux);
+    }
     if (this.levels.el3 && this.#bootLevel < 3) this.board.giveToNonSecure();
     this.cpu.end();
     this.#select(this.cpus[0]);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadImage } from "../../core/loader/mod.ts";
+import { type BootPlan, loadFirmware, loadImage } from "../../core/loader/mod.ts";
 import { Machine } from "../../core/machine.ts";
 import { storedRegistersOf } from "../../core/sysregs.ts";
 import { hasQemu, startQemuGdb } from "../drivers/qemu.ts";
@@ -10,19 +10,20 @@ import { SHAPES } from "./privileged.ts";
 
 const LOOP = code([0x14000000], 4096);
 const MEMORY = 128 << 20;
-const IMAGES = [
+const IMAGES: readonly { name: string; image: Uint8Array; isFirmware?: true }[] = [
   {
     name: "an ELF executable",
     image: makeElf(0x40400000n, [{ address: 0x40400000n, bytes: LOOP }]),
   },
   { name: "a flat binary", image: LOOP },
+  { name: "firmware", image: LOOP, isFirmware: true },
 ];
 /** Kept otherwise by the reference, or of no meaning to gdb. */
 const LEFT_OUT =
   /^(PMU_|PM|SP_EL|CNT|OSLSR|DBG|MDSCR|PAR|VPIDR|VMPIDR|SPSR_|CSSELR|FPEXC|DACR|IFSR)/;
 
 for (const shape of SHAPES) {
-  for (const { name, image } of IMAGES) {
+  for (const { name, image, isFirmware } of IMAGES) {
     const on = (value: boolean) => value ? "on" : "off";
     const machine = `virtualization=${on(shape.virtualization)},secure=${on(shape.secure)}`;
     Deno.test({
@@ -30,8 +31,15 @@ for (const shape of SHAPES) {
       ignore: !hasQemu(),
       fn: async () => {
         const ours = new Machine({ memoryBytes: MEMORY, ...shape });
-        ours.boot(loadImage(image, { memory: MEMORY, virtualization: shape.virtualization }));
-        const { gdb, stop } = await startQemuGdb(image, { machine });
+        const options = { memory: MEMORY, virtualization: shape.virtualization };
+        const plan: BootPlan = isFirmware
+          ? loadFirmware(image, { ...options, secure: shape.secure })
+          : loadImage(image, options);
+        ours.boot(plan);
+        const firmware = Deno.makeTempFileSync({ prefix: "unboot-test-" });
+        Deno.writeFileSync(firmware, image);
+        const extra = isFirmware ? ["-bios", firmware] : [];
+        const { gdb, stop } = await startQemuGdb(image, { machine, extra });
         try {
           const { state } = ours.processor;
           const found: [string, bigint][] = [["pc", ours.pc], ["cpsr", state.pstate]];
@@ -49,6 +57,7 @@ for (const shape of SHAPES) {
           assert(compared > 20, `only ${compared} registers are known to the debugger`);
         } finally {
           await stop();
+          Deno.removeSync(firmware);
         }
       },
     });
