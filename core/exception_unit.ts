@@ -17,7 +17,7 @@ import { isSupported, type TableRow } from "./isa/table.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine.ts";
 import type { MemoryAccess } from "./memory_access.ts";
-import type { Processor } from "./processor.ts";
+import { FP_PROBE, type Processor } from "./processor.ts";
 import { callTarget, debugTarget, FIRMWARE, type PsciConduit } from "./privileged_calls.ts";
 import { SLOT } from "./state.ts";
 import type { StormDetector } from "./storm_detector.ts";
@@ -114,6 +114,7 @@ export class ExceptionUnit {
   #fpTrap(): void {
     const { engine } = this.host;
     const target = engine.state.get32(SLOT.fpTrap);
+    if (target === FP_PROBE) return this.host.processor.fpProbed();
     const esr = esrOf(EC.fpTrapped, FP_TRAP_ISS);
     this.take({ type: "sync", esr, elr: engine.pc, target });
   }

@@ -34,7 +34,8 @@ import {
   stepException,
 } from "./debug_unit.ts";
 import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_routing.ts";
-import { MemoryAccess } from "./memory_access.ts";
+import { HazardDetector } from "./hazards/hazard_detector.ts";
+import { descriptorBus, MemoryAccess } from "./memory_access.ts";
 import { GuestMemory } from "./memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
 import { PhysicalSpaces, secureBytes } from "./physical_spaces.ts";
@@ -95,6 +96,8 @@ export interface MachineOptions {
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */
   readonly strict?: boolean;
+  /** Whether hazards are looked for; if left out, they are. Nothing else depends on it. */
+  readonly hazards?: boolean;
   /** What the real-time clock shows at `#0`, in seconds since 1970; 2000-01-01T00:00:00Z if left out. */
   readonly rtc?: number;
   /** Synchronous exceptions that make a fault storm; 1,000 if left out. */
@@ -186,6 +189,7 @@ export class Machine {
   #bootLevel: number;
   /** What the guest gave to semihosting's EXIT, once it has. */
   exitCode: bigint | null = null;
+  readonly #hazards: HazardDetector | null;
   readonly #semihosting: Semihosting | null;
   readonly #options: MachineOptions;
   readonly #rom: RomWindow;
@@ -262,6 +266,7 @@ export class Machine {
     this.#devicesAtReset = this.board.bus.save();
     this.#rom = new RomWindow(engine, this.board.bus, memoryBytes + secured);
     this.#loop = new LoopDetector(loopSubject(this), options.endless ?? false);
+    this.#hazards = options.hazards ?? true ? this.#makeHazards() : null;
     this.#turns = new Turns(engine.states.map((_, cpu) => this.#makeCpu(cpu, clock)));
     this.#semihosting = options.semihosting ? this.#makeSemihosting(options.semihosting) : null;
   }
@@ -888,7 +893,7 @@ export class Machine {
   // ---- the rest ----
 
   #emit(event: MachineEvent): void {
-    this.observer?.event(event);
+    (this.#hazards ?? this.observer)?.event(event);
   }
 
   #place(address: number, bytes: Uint8Array): void {
@@ -910,6 +915,15 @@ export class Machine {
     });
   }
 
+  #makeHazards(): HazardDetector {
+    return new HazardDetector({
+      memory: this.memory,
+      bus: descriptorBus(this.memory, this.board.bus, this.spaces),
+      translationOf: (cpu) => this.cpus[cpu].processor.translation,
+      levelOf: (cpu) => this.cpus[cpu].processor.state.el,
+    }, { event: (event) => this.observer?.event(event) });
+  }
+
   #makeCpu(index: number, clock: Clock): Cpu {
     const processor = this.#makeProcessor(index, clock);
     const storm = new StormDetector(this.#options.storm ?? DEFAULT_STORM);
@@ -928,7 +942,8 @@ export class Machine {
       memory: this.memory,
       clock,
       board: this.board,
-      observer: { event: (event) => this.#emit(event) },
+      observer: this.#hazards ?? { event: (event) => this.#emit(event) },
+      hazards: this.#hazards,
       position: () => this.position,
       pc: () => this.pc,
       strict: this.#options.strict ?? false,

@@ -18,6 +18,7 @@ import { EC } from "./exception.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
+import type { HazardDetector } from "./hazards/hazard_detector.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
 import {
   defaultTarget,
@@ -67,6 +68,8 @@ export interface ProcessorHost {
   readonly clock: Clock;
   readonly board: VirtBoard;
   readonly observer: Observer;
+  /** Told of what works in the reference only; null where nobody looks. */
+  readonly hazards: HazardDetector | null;
   /** Steps before the instruction in hand. */
   position(): number;
   /** Instructions that this CPU has retired. */
@@ -91,6 +94,12 @@ const RNG_STATE = slotOf("RNG_STATE");
 const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
 const TRAPPED_ALWAYS = 0x1e0_0000;
+
+/**
+ * In place of the EL that FP and SIMD instructions are trapped to: they are not, but the next one
+ * is to be seen. It is never saved: whatever derives the trap anew forgets it.
+ */
+export const FP_PROBE = 0x80;
 
 /** See the top of this file. */
 export class Processor implements SystemContext {
@@ -118,7 +127,6 @@ export class Processor implements SystemContext {
   readonly #regimes: TranslationRegimes;
   /** SCTLR of the current EL. */
   #control = 0n;
-  readonly #hazards = new Set<string>();
 
   constructor(readonly host: ProcessorHost) {
     const { engine, memory } = host;
@@ -246,6 +254,7 @@ export class Processor implements SystemContext {
   }
 
   regimeChanged(dropStale: boolean): void {
+    this.host.hazards?.regimeWritten(this.cpu);
     const before = this.#regimes.registers;
     this.reloadRegime();
     if (dropStale || dropsStaleEntries(before, this.#regimes.registers)) {
@@ -255,6 +264,7 @@ export class Processor implements SystemContext {
   }
 
   privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void {
+    this.host.hazards?.regimeWritten(this.cpu);
     const { tag } = this.#regimes.el1;
     this.reloadRegime();
     if (drop === "all") this.tlb.clear();
@@ -406,8 +416,16 @@ export class Processor implements SystemContext {
 
   #msr(encoding: number): number {
     const before = this.#waitingInterrupts;
+    const trapped = this.state.get32(SLOT.fpTrap);
     const outcome = writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch));
+    if (trapped && !this.state.get32(SLOT.fpTrap)) this.#fpEnabled();
     return this.#answer(outcome, before);
+  }
+
+  #fpEnabled(): void {
+    if (!this.host.hazards) return;
+    this.host.hazards.fpEnabled(this.cpu);
+    this.state.set32(SLOT.fpTrap, FP_PROBE);
   }
 
   #msrImmediate(argument: number): number {
@@ -495,12 +513,15 @@ export class Processor implements SystemContext {
     return access.zeroBlock(address);
   }
 
-  /** Reports what the reference lets pass; once per instruction, so that a loop does not fill the trace. */
+  /** Reports what the reference lets pass. */
   hazard(hazard: HazardName, address: bigint): void {
-    const key = `${hazard} ${this.pc}`;
-    if (this.#hazards.has(key)) return;
-    if (this.#hazards.size < 10_000) this.#hazards.add(key);
-    this.emit({ kind: "hazard", ...this.here(), hazard, address });
+    this.host.hazards?.report(hazard, address, this.here());
+  }
+
+  /** The probe for an FP or SIMD instruction was met: there is no trap. */
+  fpProbed(): void {
+    this.state.set32(SLOT.fpTrap, 0);
+    this.host.hazards?.fpUsed(this.here());
   }
 
   /** Fields that every event of the instruction in hand has. */

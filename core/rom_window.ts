@@ -48,7 +48,7 @@ export class RomWindow {
 
   #release(slot: number): void {
     if (this.#pages[slot] < 0) return;
-    this.engine.records.willWrite(this.#host(slot), PAGE_BYTES);
+    this.engine.records.replaced(this.#host(slot));
     for (const lookup of this.engine.lookups) lookup.flushFetches();
     this.#pages[slot] = -1;
   }

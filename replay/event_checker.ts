@@ -1,4 +1,9 @@
-/** Compares what a machine reports with the events that a trace holds, one by one. */
+/**
+ * Compares what a machine reports with the events that a trace holds, one by one.
+ *
+ * Hazards are what the recording noticed of the run, not part of it, and no re-execution repeats
+ * them: they are counted as they are passed.
+ */
 import type { MachineEvent, Observer } from "../core/observer.ts";
 import { type Difference, eventDifference, eventText } from "./difference.ts";
 
@@ -18,18 +23,20 @@ export class EventChecker implements Observer {
 
   event(event: MachineEvent): void {
     if (this.#difference) return;
+    this.#passHazards(event.position + 1);
     this.#difference = this.#next ? eventDifference(this.#next, event) : {
       position: event.position,
       what: "the event",
       expected: eventText(undefined),
       found: eventText(event),
     };
-    this.#counts[event.kind] = (this.#counts[event.kind] ?? 0) + 1;
+    this.#count(event.kind);
     this.#advance();
   }
 
   /** The first difference up to a position that the machine has reached; null if there is none. */
   end(position: number): Difference | null {
+    if (!this.#difference) this.#passHazards(position);
     if (!this.#difference && this.#next && this.#next.position < position) {
       this.#difference = {
         position: this.#next.position,
@@ -46,6 +53,18 @@ export class EventChecker implements Observer {
     const counts = this.#counts;
     this.#counts = {};
     return counts;
+  }
+
+  /** Goes over the hazards before a position. */
+  #passHazards(position: number): void {
+    while (this.#next?.kind === "hazard" && this.#next.position < position) {
+      this.#count("hazard");
+      this.#advance();
+    }
+  }
+
+  #count(kind: MachineEvent["kind"]): void {
+    this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
   }
 
   #advance(): void {

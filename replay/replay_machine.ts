@@ -78,6 +78,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     memoryBytes: size - secured,
     cpus,
     flow,
+    hazards: false,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
     storeMarks: true,
     strict: options.strict === true,

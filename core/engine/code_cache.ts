@@ -164,6 +164,12 @@ export class CodeCache {
     }
   }
 
+  /** The page at `host` shows other memory from now on: what stood there was not modified. */
+  replaced(host: number): void {
+    this.willWrite(host, 4096);
+    for (let line = host; line < host + 4096; line += 64) this.#modified.delete(line);
+  }
+
   /** Drops all records. */
   drop(): void {
     this.onDrop();
