@@ -114,10 +114,15 @@ function infoJson(opened: OpenedTrace): Record<string, unknown> {
       name,
       ...eventJson(event, symbols),
     })),
-    sizes: Object.fromEntries(
-      [...trace.sizes()].map(([kind, { items, bytes }]) => [kind, { items, bytes }]),
-    ),
+    sizes: sizesJson(trace, 0),
+    boot_sizes: sizesJson(trace, 1),
   };
+}
+
+/** Items and bytes by kind, of the windows from `first` on. */
+function sizesJson(trace: Trace, first: number): Record<string, { items: number; bytes: number }> {
+  const sizes = [...trace.sizes(first)];
+  return Object.fromEntries(sizes.map(([kind, { items, bytes }]) => [kind, { items, bytes }]));
 }
 
 function infoText(opened: OpenedTrace, out: Output): void {
@@ -166,7 +171,7 @@ function infoText(opened: OpenedTrace, out: Output): void {
     true,
   );
   section(out, "Hazards: works in QEMU, may hang on hardware", hazardRows(opened), true);
-  section(out, "Bytes of the trace", sizeRows(opened), true);
+  section(out, "Bytes of the trace", sizeRows(opened, instructions), true);
 }
 
 function section(
@@ -228,10 +233,26 @@ function hazardRows(opened: OpenedTrace): [string, string][] {
   ]);
 }
 
-function sizeRows({ trace }: OpenedTrace): [string, string][] {
-  return [...trace.sizes()]
-    .sort(([, a], [, b]) => b.bytes - a.bytes)
-    .map(([kind, { bytes }]) => [grouped(bytes), kind]);
+/** What the boot took, a kind of item a line, and apart from that what was booted. */
+function sizeRows({ trace }: OpenedTrace, instructions: number): [string, string][] {
+  const sizes = [...trace.sizes(1)].sort(([, a], [, b]) => b.bytes - a.bytes);
+  const total = (all: Iterable<{ bytes: number }>) =>
+    [...all].reduce((sum, { bytes }) => sum + bytes, 0);
+  const all = total(trace.sizes().values());
+  const boot = total(sizes.map(([, size]) => size));
+  const row = (bytes: number, name: string): [string, string] => [
+    grouped(bytes),
+    instructions === 0 ? name : `${name.padEnd(20)}${bitsText(bytes, instructions)}`,
+  ];
+  return [
+    ...sizes.map(([kind, { bytes }]) => row(bytes, kind)),
+    row(boot, "in all"),
+    [grouped(all - boot), "what was booted: image, symbols, state at #0"],
+  ];
+}
+
+function bitsText(bytes: number, instructions: number): string {
+  return `${(bytes * 8 / instructions).toFixed(4)} bit per instruction`;
 }
 
 /** The end of what the guest printed, without empty lines. */

@@ -4,7 +4,13 @@
 
 import { BlockTable } from "./block_table.ts";
 import type { Fields } from "./fields.ts";
-import { decodeFlow, type FlowColumns, readDefinitions, type WindowFlow } from "./flow_decoder.ts";
+import {
+  decodeFlow,
+  type FlowColumns,
+  type ImageBytes,
+  readDefinitions,
+  type WindowFlow,
+} from "./flow_decoder.ts";
 import { MAX_TABLE_BLOCKS, MAX_TABLE_STEPS, MAX_WINDOW_STEPS } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
 import type { WindowInfo } from "./window_index.ts";
@@ -16,15 +22,24 @@ const MAX_COLUMN_BYTES_PER_STEP = 10;
 export class BlockReader {
   readonly #windows: readonly WindowInfo[];
   readonly #items: (window: WindowInfo) => Iterable<Fields>;
+  readonly #image: ImageBytes;
   #table = new BlockTable();
   /** Window in which the table started; and blocks in it at the end of that window and the next ones. */
   #tableStart = 0;
   #counts: number[] = [];
 
-  /** @param items gives the `flow` items of a window */
-  constructor(windows: readonly WindowInfo[], items: (window: WindowInfo) => Iterable<Fields>) {
+  /**
+   * @param items gives the `flow` items of a window
+   * @param image gives the memory at #0
+   */
+  constructor(
+    windows: readonly WindowInfo[],
+    items: (window: WindowInfo) => Iterable<Fields>,
+    image: ImageBytes,
+  ) {
     this.#windows = windows;
     this.#items = items;
+    this.#image = image;
   }
 
   /** The flow of a window. Its block table may go on to grow, but what is in it stays. */
@@ -58,7 +73,7 @@ export class BlockReader {
             `Cannot read ${fields.what}: expected the block table of window ${start}`,
           );
         }
-        readDefinitions(fields, this.#table);
+        readDefinitions(fields, this.#table, this.#image);
         if (this.#table.totalSteps - steps > window.end - window.start) {
           throw new TraceError(
             `Cannot read ${fields.what}: expected every new block to be executed`,
@@ -81,20 +96,24 @@ export class BlockReader {
     const steps = window.end - window.start;
     const parts: FlowColumns[] = [];
     let table = -1;
+    let sequential = false;
     let size = 0;
     let blocks = 0;
     for (const fields of this.#items(window)) {
       if (fields.uint("cpu") !== 0) continue;
       table = fields.uint("table");
+      // Before 1.3 the column had another name and what is in it another meaning.
+      if (parts.length === 0) sequential = !fields.has("runs");
       const part = {
-        runs: fields.bytes("runs"),
+        hits: fields.bytes(sequential ? "hits" : "runs"),
         misses: fields.bytes("misses"),
         exceptions: fields.bytes("exceptions"),
         blocks: fields.uint("blocks", steps),
+        sequential,
       };
       parts.push(part);
       blocks += part.blocks;
-      size += part.runs.length + part.misses.length + part.exceptions.length;
+      size += part.hits.length + part.misses.length + part.exceptions.length;
       if (blocks > steps || size > steps * MAX_COLUMN_BYTES_PER_STEP + 64) {
         throw new TraceError(`Cannot read ${what}: expected no more than ${steps} blocks`);
       }
@@ -102,12 +121,13 @@ export class BlockReader {
     if (parts.length === 0) {
       throw new TraceError(`Cannot read ${what}: expected a flow, found none`);
     }
-    const join = (name: "runs" | "misses" | "exceptions") => concat(parts.map((p) => p[name]));
+    const join = (name: "hits" | "misses" | "exceptions") => concat(parts.map((p) => p[name]));
     const columns = {
-      runs: join("runs"),
+      hits: join("hits"),
       misses: join("misses"),
       exceptions: join("exceptions"),
       blocks,
+      sequential,
     };
     return { columns, table };
   }

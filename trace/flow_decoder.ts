@@ -30,14 +30,23 @@ export interface ExceptionEntries {
   count: number;
 }
 
+/** Gives bytes of the memory at #0. */
+export type ImageBytes = (address: number, length: number) => Uint8Array;
+
+/** Highest physical address that a block's code may have had, plus one. */
+const CODE_SPACE = 2n ** 48n - 4096n;
+
 /** Adds the definitions of a `flow` item to the table. */
-export function readDefinitions(fields: Fields, table: BlockTable): void {
+export function readDefinitions(fields: Fields, table: BlockTable, image: ImageBytes): void {
   const { what } = fields;
   const regimes = fields.bytes("regimes");
   const kinds = fields.bytes("kinds");
   const steps = fields.bytes("steps");
   const pcs = new ColumnReader(fields.bytes("pcs"), `pcs in ${what}`);
   const code = new ColumnReader(fields.bytes("code"), `code in ${what}`);
+  const origins = fields.has("origins")
+    ? new ColumnReader(fields.bytes("origins"), `origins in ${what}`)
+    : undefined;
   if (kinds.length !== regimes.length || steps.length !== regimes.length) {
     throw new TraceError(
       `Cannot read ${what}: expected ${regimes.length} kinds and steps, ` +
@@ -50,18 +59,34 @@ export function readDefinitions(fields: Fields, table: BlockTable): void {
         `Cannot read ${what}: expected a block of 1 to ${MAX_BLOCK_STEPS} steps, found ${steps[i]}`,
       );
     }
-    table.add(regimes[i], pcs.word(), kinds[i], code.view(4 * steps[i]));
+    const pc = pcs.word();
+    const origin = origins?.word() ?? 0n;
+    const words = origin === 0n
+      ? code.view(4 * steps[i])
+      : image(codeAddress(pc, origin, what), 4 * steps[i]);
+    table.add(regimes[i], pc, kinds[i], words);
   }
-  pcs.finish();
-  code.finish();
+  for (const column of [pcs, code, origins]) column?.finish();
+}
+
+function codeAddress(pc: bigint, origin: bigint, what: string): number {
+  const address = BigInt.asUintN(64, pc + origin - 1n);
+  if (address % 4n !== 0n || address >= CODE_SPACE) {
+    throw new TraceError(
+      `Cannot read ${what}: expected code at a physical address, found 0x${address.toString(16)}`,
+    );
+  }
+  return Number(address);
 }
 
 /** The columns of a window's flow, joined over its items. */
 export interface FlowColumns {
-  runs: Uint8Array;
+  hits: Uint8Array;
   misses: Uint8Array;
   exceptions: Uint8Array;
   blocks: number;
+  /** Whether they are of format 1.3 or later. */
+  sequential: boolean;
 }
 
 /**
@@ -80,9 +105,9 @@ export function decodeFlow(
 ): WindowFlow {
   const exceptions = readExceptions(columns, position.steps, what);
   const blocks = new Uint32Array(columns.blocks);
-  const runs = new ColumnReader(columns.runs, `runs of ${what}`);
+  const runs = new ColumnReader(columns.hits, `hits of ${what}`);
   const misses = new ColumnReader(columns.misses, `misses of ${what}`);
-  const predictor = new Predictor();
+  const predictor = new Predictor(columns.sequential);
   let fresh = ids.before;
   let hits = runs.done ? Infinity : runs.uint();
   let exception = 0;
@@ -96,14 +121,17 @@ export function decodeFlow(
     if (hits > 0) {
       hits--;
       if (id === NONE) throw new TraceError(`Cannot read ${what}: no prediction for block ${i}`);
+      if (id === fresh) fresh++;
     } else {
-      const miss = misses.uint(ids.after + MISS.id);
+      const miss = misses.uint(2 * ids.after + MISS.id);
       if (miss === MISS.other) id = predictor.other();
-      else id = miss === MISS.new ? fresh++ : miss - MISS.id;
-      if (id < 0 || id >= ids.after || id >= fresh) {
-        throw new TraceError(`Cannot read ${what}: expected a known block, found id ${id}`);
-      }
+      else if (miss === MISS.new) id = fresh++;
+      else if (columns.sequential) id = predictor.current + distance(miss - MISS.id);
+      else id = miss - MISS.id;
       hits = runs.done ? Infinity : runs.uint();
+    }
+    if (id < 0 || id >= ids.after || id >= fresh) {
+      throw new TraceError(`Cannot read ${what}: expected a known block, found id ${id}`);
     }
     blocks[i] = id;
     steps += table.steps(id);
@@ -118,6 +146,11 @@ export function decodeFlow(
     );
   }
   return { start: position.start, blocks, exceptions, table };
+}
+
+/** What `distanceCode` maps to a code. */
+function distance(zigzag: number): number {
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
 }
 
 function readExceptions(columns: FlowColumns, steps: number, what: string): ExceptionEntries[] {

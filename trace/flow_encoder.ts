@@ -4,15 +4,26 @@
 
 import { BlockTable } from "./block_table.ts";
 import { ByteColumn, WordColumn } from "./columns.ts";
+import { CodeOrigins } from "./code_origins.ts";
 import type { FlowContext, FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
+import type { ImageMemory } from "./image_memory.ts";
 import { Predictor } from "./predictor.ts";
 import { MAX_BLOCK_STEPS, MAX_TABLE_BLOCKS, MAX_TABLE_STEPS } from "./schema.ts";
 
 /** Bytes of a decoded record. */
 export const RECORD_BYTES = 16;
 
-/** Codes of the `misses` column; a larger value is a block id plus {@linkcode MISS.id}. */
+/**
+ * Codes of the `misses` column; a larger value is {@linkcode MISS.id} plus the distance of the block's
+ * id from the current one's, even if it is ahead, or in formats before 1.3 plus the id itself.
+ */
 export const MISS = { other: 0, new: 1, id: 2 } as const;
+
+/** The code of a miss by distance: from block `current` (-1 for none) to block `id`. */
+export function distanceCode(current: number, id: number): number {
+  const distance = id - current;
+  return MISS.id + (distance < 0 ? -2 * distance - 1 : 2 * distance);
+}
 
 /** Collects the definitions of new blocks, for both encoders. */
 export class BlockDefinitions {
@@ -23,7 +34,9 @@ export class BlockDefinitions {
   readonly #kinds = new ByteColumn();
   readonly #pcs = new WordColumn();
   readonly #steps = new ByteColumn();
+  readonly #origins = new WordColumn();
   readonly #code = new ByteColumn();
+  #found: CodeOrigins | undefined;
   #startedIn = 0;
 
   constructor(source: FlowSource) {
@@ -33,6 +46,11 @@ export class BlockDefinitions {
   /** About how many bytes {@linkcode take} would give. */
   get pendingBytes(): number {
     return this.#code.length + 8 * this.#kinds.length;
+  }
+
+  /** Code that is as in the memory at #0 is stored as its place from now on. */
+  useImage(image: ImageMemory): void {
+    this.#found = new CodeOrigins(image);
   }
 
   /** Empties the table if it has grown beyond its limits. Gives true if it did. */
@@ -55,18 +73,21 @@ export class BlockDefinitions {
     this.#kinds.push(kind);
     this.#pcs.push(pc);
     this.#steps.push(code.length / 4);
-    this.#code.pushBytes(code);
+    const origin = this.#found?.find(pc, code) ?? 0n;
+    this.#origins.push(origin);
+    if (origin === 0n) this.#code.pushBytes(code);
     return this.table.add(context.regime, pc, kind, code);
   }
 
   /** The definitions since the last take. */
-  take(): Pick<FlowFields, "table" | "regimes" | "kinds" | "pcs" | "steps" | "code"> {
+  take(): Pick<FlowFields, "table" | "regimes" | "kinds" | "pcs" | "steps" | "origins" | "code"> {
     return {
       table: this.#startedIn,
       regimes: this.#regimes.take(),
       kinds: this.#kinds.take(),
       pcs: this.#pcs.take(),
       steps: this.#steps.take(),
+      origins: this.#origins.take(),
       code: this.#code.take(),
     };
   }
@@ -106,6 +127,10 @@ export class ReferenceFlowEncoder implements FlowEncoder {
     return this.#definitions.table;
   }
 
+  useImage(image: ImageMemory): void {
+    this.#definitions.useImage(image);
+  }
+
   startWindow(window: number): void {
     this.#definitions.startWindow(window);
     this.#predictor.reset();
@@ -135,7 +160,7 @@ export class ReferenceFlowEncoder implements FlowEncoder {
     return {
       cpu: 0,
       blocks,
-      runs: this.#runs.take(),
+      hits: this.#runs.take(),
       misses: this.#misses.take(),
       exceptions: this.#exceptions.take(),
       ...this.#definitions.take(),
@@ -164,7 +189,7 @@ export class ReferenceFlowEncoder implements FlowEncoder {
       this.#hits = 0;
       if (id >= known) this.#misses.pushUint(MISS.new);
       else if (id === this.#predictor.other()) this.#misses.pushUint(MISS.other);
-      else this.#misses.pushUint(id + MISS.id);
+      else this.#misses.pushUint(distanceCode(this.#predictor.current, id));
     }
     this.#predictor.advance(id, this.table.kind(id));
     this.#executed.add(id);

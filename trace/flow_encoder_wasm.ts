@@ -4,9 +4,9 @@
  * A run costs one look-up in a side table: `blockAt[(start - arenaBase) / 16]` heads a list of
  * known blocks that start at that record (usually one). Only a run that is not found there calls
  * back into TypeScript, which identifies it by its bytes. Blocks refer to each other by address, so
- * the loop never multiplies; what a window must forget is forgotten through a generation number
- * that is compared on mispredictions only, because a block's first execution in a window always is
- * one.
+ * the loop never multiplies; what a window must forget is forgotten through a generation number.
+ * It is compared only where the guess does not come from what the window saw, because there is
+ * nothing of a block to be guessed from before its first execution.
  *
  * Memory: counters, indirect table, return stack, state, input, three outputs, side table, then a
  * heap of block records (48 bytes) and entries of the side table's lists (16 bytes).
@@ -16,6 +16,7 @@ import type { BlockTable } from "./block_table.ts";
 import { ByteColumn } from "./columns.ts";
 import { BlockDefinitions, RECORD_BYTES } from "./flow_encoder.ts";
 import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
+import type { ImageMemory } from "./image_memory.ts";
 import { BLOCK, BLOCK_RECORD_BYTES, FLOW_MEMORY, STATE } from "./flow_memory.ts";
 import { buildFlowModule } from "./flow_module.ts";
 import { hashId } from "./predictor.ts";
@@ -77,6 +78,10 @@ export class WasmFlowEncoder implements FlowEncoder {
     return this.#definitions.table;
   }
 
+  useImage(image: ImageMemory): void {
+    this.#definitions.useImage(image);
+  }
+
   startWindow(window: number): void {
     if (this.#definitions.startWindow(window)) {
       this.#u32.fill(0, FLOW_MEMORY.blockAt >> 2, this.#heapStart >> 2);
@@ -123,7 +128,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     return {
       cpu: 0,
       blocks,
-      runs: this.#runs.take(),
+      hits: this.#runs.take(),
       misses: this.#misses.take(),
       exceptions: this.#exceptions.take(),
       ...this.#definitions.take(),

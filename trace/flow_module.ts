@@ -22,6 +22,9 @@ const INDIRECT_KINDS = (1 << BLOCK_KIND.indirect) | (1 << BLOCK_KIND.indirectCal
 const CALL_KINDS = (1 << BLOCK_KIND.call) | (1 << BLOCK_KIND.indirectCall);
 const STACK_KINDS = CALL_KINDS | (1 << BLOCK_KIND.return);
 
+/** See `predictor.ts`. */
+const HISTORY_MASK = 0xfff;
+
 type Names = Exclude<keyof typeof STATE, "generation">;
 
 /** Everything that the parts of the function share. */
@@ -160,7 +163,7 @@ function emitGuess(p: Parts, at: Local, to: { next: Label; unexpected: Label }):
     f.set(predicted, select(second, first, usesSecond));
     f.if(isAt(p, at), () => {
       const history = op("i32.or", op("i32.shl", state.history, i32(1)), usesSecond);
-      f.set(state.history, op("i32.and", history, i32(0xffff)));
+      f.set(state.history, op("i32.and", history, i32(HISTORY_MASK)));
       const down = select(op("i32.sub", counter, i32(1)), i32(0), counter);
       const up = select(op("i32.add", counter, i32(1)), i32(3), op("i32.lt_u", counter, i32(3)));
       f.store("i32.store8", index, select(up, down, usesSecond), FLOW_MEMORY.counters);
@@ -244,11 +247,13 @@ function emitBlock(p: Parts): void {
   f.set(p.predicted, i32(0));
   f.set(p.other, i32(0));
   f.if(state.previous, () => emitPredictAndLearn(p));
+  f.set(p.scratch, load("i32.load", block, BLOCK.generation));
   f.if(
     op("i32.eq", p.predicted, block),
     () => add(f, state.hits, i32(1)),
     () => emitMiss(p),
   );
+  f.if(op("i32.ne", p.scratch, stateWord("generation")), () => emitForget(p));
   f.set(state.previous, block);
   f.set(state.interrupted, i32(0));
   emitPassed(p);
@@ -275,6 +280,9 @@ function emitPassed(p: Parts): void {
 
 function emitPredictAndLearn(p: Parts): void {
   const { f, state, block, predicted, index, kind } = p;
+  // Of what the window has not seen yet, the block after this one in the table is guessed.
+  const before = f.local("i32");
+  f.set(before, state.previous);
   const first = load("i32.load", state.previous, BLOCK.first);
   const hash = load("i32.load", state.previous, BLOCK.hash);
   f.set(kind, load("i32.load", state.previous, BLOCK.kind));
@@ -304,6 +312,7 @@ function emitPredictAndLearn(p: Parts): void {
             () => {
               f.set(predicted, load("i32.load", state.caller, BLOCK.afterReturn));
               f.store("i32.store", state.caller, block, BLOCK.afterReturn);
+              f.set(before, state.caller);
             },
             () => {
               f.set(predicted, first);
@@ -312,6 +321,10 @@ function emitPredictAndLearn(p: Parts): void {
           ),
       ),
   );
+  f.if(op("i32.eqz", predicted), () => {
+    const follows = op("i32.add", load("i32.load", before, BLOCK.id), i32(1));
+    f.set(predicted, select(block, i32(0), op("i32.eq", load("i32.load", block), follows)));
+  });
 }
 
 function emitConditional(p: Parts, hash: Expression): void {
@@ -329,7 +342,7 @@ function emitConditional(p: Parts, hash: Expression): void {
   );
   f.set(predicted, select(second, first, usesSecond));
   f.set(other, select(first, second, usesSecond));
-  f.set(state.history, op("i32.and", op("i32.shl", state.history, i32(1)), i32(0xffff)));
+  f.set(state.history, op("i32.and", op("i32.shl", state.history, i32(1)), i32(HISTORY_MASK)));
   f.if(
     op("i32.or", op("i32.eqz", first), op("i32.eq", first, block)),
     () => {
@@ -348,21 +361,25 @@ function emitConditional(p: Parts, hash: Expression): void {
   );
 }
 
+/** The block's first execution in the window, whose generation is in `scratch`: what was learnt of it before is gone. */
+function emitForget({ f, block }: Parts): void {
+  f.store("i32.store", block, stateWord("generation"), BLOCK.generation);
+  for (const field of [BLOCK.first, BLOCK.second, BLOCK.afterReturn]) {
+    f.store("i32.store", block, i32(0), field);
+  }
+}
+
 function emitMiss(p: Parts): void {
   const { f, state, block, scratch: generation } = p;
   const code = f.local("i32");
   writeUint(p, "runs", state.hits);
   f.set(state.hits, i32(0));
-  f.set(code, op("i32.add", load("i32.load", block, BLOCK.id), i32(2)));
+  const current = select(load("i32.load", state.previous, BLOCK.id), i32(-1), state.previous);
+  f.set(code, op("i32.sub", load("i32.load", block, BLOCK.id), current));
+  const zigzag = op("i32.xor", op("i32.shl", code, i32(1)), op("i32.shr_s", code, i32(31)));
+  f.set(code, op("i32.add", zigzag, i32(2)));
   f.if(op("i32.eq", p.other, block), () => f.set(code, i32(0)));
-  f.set(generation, load("i32.load", block, BLOCK.generation));
   f.if(op("i32.eqz", generation), () => f.set(code, i32(1)));
-  f.if(op("i32.ne", generation, stateWord("generation")), () => {
-    f.store("i32.store", block, stateWord("generation"), BLOCK.generation);
-    for (const field of [BLOCK.first, BLOCK.second, BLOCK.afterReturn]) {
-      f.store("i32.store", block, i32(0), field);
-    }
-  });
   writeUint(p, "misses", code);
 }
 

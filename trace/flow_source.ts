@@ -10,6 +10,7 @@
  */
 
 import type { FlowContext, FlowObserver, FlowSource } from "../core/engine/engine.ts";
+import type { ImageMemory } from "./image_memory.ts";
 
 export type { FlowContext, FlowObserver, FlowSource };
 
@@ -19,6 +20,8 @@ export interface FlowEncoder extends FlowObserver {
   readonly steps: number;
   /** About how many bytes {@linkcode take} would give. */
   readonly pendingBytes: number;
+  /** Gives the memory at #0; before the first window. */
+  useImage(image: ImageMemory): void;
   /** Starts window `window`: resets the predictor, and the block table if it grew too large. */
   startWindow(window: number): void;
   /** What was encoded since the last take, as the fields of a `flow` item; `last` ends the window. */
@@ -50,7 +53,7 @@ export interface FlowFields {
   /** Blocks executed. */
   blocks: number;
   /** uints: correct guesses before each miss. */
-  runs: Uint8Array;
+  hits: Uint8Array;
   /** uints: what came instead, see `MISS`. */
   misses: Uint8Array;
   /** uints, in pairs: blocks since the last pair, exception entries that retired nothing. */
@@ -63,6 +66,8 @@ export interface FlowFields {
   pcs: Uint8Array;
   /** bytes: instructions. */
   steps: Uint8Array;
-  /** Instruction words of all new blocks, little-endian. */
+  /** deltas: 0, or where the block's code was at #0: 1 + physical address - pc, modulo 2^64. */
+  origins: Uint8Array;
+  /** Instruction words of the new blocks whose origin is 0, little-endian. */
   code: Uint8Array;
 }

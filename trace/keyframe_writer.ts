@@ -4,10 +4,12 @@
  * A page is copied just before its first write in a window, so that at the window's end only the
  * words that changed are stored. The copies are bounded: beyond {@linkcode MAX_COPIES} pages a
  * window's further pages are stored relative to zeros instead. Every {@linkcode MAX_PAGE_CHAIN}th
- * time a page is stored relative to zeros anyway, so that a reader never walks a longer chain.
+ * time a page is stored relative to zeros anyway, so that a reader never walks a longer chain. A page
+ * that is much more like a piece of the memory at #0 than like its base is stored as a copy of that.
  */
 
-import { BASE, PageDeltaWriter } from "./page_delta.ts";
+import { ImageMemory } from "./image_memory.ts";
+import { BASE, countChanges, PageDeltaWriter } from "./page_delta.ts";
 import type { RecordableMemory, RecordableState } from "./recordable_machine.ts";
 import { MAX_PAGE_CHAIN, PAGE_SIZE, SPACE } from "./schema.ts";
 import {
@@ -22,6 +24,9 @@ import { encodeContent } from "./cbor.ts";
 
 /** Pages copied per window at most: 32 MiB. */
 const MAX_COPIES = 8192;
+
+/** Changed eight-byte words from which on a page may be a copy from the image. */
+const MIN_COPIED = 64;
 
 const PAGE_WORDS = PAGE_SIZE / 4;
 const ZEROS = new Uint32Array(PAGE_WORDS);
@@ -46,6 +51,8 @@ class PageSpace {
   readonly #chains: Uint8Array;
   readonly #writer = new PageDeltaWriter();
   readonly #sink: ItemSink;
+  /** The memory at #0, once it is stored. */
+  image: ImageMemory | undefined;
   /** Sum of the pages' hashes. */
   sum: StateHash = [0, 0];
 
@@ -92,8 +99,36 @@ class PageSpace {
     const base = !was || isZero(was) || this.#chains[page] + 1 >= MAX_PAGE_CHAIN
       ? BASE.zero
       : BASE.previous;
+    const from = base === BASE.zero ? ZEROS : was!;
+    if (this.#storeCopy(page, from)) return;
     this.#chains[page] = base === BASE.zero ? 0 : this.#chains[page] + 1;
-    this.#store(page, base, base === BASE.zero ? ZEROS : was!);
+    this.#store(page, base, from);
+  }
+
+  /** Stores a page as a copy from the image if that takes less than half the words. */
+  #storeCopy(page: number, was: Uint32Array): boolean {
+    if (!this.image) return false;
+    const is = this.words(page);
+    let least = countChanges(was, is);
+    if (least < MIN_COPIED) return false;
+    least /= 2;
+    let best = -1;
+    for (const source of this.image.candidates(is)) {
+      const changes = countChanges(this.image.at(source, PAGE_WORDS)!, is);
+      if (changes >= least) continue;
+      least = changes;
+      best = source;
+    }
+    if (best < 0) return false;
+    this.#chains[page] = 0;
+    this.#writer.addCopy(
+      this.#firstNumber + page,
+      best,
+      this.image.at(best, PAGE_WORDS)!,
+      is,
+    );
+    this.#added(page, is);
+    return true;
   }
 
   /** Whether a page whose content at the last keyframe is gone still has the hash it had then. */
@@ -108,10 +143,13 @@ class PageSpace {
 
   #store(page: number, base: number, was: Uint32Array): void {
     const is = this.words(page);
-    const number = this.#firstNumber + page;
-    this.#writer.add(number, base, was, is);
+    this.#writer.add(this.#firstNumber + page, base, was, is);
+    this.#added(page, is);
+  }
+
+  #added(page: number, is: Uint32Array): void {
     const old: StateHash = [this.#hashes[2 * page], this.#hashes[2 * page + 1]];
-    const hash = hashPage(is, this.#space, number);
+    const hash = hashPage(is, this.#space, this.#firstNumber + page);
     this.sum = addHash(subtractHash(this.sum, old), hash);
     this.#hashes.set(hash, 2 * page);
     if (this.#writer.full) this.flush();
@@ -121,6 +159,7 @@ class PageSpace {
 /** Makes keyframes of a machine. */
 export class KeyframeWriter {
   readonly #memory: PageSpace;
+  readonly #source: RecordableMemory;
   readonly #base: number;
   readonly #tracking: { restart(): void; close(): void };
   readonly #sink: ItemSink;
@@ -128,9 +167,9 @@ export class KeyframeWriter {
   /** Pages written in this window, by index in memory, and how many of them have copies. */
   #written: number[] = [];
   #tlb: { bytes: Uint8Array; space: PageSpace } | undefined;
-
   /** @param sink receives the contents of `pages` items */
   constructor(memory: RecordableMemory, sink: ItemSink) {
+    this.#source = memory;
     this.#base = memory.base;
     this.#sink = sink;
     this.#memory = new PageSpace(SPACE.memory, memory.base / PAGE_SIZE, memory.bytes, sink);
@@ -142,10 +181,14 @@ export class KeyframeWriter {
    *
    * @param loaded where something was loaded, if that is known: the rest is zero and is not looked
    * at, because touching 128 MiB of fresh memory takes longer than all else that starts a recording
+   * @returns a copy of the image
    */
-  storeImage(loaded?: readonly LoadedRange[]): void {
-    this.#memory.storeAll(this.#pagesOf(loaded ?? [{ address: this.#base, length: Infinity }]));
+  storeImage(loaded?: readonly LoadedRange[]): ImageMemory {
+    const ranges = loaded ?? [{ address: this.#base, length: this.#source.size }];
+    this.#memory.storeAll(this.#pagesOf(ranges));
+    const image = this.#memory.image = new ImageMemory(this.#source, ranges);
     this.#restart();
+    return image;
   }
 
   /** Physical addresses, divided by the page size and ascending, of the pages written in the window. */

@@ -5,19 +5,26 @@
  * words for each changed line, then the new words. Masks and words are separate columns because
  * they compress apart (measured: a quarter of whole pages, two thirds of changed lines). A page's
  * base is what it held at the previous keyframe, or zeros, or another page of the same item, which
- * is how equal pages of an image are stored once.
+ * is how equal pages of an image are stored once, or 4,096 bytes of the memory at #0, wherever they
+ * were: what a boot unpacks is mostly there.
  */
 
-import { ByteColumn, ColumnReader } from "./columns.ts";
+import { ByteColumn, ColumnReader, WordColumn } from "./columns.ts";
 import { type Fields } from "./fields.ts";
 import { PAGE_SIZE } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
 
-/** What a page's words are relative to; larger values name page `base - 2` of the same item. */
+/**
+ * What a page's words are relative to; larger values name page `base - 2` of the same item, and a
+ * page that names itself is relative to the memory at #0 at the next address in `sources`.
+ */
 export const BASE = { previous: 0, zero: 1, first: 2 } as const;
 
 /** Most pages in one item. */
 export const MAX_PAGES_PER_ITEM = 4096;
+
+/** Highest source: physical addresses have 48 bits, and a page follows. */
+const MAX_SOURCE = 2n ** 48n - BigInt(PAGE_SIZE);
 
 /** Collects the pages of one item. */
 export class PageDeltaWriter {
@@ -26,6 +33,7 @@ export class PageDeltaWriter {
   readonly #lines = new ByteColumn();
   readonly #masks = new ByteColumn();
   readonly #words = new ByteColumn();
+  readonly #sources = new WordColumn();
   #before = 0;
   #count = 0;
 
@@ -67,6 +75,12 @@ export class PageDeltaWriter {
     }
   }
 
+  /** Adds a page whose base is the memory that was at physical address `source` at #0. */
+  addCopy(number: number, source: number, was: Uint32Array, is: Uint32Array): void {
+    this.#sources.pushNumber(source);
+    this.add(number, BASE.first + this.#count, was, is);
+  }
+
   /** The item's content fields; empties the writer. */
   take(space: number): Record<string, unknown> {
     this.#count = 0;
@@ -78,6 +92,7 @@ export class PageDeltaWriter {
       lines: this.#lines.take(),
       masks: this.#masks.take(),
       words: this.#words.take(),
+      ...(this.#sources.length > 0 && { sources: this.#sources.take() }),
     };
   }
 }
@@ -86,8 +101,10 @@ export class PageDeltaWriter {
 export interface PageDelta {
   /** Physical address divided by the page size. */
   number: number;
-  /** One of {@linkcode BASE}, or 2 + index in the item. */
+  /** One of {@linkcode BASE}, or 2 + index in the item; then never its own. */
   base: number;
+  /** Physical address of its base at #0, if that is a copy; `base` is then that of zeros. */
+  source?: number;
   /** 64-bit line mask as 8 bytes. */
   lines: Uint8Array;
   /** One mask per changed line. */
@@ -104,6 +121,7 @@ export function readPageDeltas(fields: Fields): PageDelta[] {
   const lines = new ColumnReader(fields.bytes("lines"), `lines in ${what}`);
   const masks = new ColumnReader(fields.bytes("masks"), `masks in ${what}`);
   const words = new ColumnReader(fields.bytes("words"), `words in ${what}`);
+  const sources = new ColumnReader(fields.column("sources"), `sources in ${what}`);
   const pages: PageDelta[] = [];
   let number = 0;
   while (!numbers.done) {
@@ -115,20 +133,32 @@ export function readPageDeltas(fields: Fields): PageDelta[] {
       throw new TraceError(`Cannot read ${what}: expected ascending pages, found page twice`);
     }
     number += step;
-    const base = bases.uint(BASE.first + pages.length - 1);
+    const base = bases.uint(BASE.first + pages.length);
+    const isCopy = base === BASE.first + pages.length;
     const lineMask = lines.view(8);
     const maskCount = countBits(lineMask);
     const pageMasks = masks.view(maskCount);
     pages.push({
       number,
-      base,
+      base: isCopy ? BASE.zero : base,
+      ...(isCopy && { source: sourceAddress(sources, what) }),
       lines: lineMask,
       masks: pageMasks,
       words: words.view(8 * countBits(pageMasks)),
     });
   }
-  for (const column of [bases, lines, masks, words]) column.finish();
+  for (const column of [bases, lines, masks, words, sources]) column.finish();
   return pages;
+}
+
+function sourceAddress(sources: ColumnReader, what: string): number {
+  const address = sources.word();
+  if (address % 4n !== 0n || address > MAX_SOURCE) {
+    throw new TraceError(
+      `Cannot read ${what}: expected a source in words below 2^48, found 0x${address.toString(16)}`,
+    );
+  }
+  return Number(address);
 }
 
 /** Applies a delta to a page that holds the delta's base. */
@@ -144,6 +174,15 @@ export function applyPageDelta(delta: PageDelta, page: Uint8Array): void {
       word++;
     }
   }
+}
+
+/** How many of a page's eight-byte words two contents differ in. */
+export function countChanges(was: Uint32Array, is: Uint32Array): number {
+  let count = 0;
+  for (let i = 0; i < is.length; i += 2) {
+    if (was[i] !== is[i] || was[i + 1] !== is[i + 1]) count++;
+  }
+  return count;
 }
 
 function changedWords(was: Uint32Array, is: Uint32Array, at: number): number {

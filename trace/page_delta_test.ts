@@ -65,3 +65,33 @@ Deno.test("readPageDeltas() refuses columns that contradict each other", () => {
     assertThrows(() => readPageDeltas(fields), TraceError, "the pages");
   }
 });
+
+Deno.test("addCopy() stores a page as its place in the memory at #0", () => {
+  const image = new Uint32Array(WORDS).fill(3);
+  const page = image.slice();
+  page[7] = 9;
+  const writer = new PageDeltaWriter();
+  writer.add(1, BASE.zero, new Uint32Array(WORDS), image);
+  writer.addCopy(2, 0x4000_0104, image, page);
+  writer.addCopy(3, 0x4000_0000, image, image);
+  const content = writer.take(0) as Record<string, Uint8Array>;
+  assertEquals([...content.bases], [1, 3, 4]);
+  const [, copy, exact] = readPageDeltas(new Fields(content as unknown as CborMap, "the pages"));
+  assertEquals([copy.base, copy.source, copy.words.length], [BASE.zero, 0x4000_0104, 8]);
+  assertEquals([exact.source, exact.words.length], [0x4000_0000, 0]);
+  for (
+    const sources of [[], [0x80, 0x80, 1], [2, 0, 0], [2, 2], [
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      0xff,
+      127,
+      0,
+    ]]
+  ) {
+    const fields = { ...content, sources: new Uint8Array(sources) } as unknown as CborMap;
+    assertThrows(() => readPageDeltas(new Fields(fields, "the pages")), TraceError, "the pages");
+  }
+});

@@ -15,7 +15,7 @@ import {
   type PageDelta,
   readPageDeltas,
 } from "./page_delta.ts";
-import { MAX_PAGE_CHAIN, PAGE_SIZE } from "./schema.ts";
+import { MAX_PAGE_CHAIN, PAGE_SIZE, SPACE } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
 
 /** Most entries in the index: about 64 MiB. */
@@ -23,6 +23,9 @@ const MAX_ENTRIES = 1 << 22;
 
 /** Bytes of decoded items that are kept. */
 const CACHE_BYTES = 64 << 20;
+
+/** Pages of the memory at #0 that are kept. */
+const IMAGE_PAGES = 1024;
 
 /** A `pages` item that can be read when it is needed. */
 export interface PagesItem {
@@ -37,6 +40,7 @@ export class PageReader {
   /** By address space, by page number: entries as item index * MAX_PAGES_PER_ITEM + place, ascending. */
   readonly #entries = [new Map<number, number[]>(), new Map<number, number[]>()];
   readonly #cache = new Map<number, { pages: PageDelta[]; bytes: number }>();
+  readonly #image = new Map<number, Uint8Array>();
   #cached = 0;
   #count = 0;
   #indexed = 0;
@@ -75,6 +79,7 @@ export class PageReader {
       const { delta, twin } = this.#delta(entries[last]);
       chain.push(delta);
       if (twin) page = this.#content(twin);
+      if (delta.source !== undefined) page = this.imageBytes(delta.source, PAGE_SIZE);
       if (delta.base !== BASE.previous) break;
       if (chain.length > MAX_PAGE_CHAIN) {
         throw new TraceError(
@@ -86,9 +91,31 @@ export class PageReader {
     return page;
   }
 
+  /** Bytes of the memory at #0: a fresh array. */
+  imageBytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) {
+      const offset = (address + at) % PAGE_SIZE;
+      const page = this.#imagePage(Math.floor((address + at) / PAGE_SIZE));
+      const part = page.subarray(offset, offset + length - at);
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #imagePage(number: number): Uint8Array {
+    const known = this.#image.get(number);
+    if (known) return known;
+    if (this.#image.size >= IMAGE_PAGES) this.#image.delete(this.#image.keys().next().value!);
+    const page = this.read(SPACE.memory, number, 0);
+    this.#image.set(number, page);
+    return page;
+  }
+
   /** A page that another page of the same item equals; it must not depend on an earlier item itself. */
   #content(delta: PageDelta): Uint8Array<ArrayBuffer> {
-    if (delta.base !== BASE.zero) {
+    if (delta.base !== BASE.zero || delta.source !== undefined) {
       throw new TraceError(
         `Cannot read page ${delta.number}: expected the page it equals to be stored whole`,
       );
@@ -134,6 +161,9 @@ export class PageReader {
       for (const item of this.#itemsOf(this.#indexed)) {
         const fields = item.read();
         const space = fields.uint("space", 0xff);
+        if (this.#indexed === 0 && fields.has("sources")) {
+          throw new TraceError(`Cannot read ${fields.what}: expected no sources in window 0`);
+        }
         const index = this.#items.push(item) - 1;
         const map = this.#entries[space];
         if (map) this.#indexItem(map, readPageDeltas(fields), index);

@@ -11,6 +11,9 @@
  * - after an indirect branch, an exception or an exception return, a table indexed by the block and
  *   eight bits of branch history;
  * - else the block's last successor.
+ *
+ * What was not seen in the window yet is guessed to be the block that is next in the table, since 1.3:
+ * blocks are numbered in the order of their first execution, and mostly that order repeats.
  */
 
 import { BLOCK_KIND } from "./schema.ts";
@@ -26,8 +29,13 @@ export function hashId(id: number): number {
   return Math.imul(id, 0x9e3779b1) >>> 16;
 }
 
+/** Bits of branch history: two forms, the first one up to format 1.2. */
+const HISTORY_MASK = { older: 0xffff, sequential: 0xfff } as const;
+
 /** One window's predictor. */
 export class Predictor {
+  readonly #sequential: boolean;
+  readonly #historyMask: number;
   readonly #counters = new Uint8Array(TABLE);
   readonly #indirect = new Int32Array(TABLE);
   readonly #stack = new Int32Array(STACK);
@@ -43,7 +51,10 @@ export class Predictor {
   /** Where the guess came from: index in the counters or the indirect table. */
   #index = 0;
 
-  constructor() {
+  /** @param sequential false for the flow of formats before 1.3 */
+  constructor(sequential = true) {
+    this.#sequential = sequential;
+    this.#historyMask = HISTORY_MASK[sequential ? "sequential" : "older"];
     this.reset();
   }
 
@@ -70,6 +81,18 @@ export class Predictor {
   predict(): number {
     const block = this.#current;
     if (block === NONE) return NONE;
+    const known = this.#known(block);
+    if (known !== NONE || !this.#sequential) return known;
+    return 1 + (this.#returns ? this.#caller : block);
+  }
+
+  /** The current block, before which the next one is numbered; {@linkcode NONE} at first. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** The guess from what the window has seen. */
+  #known(block: number): number {
     if (this.#interrupted || isIndirect(this.#kind)) {
       this.#index = (hashId(block) ^ (this.#history << 8)) & 0xffff;
       const target = this.#indirect[this.#index];
@@ -79,10 +102,12 @@ export class Predictor {
       this.#index = (hashId(block) ^ this.#history) & 0xffff;
       return this.#guessesSecond(block) ? this.#second[block] : this.#first[block];
     }
-    if (this.#kind === BLOCK_KIND.return && this.#caller !== NONE) {
-      return this.#afterReturn[this.#caller];
-    }
-    return this.#first[block];
+    return this.#returns ? this.#afterReturn[this.#caller] : this.#first[block];
+  }
+
+  /** Whether the current block is a return to a known caller. */
+  get #returns(): boolean {
+    return !this.#interrupted && this.#kind === BLOCK_KIND.return && this.#caller !== NONE;
   }
 
   /** After {@linkcode predict}: the successor that a conditional branch was not guessed to take. */
@@ -118,7 +143,7 @@ export class Predictor {
       this.#first[block] = next;
     } else if (this.#kind === BLOCK_KIND.conditional) {
       this.#learnBranch(block, next);
-    } else if (this.#kind === BLOCK_KIND.return && this.#caller !== NONE) {
+    } else if (this.#returns) {
       this.#afterReturn[this.#caller] = next;
     } else {
       this.#first[block] = next;
@@ -136,7 +161,7 @@ export class Predictor {
     const counter = this.#counters[this.#index];
     if (outcome === 1 && counter < 3) this.#counters[this.#index] = counter + 1;
     if (outcome === 0 && counter > 0) this.#counters[this.#index] = counter - 1;
-    this.#history = ((this.#history << 1) | outcome) & 0xffff;
+    this.#history = ((this.#history << 1) | outcome) & this.#historyMask;
   }
 
   #guessesSecond(block: number): boolean {

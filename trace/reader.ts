@@ -119,12 +119,16 @@ export class Trace {
     this.windows = windows;
     this.footer = footer ? parseFooter(footer) : null;
     this.truncated = damage === "" ? null : { position: this.end, why: damage };
-    this.#blocks = new BlockReader(windows, (window) => this.#items(window.number, ITEM.flow));
     this.#pages = new PageReader((window) =>
       this.#framesOf(window).filter((f) => f.kind === ITEM.pages).map((f) => ({
         window,
         read: () => this.#fields(f, window),
       }))
+    );
+    this.#blocks = new BlockReader(
+      windows,
+      (window) => this.#items(window.number, ITEM.flow),
+      (address, length) => this.#pages.imageBytes(address, length),
     );
     const [image] = this.#items(0, ITEM.image);
     if (!image) throw new TraceError("Cannot open the trace: expected an image item, found none");
@@ -267,10 +271,13 @@ export class Trace {
     return hashBytes(hash);
   }
 
-  /** Bytes of the file by item kind, and items of each kind: hops through the whole file. */
-  sizes(): Map<string, { items: number; bytes: number; content: number }> {
+  /**
+   * Bytes of the file by item kind, and items of each kind, in the windows from `first` on: hops
+   * through the whole file. Window 0 holds what was booted.
+   */
+  sizes(first = 0): Map<string, { items: number; bytes: number; content: number }> {
     const sizes = new Map<string, { items: number; bytes: number; content: number }>();
-    for (const window of this.windows) {
+    for (const window of this.windows.slice(first)) {
       for (const { kind, offset, end, size } of this.#framesOf(window.number)) {
         const total = sizes.get(itemName(kind)) ?? { items: 0, bytes: 0, content: 0 };
         total.items++;

@@ -25,7 +25,6 @@ import {
   FORMAT_VERSION,
   ITEM,
   MAX_WINDOW_STEPS,
-  SINGLE_CPU_VERSION,
 } from "./schema.ts";
 import { hashBytes } from "./state_hash.ts";
 import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
@@ -253,7 +252,7 @@ export class Recorder implements Observer, FlowObserver {
     const { options, machine, image, symbols, lines, recorder, recordedAt, loaded } = this.#options;
     const { base, size } = this.#machine.memory;
     this.#writer.header({
-      format: cpus > 1 ? FORMAT_VERSION : SINGLE_CPU_VERSION,
+      format: FORMAT_VERSION,
       recorder,
       machineVersion: this.#machine.machineVersion,
       machine,
@@ -275,7 +274,7 @@ export class Recorder implements Observer, FlowObserver {
     });
     for (const content of encodeSymbols(symbols)) this.#writer.item(ITEM.symbols, content);
     for (const content of encodeLines(lines)) this.#writer.item(ITEM.lines, content);
-    this.#keyframes.storeImage(loaded);
+    this.#flow.useImage(this.#keyframes.storeImage(loaded));
     this.#writeKeyframe(0);
     this.#writer.commit(0, 0, 0);
     this.#startWindow(0);

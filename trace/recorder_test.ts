@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { MachineEvent } from "../core/observer.ts";
 import { ReferenceFlowEncoder } from "./flow_encoder.ts";
+import { decodeContent } from "./cbor.ts";
+import { Fields } from "./fields.ts";
 import { openTrace } from "./reader.ts";
 import { Recorder } from "./recorder.ts";
-import { PAGE_SIZE } from "./schema.ts";
+import { ITEM, PAGE_SIZE } from "./schema.ts";
 import { SyntheticMachine, syntheticOptions, type SyntheticShape } from "./synthetic_machine.ts";
+import { splitTrace } from "./testing.ts";
 import type { TraceSink } from "./writer.ts";
 
 class MemorySink implements TraceSink {
@@ -212,3 +215,15 @@ function bitCount(byte: number): number {
   for (let rest = byte; rest; rest &= rest - 1) count++;
   return count;
 }
+
+Deno.test("Recorder stores copies of the image, and code in it, as their places", () => {
+  const { bytes } = record({ seed: 9, steps: 40_000 }, 2500);
+  let sources = 0, origins = 0;
+  for (const { frame, content } of splitTrace(bytes)) {
+    if (frame.kind !== ITEM.pages && frame.kind !== ITEM.flow) continue;
+    const fields = new Fields(decodeContent(content, "an item"), "an item");
+    sources += fields.column("sources").length;
+    origins += fields.column("origins").filter((byte) => byte !== 0).length;
+  }
+  assert(sources > 10 && origins > 10, `${sources}, ${origins}`);
+});

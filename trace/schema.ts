@@ -15,9 +15,7 @@
  */
 
 /** Version of the format that this code writes: `[major, minor]`. */
-export const FORMAT_VERSION: readonly [number, number] = [1, 2];
-/** What it writes of a machine with one CPU: such a trace has nothing that came later. */
-export const SINGLE_CPU_VERSION: readonly [number, number] = [1, 1];
+export const FORMAT_VERSION: readonly [number, number] = [1, 3];
 
 /** Item kinds, the first element of a frame. */
 export const ITEM = {

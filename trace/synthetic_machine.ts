@@ -10,6 +10,10 @@ import type { RecorderOptions } from "./recorder.ts";
 import { type EndReason, PAGE_SIZE } from "./schema.ts";
 import { Random, SyntheticProgram } from "./synthetic_flow.ts";
 
+/** Page of RAM that holds the program's first page, and one that pieces of others are copied to. */
+const CODE_PAGE = 16;
+const COPIED_PAGE = 23;
+
 /** What a synthetic machine is made of. */
 export interface SyntheticShape {
   seed: number;
@@ -43,12 +47,22 @@ class SyntheticMemory implements RecordableMemory {
   }
 
   store(offset: number, value: number): void {
+    this.#willWrite(offset);
+    this.bytes[offset] = value;
+  }
+
+  /** Copies a page. */
+  copy(to: number, from: number): void {
+    this.#willWrite(to);
+    this.bytes.copyWithin(to, from, from + PAGE_SIZE);
+  }
+
+  #willWrite(offset: number): void {
     const page = this.base + offset - offset % PAGE_SIZE;
     for (const { listener, seen } of this.#listeners) {
       if (!seen.has(page)) listener(page);
       seen.add(page);
     }
-    this.bytes[offset] = value;
   }
 }
 
@@ -75,6 +89,9 @@ export class SyntheticMachine implements RecordableMachine {
     this.memory = new SyntheticMemory(this.#shape.pages);
     this.flowSource = new SyntheticProgram(shape.seed, 6, 300, this.#shape.chaos);
     for (let i = 0; i < 20 * PAGE_SIZE; i++) this.memory.bytes[i] = this.#random.below(256);
+    // The first page of the program, so that it is found there.
+    const code = new Uint8Array(this.flowSource.words.buffer, 0, PAGE_SIZE);
+    if (this.#shape.pages > CODE_PAGE) this.memory.bytes.set(code, CODE_PAGE * PAGE_SIZE);
     // Two equal pages, to be stored once.
     this.memory.bytes.copyWithin(20 * PAGE_SIZE, 0, PAGE_SIZE);
   }
@@ -140,6 +157,9 @@ export class SyntheticMachine implements RecordableMachine {
     for (let i = random.below(4); i > 0; i--) {
       const page = random.below(random.oneIn(20) ? this.#shape.pages : 8);
       this.memory.store(page * PAGE_SIZE + random.below(PAGE_SIZE), random.below(256));
+    }
+    if (this.#shape.pages > COPIED_PAGE && random.oneIn(500)) {
+      this.memory.copy(COPIED_PAGE * PAGE_SIZE, 8 * PAGE_SIZE + 4 * random.below(3000));
     }
     this.#registers[random.below(31)] = (BigInt(random.below(0x7fffffff)) << 33n) |
       BigInt(random.below(0x7fffffff));

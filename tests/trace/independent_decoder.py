@@ -472,28 +472,40 @@ class Block:
         return self.packed
 
 
-def read_definitions(content):
-    """The blocks that one flow item defines."""
+def read_definitions(content, image):
+    """The blocks that one flow item defines. `image` gives bytes of the memory at #0."""
     pcs, regimes, kinds = deltas(content["pcs"]), content["regimes"], content["kinds"]
     steps, code = content["steps"], content["code"]
-    for column, name in ((regimes, "regimes"), (kinds, "kinds"), (steps, "steps")):
+    origins = deltas(content["origins"]) if "origins" in content else [0] * len(pcs)
+    for column, name in (
+        (regimes, "regimes"),
+        (kinds, "kinds"),
+        (steps, "steps"),
+        (origins, "origins"),
+    ):
         exactly(column, len(pcs), name)
-    exactly(code, 4 * sum(steps), "code")
     blocks, at = [], 0
-    for regime, kind, pc, count in zip(regimes, kinds, pcs, steps):
+    for regime, kind, pc, count, origin in zip(regimes, kinds, pcs, steps, origins):
         require(regime <= 3 and kind <= 7 and 1 <= count <= 64, "a block's definition")
         require(pc // PAGE == (pc + 4 * count - 1) // PAGE, "a block across the end of a page")
-        blocks.append(Block(regime, kind, pc, count, bytes(code[at : at + 4 * count])))
-        at += 4 * count
+        if origin:
+            address = (pc + origin - 1) % WORD
+            require(address % 4 == 0 and address < (1 << 48) - PAGE, "a block's origin")
+            words = image(address, 4 * count)
+        else:
+            words = bytes(code[at : at + 4 * count])
+            at += 4 * count
+        blocks.append(Block(regime, kind, pc, count, words))
+    exactly(code, at, "code")
     return blocks
 
 
 class BlockTable:
     """The blocks known at a window's end. Any window can be asked for, best in ascending order."""
 
-    def __init__(self, windows):
+    def __init__(self, windows, memory=None):
         self.windows, self.table, self.read, self.blocks = windows, 0, 0, []
-        self.identities = set()
+        self.identities, self.memory = set(), memory
 
     def until(self, number):
         """The table in use in a window, and how many of its blocks are older than that window."""
@@ -506,8 +518,15 @@ class BlockTable:
             older = len(self.blocks)
             require(self._table_of(self.read) == table, "the table changes and comes back")
             for content in self.windows[self.read].contents(FLOW):
-                self._add(read_definitions(content))
+                self._add(read_definitions(content, self._image))
         return self.blocks, older
+
+    def _image(self, address, length):
+        """Bytes of the memory at #0."""
+        if self.memory is None:
+            self.memory = Memory()
+            self.memory.apply(self.windows[0])
+        return self.memory.at_start(address, length)
 
     def _table_of(self, number):
         tables = {content["table"] for content in self.windows[number].contents(FLOW)}
@@ -525,7 +544,8 @@ class BlockTable:
 class Predictor:
     """SPEC 7, "The predictor". Absent entries of a dictionary are NONE, absent counters are 0."""
 
-    def __init__(self, blocks):
+    def __init__(self, blocks, sequential):
+        self.sequential, self.mask = sequential, 0xFFF if sequential else 0xFFFF
         self.kinds = [block.kind for block in blocks]
         self.counters, self.indirect = {}, {}
         self.stack, self.top = [None] * 64, 0
@@ -539,6 +559,13 @@ class Predictor:
         current = self.current
         if current is None:
             return None, None
+        prediction, other = self._seen(current)
+        if prediction is None and self.sequential:
+            calm = not self.interrupted and self.kinds[current] == 6 and self.caller is not None
+            prediction = (self.caller if calm else current) + 1
+        return prediction, other
+
+    def _seen(self, current):
         kind = self.kinds[current]
         hashed = (current * 0x9E3779B1 & 0xFFFFFFFF) >> 16
         first = self.first.get(current)
@@ -569,7 +596,7 @@ class Predictor:
                 outcome = int(self.first.get(current, following) != following)
                 (self.second if outcome else self.first)[current] = following
                 self.counters[self.index] = min(counter + 1, 3) if outcome else max(counter - 1, 0)
-                self.history = (self.history << 1 | outcome) & 0xFFFF
+                self.history = (self.history << 1 | outcome) & self.mask
             elif kind == 6 and self.caller is not None:
                 self.after[self.caller] = following
             else:
@@ -596,12 +623,14 @@ def walk_blocks(flows, blocks, older):
     """SPEC 7, "decode a window": the blocks executed and, between them, `(None, entries)`."""
     require(all(content["cpu"] == 0 for content in flows), "a CPU that is not there")
     count = sum(content["blocks"] for content in flows)
+    sequential = not any("runs" in content for content in flows)
+    hits = "hits" if sequential else "runs"
     joined = {
         name: uints(b"".join(content[name] for content in flows))
-        for name in ("runs", "misses", "exceptions")
+        for name in (hits, "misses", "exceptions")
     }
-    runs, misses, pairs = iter(joined["runs"]), iter(joined["misses"]), joined["exceptions"]
-    exactly(joined["runs"], len(joined["misses"]), "runs")
+    runs, misses, pairs = iter(joined[hits]), iter(joined["misses"]), joined["exceptions"]
+    exactly(joined[hits], len(joined["misses"]), hits)
     require(len(pairs) % 2 == 0, "half a pair in exceptions")
     due, last = {}, 0
     for number, (gap, entries) in enumerate(zip(pairs[::2], pairs[1::2])):
@@ -610,7 +639,7 @@ def walk_blocks(flows, blocks, older):
         due[last] = entries
     require(last <= count, "exceptions behind the last block")
 
-    fresh, predictor = older, Predictor(blocks)
+    fresh, predictor = older, Predictor(blocks, sequential)
     hits = next(runs, None)
     for number in range(count + 1):
         if number in due:
@@ -622,13 +651,21 @@ def walk_blocks(flows, blocks, older):
         if hits is None or hits > 0:
             hits = hits and hits - 1
             block = prediction
+            fresh += block == fresh
         else:
             miss = next(misses, None)
             require(miss is not None, "misses is too short")
-            block = other if miss == 0 else fresh if miss == 1 else miss - 2
+            if miss < 2:
+                block = (other, fresh)[miss]
+            elif sequential:
+                current = -1 if predictor.current is None else predictor.current
+                block = current + (miss - 2 >> 1 ^ -(miss & 1))
+            else:
+                block = miss - 2
             fresh += miss == 1
             hits = next(runs, None)
-        require(block is not None and block < fresh, f"no block {block}")
+        known = block is not None and 0 <= block < min(fresh, len(blocks))
+        require(known, f"no block {block}")
         yield blocks[block], 0
         predictor.advance(block)
     require(not hits and next(misses, None) is None, "misses that are not used up")
@@ -660,18 +697,19 @@ def self_test():
     """The examples of sections 4, 7 and 9."""
     require(uints(b"\xac\x02") == [300] and deltas(b"\x08\x08\x07") == [4, 8, 4], "columns")
     columns = {
-        "runs": "00 00 01 00 00 02",
-        "misses": "01 02 01 01 02 00",
+        "hits": "00 00 01 01 02",
+        "misses": "01 02 01 05 00",
         "exceptions": "09 02",
         "regimes": "01 01 01",
         "kinds": "02 01 00",
         "steps": "03 01 02",
         "pcs": "80 80 c0 80 08 18 08",
+        "origins": "00 00 00",
         "code": 24 * "00",
     }
     flow = {name: bytes.fromhex(column) for name, column in columns.items()}
     flow.update(cpu=0, table=1, blocks=10)
-    blocks = read_definitions(flow)
+    blocks = read_definitions(flow, None)
     walked = [(blocks.index(b) if b else None, n) for b, n in walk_blocks([flow], blocks, 0)]
     expected = [(block, 0) for block in (0, 0, 0, 1, 2, 0, 0, 0, 1)] + [(None, 2), (2, 0)]
     require(walked == expected, f"the example of section 7: {walked}")
@@ -689,7 +727,7 @@ class Memory:
 
     def __init__(self):
         self.pages, self.hashes, self.without_base = {}, {}, {}
-        self.sum = [0, 0]
+        self.sum, self.image = [0, 0], {}
 
     def apply(self, window):
         """Applies a window's `pages` items. Returns the changed pages as (space, number)."""
@@ -703,7 +741,15 @@ class Memory:
             old, new = self.hashes.get(page, (0, 0)), page_hash(*page, data)
             self.sum = [(lane + n - o) % (1 << 32) for lane, n, o in zip(self.sum, new, old)]
             self.pages[page], self.hashes[page] = data, new
+        if window.number == 0:
+            self.image = dict(self.pages)
         return changed.keys()
+
+    def at_start(self, address, length):
+        """Bytes of the memory at #0."""
+        first, last = address // PAGE, (address + length - 1) // PAGE
+        pages = b"".join(self.image.get((0, n), bytes(PAGE)) for n in range(first, last + 1))
+        return pages[address % PAGE : address % PAGE + length]
 
     def _read(self, content):
         """The pages of one item as they are at the window's end."""
@@ -714,7 +760,13 @@ class Memory:
         require(all(a < b for a, b in zip(numbers, numbers[1:])), "pages that do not ascend")
         require(len(numbers) <= 4096, "more than 4096 pages in an item")
         bases = exactly(uints(bases), len(numbers), "bases")
-        require(all(b < i + 2 for i, b in enumerate(bases)), "a base that is no earlier page")
+        require(all(b <= i + 2 for i, b in enumerate(bases)), "a base that is no earlier page")
+        copies = [i for i, base in enumerate(bases) if base == i + 2]
+        sources = exactly(deltas(content.get("sources", b"")), len(copies), "sources")
+        require(not sources or self.image, "a copy of the memory at #0 in window 0")
+        valid = all(a % 4 == 0 and a <= (1 << 48) - PAGE for a in sources)
+        require(valid, "a source that is no physical address")
+        sources = dict(zip(copies, sources))
         bitmaps = exactly(content["lines"], 8 * len(numbers), "lines")
         masks, words = iter(content["masks"]), memoryview(content["words"])
         replaced, offset = [], 0
@@ -735,15 +787,18 @@ class Memory:
         # Pages that others are made from have base 1, so two passes are enough.
         for own in (True, False):
             for index, (number, base) in enumerate(zip(numbers, bases)):
-                if (base < 2) == own:
-                    done[index] = self._build((space, number), base, replaced[index], bases, done)
+                if (base < 2 or index in sources) == own:
+                    page, copied = (space, number), sources.get(index)
+                    done[index] = self._build(page, base, replaced[index], bases, done, copied)
         return [((space, number), done[index]) for index, number in enumerate(numbers)]
 
-    def _build(self, page, base, places, bases, done):
+    def _build(self, page, base, places, bases, done, copied):
         self.without_base[page] = self.without_base.get(page, 0) + 1 if base == 0 else 0
         require(self.without_base[page] < 16, f"page {page} has no base for 16 times")
         data = bytearray(PAGE if base else self.pages.get(page, bytes(PAGE)))
-        if base >= 2:
+        if copied is not None:
+            data[:] = self.at_start(copied, PAGE)
+        elif base >= 2:
             require(base - 2 < len(bases) and bases[base - 2] == 1, f"base {base} of page {page}")
             data[:] = done[base - 2]
         for offset, word in places.items():
@@ -778,7 +833,8 @@ class Run:
     """Walks the windows in order and adds up what they executed."""
 
     def __init__(self, trace):
-        self.trace, self.table, self.memory = trace, BlockTable(trace.windows), Memory()
+        self.trace, self.memory = trace, Memory()
+        self.table = BlockTable(trace.windows, self.memory)
         self.retired = self.entries = self.blocks = 0
         self.counts, self.cpu, self.cpus = {}, None, []
         self.digests = {name: hashlib.sha256() for name in ("pcs", "words", "steps")}
