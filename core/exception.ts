@@ -3,6 +3,7 @@ import {
   type ExceptionLevels,
   HCR,
   isEl2Enabled,
+  isInHost,
   SCR,
   scrOf,
   usesAArch64,
@@ -119,7 +120,8 @@ export function enterException(
   selectStackPointer(state, toEl, 1);
   state.daif = DAIF_ALL;
   const old = state.get32(SLOT.ilss);
-  state.set32(SLOT.ilss, pstateAtEntry(old, laterBits, toEl, state.get64(bank.sctlr)));
+  const hasEl0 = toEl === 1 || (toEl === 2 && isInHost(state, levels, 0));
+  state.set32(SLOT.ilss, pstateAtEntry(old, laterBits, state.get64(bank.sctlr), hasEl0));
   state.pc = vector;
   return { fromEl, toEl, vector, spsr, esr };
 }
@@ -128,7 +130,10 @@ function vectorBase(state: CpuState, levels: ExceptionLevels, toEl: number): big
   if (state.el >= toEl) return state.spSel ? FROM_SPX : FROM_SP0;
   // It is the EL just below the target that counts, not the one that was left.
   if (toEl === 3 && !(scrOf(state, levels) & SCR.RW)) return FROM_LOWER_AARCH32;
-  if (toEl === 2 && !(effectiveHcr(state, levels) & HCR.RW)) return FROM_LOWER_AARCH32;
+  // A host has only EL0 below it, and what was left was AArch64.
+  if (toEl === 2 && !isInHost(state, levels, 0) && !(effectiveHcr(state, levels) & HCR.RW)) {
+    return FROM_LOWER_AARCH32;
+  }
   return FROM_LOWER;
 }
 

@@ -46,11 +46,14 @@ function physical(
   if ((pendingInterrupts & bit) === 0) return undefined;
   const { el } = state;
   const toEl3 = levels.el3 && (scrOf(state, levels) & routing.scr) !== 0n;
-  const toEl2 = (effectiveHcr(state, levels) & routing.hcr) !== 0n;
+  const hcr = effectiveHcr(state, levels);
+  const toEl2 = (hcr & (routing.hcr | HCR.TGE)) !== 0n;
   const target = toEl3 ? 3 : toEl2 ? 2 : 1;
   // What goes to a lower level stays pending; what leaves for EL2 or EL3 cannot be masked below.
   if (el > target) return undefined;
-  const masked = (state.daif & bit) !== 0 && !(target > el && target > 1);
+  // But a host masks for its EL0.
+  const inHost = target === 2 && (hcr & HCR.E2H) !== 0n && (hcr & HCR.TGE) !== 0n;
+  const masked = (state.daif & bit) !== 0 && !(target > el && target > 1 && !inHost);
   return masked ? undefined : { type, target, virtualError: false };
 }
 

@@ -6,7 +6,7 @@
 
 import type { AddressRange, Regime } from "../mmu/regime.ts";
 import { MODIFIER, POINTER_OPERATIONS } from "./isa/pointer_authentication.ts";
-import { type ExceptionLevels, HCR, isEl2Enabled, SCR, scrOf } from "./privilege.ts";
+import { type ExceptionLevels, HCR, isEl2Enabled, isInHost, SCR, scrOf } from "./privilege.ts";
 import { computePac } from "./qarma.ts";
 import type { CpuState } from "./state.ts";
 import type { SystemException } from "./system_context.ts";
@@ -119,9 +119,8 @@ function authenticated(
 /** TrapPACUse(): EL2 and EL3 may keep pointer authentication for themselves. */
 function trapOf({ state, levels }: PointerContext): SystemException | undefined {
   const { el } = state;
-  if (el < 2 && isEl2Enabled(state, levels) && !(state.get64(HCR_EL2) & HCR.API)) {
-    return { ec: EC_POINTER, iss: 0, target: 2 };
-  }
+  const trapped = el < 2 && isEl2Enabled(state, levels) && !isInHost(state, levels, el);
+  if (trapped && !(state.get64(HCR_EL2) & HCR.API)) return { ec: EC_POINTER, iss: 0, target: 2 };
   if (el < 3 && levels.el3 && !(scrOf(state, levels) & SCR.API)) {
     return { ec: EC_POINTER, iss: 0, target: 3 };
   }

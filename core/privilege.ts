@@ -67,6 +67,7 @@ export const HCR = {
   HCD: 0x2000_0000n,
   TRVM: 0x4000_0000n,
   RW: 0x8000_0000n,
+  E2H: 1n << 34n,
   APK: 1n << 40n,
   API: 1n << 41n,
 } as const;
@@ -75,6 +76,9 @@ export const HCR = {
 const IGNORED_WITH_TGE = HCR.SWIO | HCR.PTW | HCR.VF | HCR.VI | HCR.VSE | HCR.FB | HCR.TID1 |
   HCR.TID3 | HCR.TSC | HCR.TACR | HCR.TSW | HCR.TTLB | HCR.TVM | HCR.HCD | HCR.TRVM;
 const ROUTING = HCR.FMO | HCR.IMO | HCR.AMO;
+/** And with E2H and TGE: there is no guest. As on the reference, interrupts go to EL2 because of TGE. */
+const IGNORED_IN_HOST = ROUTING | HCR.VM | HCR.DC | HCR.TWI | HCR.TWE | HCR.TID0 | HCR.TID2 |
+  HCR.TPC | HCR.TPU | HCR.TDZ;
 
 const SCR_EL3 = slotOf("SCR_EL3"), HCR_EL2 = slotOf("HCR_EL2");
 
@@ -107,7 +111,21 @@ export function isEl2Enabled(state: CpuState, levels: ExceptionLevels): boolean 
 export function effectiveHcr(state: CpuState, levels: ExceptionLevels): bigint {
   if (!isEl2Enabled(state, levels)) return 0n;
   const hcr = state.get64(HCR_EL2);
-  return hcr & HCR.TGE ? (hcr | ROUTING) & ~IGNORED_WITH_TGE : hcr;
+  if (!(hcr & HCR.TGE)) return hcr;
+  return (hcr & HCR.E2H ? hcr & ~IGNORED_IN_HOST : hcr | ROUTING) & ~IGNORED_WITH_TGE;
+}
+
+/** ELIsInHost(): an EL2 with HCR_EL2.E2H, and with TGE its EL0 (FEAT_VHE). */
+export function isInHost(state: CpuState, levels: ExceptionLevels, el: number): boolean {
+  if (!levels.el2 || (el !== 2 && el !== 0)) return false;
+  const hcr = effectiveHcr(state, levels);
+  return (hcr & HCR.E2H) !== 0n && (el === 2 || (hcr & HCR.TGE) !== 0n);
+}
+
+/** S1TranslationRegime(): the EL whose SCTLR_ELx, TCR_ELx and TTBRn_ELx rule an EL. */
+export function regimeLevel(state: CpuState, levels: ExceptionLevels, el: number): 1 | 2 | 3 {
+  if (el === 0) return isInHost(state, levels, 0) ? 2 : 1;
+  return el === 2 || el === 3 ? el : 1;
 }
 
 /** Whether `el` (at least 1) executes AArch64 (SCR_EL3.RW and HCR_EL2.RW). */

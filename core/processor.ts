@@ -1,7 +1,7 @@
 import { encodeSyndrome } from "../mmu/fault.ts";
 import { addressTranslation } from "../mmu/par.ts";
 import { ACCESS_NAMES, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
-import { dropsStaleEntries, REGIME_EL2, REGIME_EL3 } from "../mmu/regime.ts";
+import { dropsStaleEntries, REGIME_EL2, REGIME_EL20, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
 import { type TlbFill, Translation } from "../mmu/translate.ts";
 import type { CpuModel } from "./cpu_models.ts";
@@ -26,7 +26,9 @@ import {
   type ExceptionLevels,
   HCR,
   isEl2Enabled,
+  isInHost,
   isSecure,
+  regimeLevel,
   SCR,
   scrOf,
 } from "./privilege.ts";
@@ -127,6 +129,8 @@ export class Processor implements SystemContext {
   readonly #regimes: TranslationRegimes;
   /** SCTLR of the current EL. */
   #control = 0n;
+  /** The EL whose translations stand in the lookup cache for PAN. */
+  #panLevel = 1;
 
   constructor(readonly host: ProcessorHost) {
     const { engine, memory } = host;
@@ -207,12 +211,13 @@ export class Processor implements SystemContext {
     const { state } = this;
     const lookup = this.#lookup;
     const { el } = state;
-    this.#setPan(el === 1 && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0);
+    const keptOff = el === 1 || (el === 2 && isInHost(state, this.levels, 2));
+    this.#setPan(keptOff && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0, el);
     state.set32(SLOT.dataLookup, lookup.data(this.lookupBank(el)));
     state.set32(SLOT.dataLookupEl0, lookup.data(this.lookupBank(this.unprivilegedEl)));
     state.set32(SLOT.fetchLookup, lookup.fetch(el));
     this.translation.regime = this.#regimes.of(el);
-    this.#control = state.get64(SCTLR[el]);
+    this.#control = state.get64(SCTLR[regimeLevel(state, this.levels, el)]);
     const checked = this.#control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
     this.trapsChanged();
@@ -221,25 +226,28 @@ export class Processor implements SystemContext {
     }
   }
 
-  /** PSTATE.PAN as it applies: EL1 does not touch what EL0 may. */
-  #setPan(pan: boolean): void {
-    if (pan === this.translation.pan) return;
+  /** PSTATE.PAN as it applies: EL1 and a host's EL2 do not touch what EL0 may. */
+  #setPan(pan: boolean, el: number): void {
+    const shared = pan && this.#panLevel !== el;
+    if (shared) this.#panLevel = el;
+    if (pan === this.translation.pan && !shared) return;
     this.translation.pan = pan;
-    if (this.levels.el3) this.host.engine.lookup.flush();
+    if (this.levels.el3 || shared) this.#lookup.flush();
   }
 
   /**
-   * Which lookup cache the data accesses of an EL use: EL1 has one for the time while PAN is set,
-   * that of EL3; where that is in use, changes of PAN empty all of them.
+   * Which lookup cache the data accesses of an EL use: EL1 or EL2 has one for the time while PAN is
+   * set, that of EL3; where that is in use, changes of PAN empty all of them.
    */
   lookupBank(el: number): number {
-    return el === 1 && this.translation.pan && !this.levels.el3 ? PAN_BANK : el;
+    return el !== 0 && this.translation.pan && !this.levels.el3 ? PAN_BANK : el;
   }
 
-  /** The EL whose permissions LDTR and its like have: at EL2 and EL3 they are ordinary. */
+  /** The EL whose permissions LDTR and its like have: at EL2, but for a host's, and EL3 they are ordinary. */
   get unprivilegedEl(): number {
-    const { state } = this;
-    return state.el < 2 && !(state.get32(SLOT.ilss) & PSTATE.UAO) ? 0 : state.el;
+    const { state, levels } = this;
+    if (state.get32(SLOT.ilss) & PSTATE.UAO) return state.el;
+    return state.el < 2 || (state.el === 2 && isInHost(state, levels, 0)) ? 0 : state.el;
   }
 
   rightsChanged(): void {
@@ -263,11 +271,12 @@ export class Processor implements SystemContext {
     this.refetch = true;
   }
 
-  privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void {
+  privilegedRegimeChanged(drop: "nothing" | "el1" | "host" | "all"): void {
     this.host.hazards?.regimeWritten(this.cpu);
     const { tag } = this.#regimes.el1;
     this.reloadRegime();
     if (drop === "all") this.tlb.clear();
+    if (drop === "host") this.tlb.invalidateAll(REGIME_EL20);
     if (drop === "el1") {
       this.tlb.invalidateAll(tag, true);
       this.tlb.invalidateAll(this.#regimes.el1.tag, true);
@@ -288,18 +297,28 @@ export class Processor implements SystemContext {
   }
 
   invalidateTlb(invalidation: TlbInvalidation): void {
-    const { el1 } = this.#regimes;
-    const { regime, broadcast } = invalidation;
-    const tag = regime === 1 ? el1.tag : regime === 2 ? REGIME_EL2 : REGIME_EL3;
+    const { broadcast } = invalidation;
+    const { tag, asidMask } = this.#invalidatedRegime(invalidation);
     // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
-    const asid = this.host.strict ? invalidation.asid & el1.asidMask : ANY_ASID;
+    const asid = this.host.strict ? invalidation.asid & asidMask : ANY_ASID;
     // The page being executed may be among those dropped. Other CPUs fetch theirs at their next turn.
     this.refetch = true;
     const forced = this.state.el === 1 && (effectiveHcr(this.state, this.levels) & HCR.FB) !== 0n;
     const all = broadcast || (forced && isEl2Enabled(this.state, this.levels));
     for (const { tlb } of all ? this.host.all() : [this]) {
       this.#drop(tlb, { ...invalidation, tag, asid });
+      // TLBI ALLE2 is of both regimes of EL2.
+      if (invalidation.regime === 2 && invalidation.scope === "all") {
+        this.#drop(tlb, { ...invalidation, tag: tag ^ REGIME_EL2 ^ REGIME_EL20, asid });
+      }
     }
+  }
+
+  /** The regime that a TLBI names at this moment: in a host, those of EL1 mean EL2&0. */
+  #invalidatedRegime({ regime, inHost }: TlbInvalidation): { tag: number; asidMask: number } {
+    if (regime === 3) return { tag: REGIME_EL3, asidMask: 0 };
+    if (regime === 2) return this.#regimes.of(2);
+    return this.#regimes.of(inHost ? 0 : 1);
   }
 
   #drop(tlb: Tlb, what: TlbInvalidation & { tag: number }): void {
@@ -336,12 +355,14 @@ export class Processor implements SystemContext {
     const { state, levels } = this;
     const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
     const access = write ? ACCESS_WRITE : ACCESS_READ;
-    const regime = this.#regimes.of(el);
+    // In a host the instructions for EL1 mean EL2&0.
+    const level = el === 1 && isInHost(state, levels, 0) ? 2 : el;
+    const regime = this.#regimes.of(level);
     const bus = descriptorBus(this.host.memory, this.host.board.bus, this.host.spaces);
     const fromEl = state.el;
     const stages = bothStages ? "both" : "first";
     const outcome = addressTranslation(bus, regime, {
-      ...{ hi, lo, access, el, fromEl, stages },
+      ...{ hi, lo, access, el: level, fromEl, stages },
       pan: pan && (state.get32(SLOT.ilss) & PSTATE.PAN) !== 0,
     });
     if ("par" in outcome) return outcome.par;

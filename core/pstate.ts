@@ -21,7 +21,7 @@ const FEATURES = {
   DIT: "FEAT_DIT",
 } as const;
 
-/** SCTLR_ELx.SPAN (clear: PAN is set by exceptions to EL1) and DSSBS. */
+/** SCTLR_ELx.SPAN (clear: PAN is set by exceptions to EL1 and to a host) and DSSBS. */
 const SCTLR_SPAN = 1n << 23n, SCTLR_DSSBS = 1n << 44n;
 
 /** The bits that a processor with these extensions has. */
@@ -38,9 +38,10 @@ export function pstateBits(features: ReadonlySet<string>): number {
  * @param old those before
  * @param bits those that there are: {@linkcode pstateBits}
  * @param sctlr SCTLR_ELx of the EL that takes it
+ * @param hasEl0 that EL is EL1, or EL2 and a host
  */
-export function pstateAtEntry(old: number, bits: number, toEl: number, sctlr: bigint): number {
-  const span = toEl === 1 && !(sctlr & SCTLR_SPAN) ? PSTATE.PAN : 0;
+export function pstateAtEntry(old: number, bits: number, sctlr: bigint, hasEl0: boolean): number {
+  const span = hasEl0 && !(sctlr & SCTLR_SPAN) ? PSTATE.PAN : 0;
   const ssbs = sctlr & SCTLR_DSSBS ? PSTATE.SSBS : 0;
   return (old & PSTATE.PAN | span | ssbs) & bits;
 }

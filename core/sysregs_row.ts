@@ -40,6 +40,7 @@ export type RegisterFeature =
   | "el3"
   | "el2-or-el3"
   | "el2-highest"
+  | "el2-vhe"
   | "el1-highest"
   | `FEAT_${string}`;
 

@@ -2,6 +2,7 @@
 
 import { SLOT } from "./state.ts";
 import { GIC_ROWS } from "./sysregs_gic.ts";
+import { HOST_ROWS } from "./sysregs_host.ts";
 import { EXTENSION_ROWS } from "./sysregs_extensions.ts";
 import { PRIVILEGED_ROWS } from "./sysregs_privileged.ts";
 import { constant, type RowDraft, special, stored, type SystemRegister } from "./sysregs_row.ts";
@@ -253,6 +254,7 @@ export const SYSTEM_REGISTERS: readonly SystemRegister[] = giveSlots([
   ...HIDDEN,
   ...PRIVILEGED_ROWS,
   ...EXTENSION_ROWS,
+  ...HOST_ROWS,
 ]);
 
 function giveSlots(drafts: readonly RowDraft[]): SystemRegister[] {

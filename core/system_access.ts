@@ -7,7 +7,7 @@
  */
 
 import { namedInstruction, systemRegisterName } from "./isa/system_names.ts";
-import { HCR, SCR } from "./privilege.ts";
+import { effectiveHcr, HCR, isInHost, SCR } from "./privilege.ts";
 import {
   type SystemContext,
   type SystemException,
@@ -18,7 +18,8 @@ import {
 import { writeLaterField } from "./system_extensions.ts";
 import { SLOT } from "./state.ts";
 import { SPECIAL_REGISTERS, type SpecialRegister } from "./system_special.ts";
-import { type TrapGroup, trapGroup, trapTarget } from "./system_traps.ts";
+import { controlOfEl0, type TrapGroup, trapGroup, trapTarget } from "./system_traps.ts";
+import { ALIASED, REDIRECTED } from "./sysregs_host.ts";
 import type { El0Gate } from "./sysregs_row.ts";
 import {
   genericName,
@@ -27,10 +28,10 @@ import {
   SYSTEM_REGISTERS,
   type SystemRegister,
   systemRegister,
+  systemRegisterByName,
 } from "./sysregs.ts";
 
-const SCTLR = slotOf("SCTLR_EL1");
-const CNTKCTL = slotOf("CNTKCTL_EL1");
+const CNTKCTL = slotOf("CNTKCTL_EL1"), CNTHCTL = slotOf("CNTHCTL_EL2");
 const PMUSERENR = slotOf("PMUSERENR_EL0");
 const MDSCR = slotOf("MDSCR_EL1");
 
@@ -51,9 +52,32 @@ const ASID_SHIFT = 48n;
 const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
 /** What EL2 and EL3 may trap, by encoding. */
 const TRAP_GROUPS: (TrapGroup | undefined)[] = new Array(0x1_0000).fill(undefined);
+/** The registers that names of FEAT_VHE stand for, and those that others mean at EL2 and EL0 of a host. */
+const ALIASES: (SystemRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
+const IN_HOST: { readonly [el: number]: (SystemRegister | undefined)[] } = {
+  0: new Array(0x1_0000).fill(undefined),
+  2: new Array(0x1_0000).fill(undefined),
+};
 for (const { name, encoding } of SYSTEM_REGISTERS) {
   SPECIAL[encoding] = SPECIAL_REGISTERS[name];
   TRAP_GROUPS[encoding] = trapGroup(name);
+  ALIASES[encoding] = meant(ALIASED, name);
+  IN_HOST[0][encoding] = meant(REDIRECTED.el0, name);
+  IN_HOST[2][encoding] = meant(REDIRECTED.el2, name);
+}
+
+function meant(names: ReadonlyMap<string, string>, name: string): SystemRegister | undefined {
+  const other = names.get(name);
+  return other === undefined ? undefined : systemRegisterByName(other);
+}
+
+/** The register that an access reaches: another one where EL2 is a host (FEAT_VHE). */
+function reached(context: SystemContext, register: SystemRegister): SystemRegister {
+  const { state, levels } = context;
+  const { encoding } = register;
+  const other = IN_HOST[state.el]?.[encoding];
+  if (other && isInHost(state, levels, state.el)) return other;
+  return ALIASES[encoding] ?? register;
 }
 
 /**
@@ -67,9 +91,9 @@ export function readSystemRegister(
   encoding: number,
 ): bigint | SystemException {
   const register = presentRegister(context, encoding);
-  if (!register) return unknownRegister(context, encoding);
+  if (!register) return unknownRead(context, encoding);
   const exception = checkAccess(context, register, false);
-  return exception ?? currentValue(context, register);
+  return exception ?? currentValue(context, reached(context, register));
 }
 
 /**
@@ -82,15 +106,16 @@ export function writeSystemRegister(
   encoding: number,
   value: bigint,
 ): SystemOutcome {
-  const register = presentRegister(context, encoding);
-  if (!register) return unknownRegister(context, encoding);
-  const exception = checkAccess(context, register, true);
+  const named = presentRegister(context, encoding);
+  if (!named) return unknownRegister(context, encoding);
+  const exception = checkAccess(context, named, true);
   if (exception) return exception;
+  const register = reached(context, named);
   if (register.constant) return "done";
   const old = register.slot || register.read < 4 ? currentValue(context, register) : 0n;
   const masks = context.state.daif;
   const later = context.state.get32(SLOT.ilss);
-  const set = SPECIAL[encoding]?.set;
+  const set = SPECIAL[register.encoding]?.set;
   if (set) set(context, value);
   else context.state.set64(register.slot, value & register.mask);
   if (isPstate(register)) {
@@ -128,7 +153,7 @@ export function writePstateImmediate(context: SystemContext, argument: number): 
       return "leave";
     case PSTATE_FIELD.daifSet:
     case PSTATE_FIELD.daifClear:
-      if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UMA)) {
+      if (state.el === 0 && !(controlOfEl0(context) & SCTLR_UMA)) {
         return systemTrap(exchangedEncoding(argument), 31, false);
       }
       state.daif = field === PSTATE_FIELD.daifSet
@@ -177,6 +202,22 @@ export function currentValue(context: SystemContext, register: SystemRegister): 
   return context.model.registers[register.name] ?? register.reset;
 }
 
+/** A read that is out of reach: of the identification registers a trap, with FEAT_IDST. */
+function outOfReach(context: SystemContext, encoding: number): SystemException {
+  const isIdentification = (encoding & ID_SPACE.mask) === ID_SPACE.value &&
+    ID_SPACE.op1.has(encoding >> 11 & 7);
+  if (!isIdentification || !context.model.features.has("FEAT_IDST")) return UNDEFINED;
+  return systemTrap(encoding, context.word & 31, true);
+}
+
+/** op0 3, CRn 0, CRm 0 to 7 and these op1. */
+const ID_SPACE = { mask: 0xc7c0, value: 0xc000, op1: new Set([0, 1, 3]) } as const;
+
+function unknownRead(context: SystemContext, encoding: number): SystemException {
+  const unknown = unknownRegister(context, encoding);
+  return context.model.features.has("FEAT_IDST") ? outOfReach(context, encoding) : unknown;
+}
+
 /** The exception of an encoding that nothing implements; reported as an `unknown` event. */
 export function unknownRegister(context: SystemContext, encoding: number): SystemException {
   const { position, cpu, pc, word, observer } = context;
@@ -202,7 +243,7 @@ function checkAccess(
 ): SystemException | undefined {
   const { state } = context;
   const lowest = isWrite ? register.write : register.read;
-  if (state.el < lowest) return UNDEFINED;
+  if (state.el < lowest) return isWrite ? UNDEFINED : outOfReach(context, register.encoding);
   const refused = SPECIAL[register.encoding]?.refuse?.(context, isWrite);
   if (refused) return refused;
   // SP_EL0 has no name of its own while it is the stack pointer in use.
@@ -220,15 +261,17 @@ function checkAccess(
 }
 
 /** Whether EL0 may use what a gate guards. */
-function isGateOpen({ state }: SystemContext, gate: El0Gate, isWrite: boolean): boolean {
-  const counters = state.get64(CNTKCTL), monitors = state.get64(PMUSERENR);
+function isGateOpen(context: SystemContext, gate: El0Gate, isWrite: boolean): boolean {
+  const { state, levels } = context;
+  const counters = state.get64(isInHost(state, levels, 0) ? CNTHCTL : CNTKCTL);
+  const monitors = state.get64(PMUSERENR);
   const { pct, vct, vt, pt } = CNTKCTL_BITS;
   const { en, sw, cr, er } = PMUSERENR_BITS;
   switch (gate) {
     case "UCT":
-      return (state.get64(SCTLR) & SCTLR_UCT) !== 0n;
+      return (controlOfEl0(context) & SCTLR_UCT) !== 0n;
     case "UMA":
-      return (state.get64(SCTLR) & SCTLR_UMA) !== 0n;
+      return (controlOfEl0(context) & SCTLR_UMA) !== 0n;
     case "counter-frequency":
       return (counters & (pct | vct)) !== 0n;
     case "physical-counter":
@@ -253,9 +296,17 @@ function isGateOpen({ state }: SystemContext, gate: El0Gate, isWrite: boolean): 
 }
 
 /** What the reference forgets with a write to a register that EL2 or EL3 has for itself. */
-function dropped({ name }: SystemRegister, old: bigint, value: bigint): "nothing" | "el1" | "all" {
+function dropped(
+  { state, levels }: SystemContext,
+  { name }: SystemRegister,
+  old: bigint,
+  value: bigint,
+): "nothing" | "el1" | "host" | "all" {
   const changed = old ^ value;
   switch (name) {
+    case "TTBR0_EL2":
+    case "TTBR1_EL2":
+      return changed >> ASID_SHIFT && effectiveHcr(state, levels) & HCR.E2H ? "host" : "nothing";
     case "SCTLR_EL2":
     case "SCTLR_EL3":
       return changed ? "all" : "nothing";
@@ -316,7 +367,7 @@ function applyEffect(
     case "stage2":
     case "hypervisor":
     case "security":
-      context.privilegedRegimeChanged(dropped(register, old, value));
+      context.privilegedRegimeChanged(dropped(context, register, old, value));
       return "leave";
     default:
       return "done";

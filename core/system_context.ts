@@ -57,9 +57,9 @@ export interface SystemContext {
   /**
    * A register of the regimes above EL1, of stage 2, HCR_EL2 or SCR_EL3 was written.
    *
-   * @param drop what the reference forgets with this write
+   * @param drop what the reference forgets with this write; `host` is EL2&0
    */
-  privilegedRegimeChanged(drop: "nothing" | "el1" | "all"): void;
+  privilegedRegimeChanged(drop: "nothing" | "el1" | "host" | "all"): void;
   /** A register that traps FP, debug or alignment was written: what the engine derives from them is out of date. */
   trapsChanged(): void;
   /** PSTATE.PAN or UAO was written: which accesses are allowed. */
@@ -80,6 +80,8 @@ export interface SystemContext {
 export interface TlbInvalidation {
   /** The EL whose translations go: 1 stands for EL1&0. */
   readonly regime: 1 | 2 | 3;
+  /** While HCR_EL2.E2H and TGE are set, EL2&0 goes instead of EL1&0. */
+  readonly inHost?: boolean;
   /** Inner Shareable: on every CPU. */
   readonly broadcast: boolean;
   /**

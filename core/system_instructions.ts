@@ -12,7 +12,7 @@ export type SystemOperation =
   )
   | (
     & { readonly kind: "tlbi" }
-    & Pick<TlbInvalidation, "regime" | "broadcast" | "scope" | "lastLevel">
+    & Pick<TlbInvalidation, "regime" | "inHost" | "broadcast" | "scope" | "lastLevel">
   );
 
 /** One SYS instruction. */
@@ -71,9 +71,9 @@ export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
   ...tlbiAbove("IPAS2E1", 4, 1, { regime: 1, scope: "ipa" }),
   ...tlbiAbove("IPAS2LE1", 4, 5, { regime: 1, scope: "ipa", lastLevel: true }),
   ...tlbiAbove("ALLE2", 4, 0, { regime: 2, scope: "all" }),
-  ...tlbiAbove("VAE2", 4, 1, { regime: 2, scope: "va-any" }),
+  ...tlbiAbove("VAE2", 4, 1, { regime: 2, scope: "va" }),
   ...tlbiAbove("ALLE1", 4, 4, { regime: 1, scope: "all-vmids" }),
-  ...tlbiAbove("VALE2", 4, 5, { regime: 2, scope: "va-any", lastLevel: true }),
+  ...tlbiAbove("VALE2", 4, 5, { regime: 2, scope: "va", lastLevel: true }),
   ...tlbiAbove("VMALLS12E1", 4, 6, { regime: 1, scope: "all" }),
   ...tlbiAbove("ALLE3", 6, 0, { regime: 3, scope: "all" }),
   ...tlbiAbove("VAE3", 6, 1, { regime: 3, scope: "va-any" }),
@@ -139,7 +139,7 @@ function tlbi(
     operand: scope !== "all",
     trap: "tlb",
     ...rest,
-    operation: { kind: "tlbi", regime: 1, broadcast, scope, lastLevel },
+    operation: { kind: "tlbi", regime: 1, inHost: true, broadcast, scope, lastLevel },
   }));
 }
 
@@ -160,7 +160,7 @@ function tlbiAbove(
     name: `TLBI ${name}${suffix}`,
     encoding: at(`${op1} 8 ${fieldsOf(crm)}`),
     lowestEl: op1 === 4 ? 2 : 3,
-    operand: scope === "va-any" || isIpa,
+    operand: scope === "va" || scope === "va-any" || isIpa,
     ...rest,
     ...(regime === 2 ? { needs: "el2" as const } : {}),
     operation: { kind: "tlbi", regime, broadcast, scope, lastLevel },

@@ -10,10 +10,9 @@ import {
 import { DC_ZVA, type SystemInstruction, systemInstruction } from "./system_instructions.ts";
 import { unknownRegister } from "./system_access.ts";
 import { highestLevel, isSecureBelowEl3 } from "./privilege.ts";
-import { trapTarget, zeroBlockTrap } from "./system_traps.ts";
+import { controlOfEl0, trapTarget, zeroBlockTrap } from "./system_traps.ts";
 import { slotOf } from "./sysregs.ts";
 
-const SCTLR = slotOf("SCTLR_EL1");
 const PAR = slotOf("PAR_EL1");
 const SCTLR_UCI = 1n << 26n;
 /** op0 of SYS in a 16-bit encoding. */
@@ -39,7 +38,7 @@ export function executeSys(
   const { state } = context;
   if (state.el < instruction.lowestEl || !isPresent(instruction, context)) return UNDEFINED;
   const trap = systemTrap(SYS_OP0 | argument, context.word & 31, false);
-  if (state.el === 0 && !(state.get64(SCTLR) & SCTLR_UCI)) return trap;
+  if (state.el === 0 && !(controlOfEl0(context) & SCTLR_UCI)) return trap;
   const target = instruction.trap ? trapTarget(context, instruction.trap, true) : 0;
   if (target > 0) return { ...trap, target };
   return perform(context, instruction, instruction.operand ? operand : 0n);
@@ -136,10 +135,10 @@ function perform(
       return "done";
     }
     case "tlbi": {
-      const { broadcast, scope, lastLevel, regime } = operation;
+      const { broadcast, scope, lastLevel, regime, inHost = false } = operation;
       emit(context, "tlbi", name, operand);
       const { va, asid } = decodeTlbiOperand(scope, operand);
-      context.invalidateTlb({ regime, broadcast, scope, lastLevel, va, asid });
+      context.invalidateTlb({ regime, inHost, broadcast, scope, lastLevel, va, asid });
       return "leave";
     }
   }

@@ -71,15 +71,32 @@ Deno.test("executeSys() decodes what a TLBI names", () => {
   assertEquals(context.invalidations, [
     {
       regime: 1,
+      inHost: true,
       broadcast: false,
       scope: "va",
       lastLevel: false,
       va: 0xffff_ffff_ffff_f000n,
       asid: 0x42,
     },
-    { regime: 1, broadcast: true, scope: "va-any", lastLevel: true, va: 0x4040_0000n, asid: 0 },
-    { regime: 1, broadcast: false, scope: "asid", lastLevel: false, va: 0n, asid: 0x42 },
-    { regime: 1, broadcast: true, scope: "all", lastLevel: false, va: 0n, asid: 0 },
+    {
+      regime: 1,
+      inHost: true,
+      broadcast: true,
+      scope: "va-any",
+      lastLevel: true,
+      va: 0x4040_0000n,
+      asid: 0,
+    },
+    {
+      regime: 1,
+      inHost: true,
+      broadcast: false,
+      scope: "asid",
+      lastLevel: false,
+      va: 0n,
+      asid: 0x42,
+    },
+    { regime: 1, inHost: true, broadcast: true, scope: "all", lastLevel: false, va: 0n, asid: 0 },
   ]);
   const operations = context.events.map((event) =>
     event.kind === "tlbi" ? [event.operation, event.value] : []

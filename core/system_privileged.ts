@@ -40,7 +40,8 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   },
   HCR_EL2: {
     set({ state, levels, model }, value) {
-      const later = model.features.has("FEAT_PAuth") ? HCR.APK | HCR.API : 0n;
+      const later = (model.features.has("FEAT_PAuth") ? HCR.APK | HCR.API : 0n) |
+        (model.features.has("FEAT_VHE") ? HCR.E2H : 0n);
       // HCD is for processors without EL3: SCR_EL3.HCE is there instead.
       state.set64(HCR_EL2, value & (HCR_MASK | later) & ~(levels.el3 ? HCR.HCD : 0n));
     },
@@ -55,6 +56,11 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   CNTHP_TVAL_EL2: {
     get: ({ timer }) => timer.value("hypervisor"),
     set: ({ timer }, value) => timer.setValue("hypervisor", value),
+  },
+  CNTHV_CTL_EL2: { get: ({ timer }) => timer.control("hypervisorVirtual") },
+  CNTHV_TVAL_EL2: {
+    get: ({ timer }) => timer.value("hypervisorVirtual"),
+    set: ({ timer }, value) => timer.setValue("hypervisorVirtual", value),
   },
   CNTPS_CTL_EL1: { get: ({ timer }) => timer.control("secure") },
   CNTPS_TVAL_EL1: {

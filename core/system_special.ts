@@ -8,6 +8,7 @@
 import { SLOT } from "./state.ts";
 import { EXTENSION_REGISTERS } from "./system_extensions.ts";
 import { GIC_REGISTERS } from "./system_gic.ts";
+import { isInHost } from "./privilege.ts";
 import type { SystemContext, SystemException } from "./system_context.ts";
 import { PMU_REGISTERS } from "./system_pmu.ts";
 import { PRIVILEGED_REGISTERS, seenFromEl1 } from "./system_privileged.ts";
@@ -87,7 +88,11 @@ export const SPECIAL_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((n) => breakpointControl(`DBGBCR${n}_EL1`))),
 
   CNTPCT_EL0: { get: (context) => context.timer.counter() },
-  CNTVCT_EL0: { get: (context) => context.timer.virtualCounter() },
+  CNTVCT_EL0: {
+    // There is no guest below a host whose time could be behind.
+    get: ({ state, levels, timer }) =>
+      isInHost(state, levels, state.el) ? timer.counter() : timer.virtualCounter(),
+  },
   CNTP_CTL_EL0: { get: (context) => context.timer.control("physical") },
   CNTV_CTL_EL0: { get: (context) => context.timer.control("virtual") },
   CNTP_TVAL_EL0: {

@@ -6,7 +6,15 @@
  * reference ignores it.
  */
 
-import { effectiveHcr, HCR, isEl2Enabled, isSecureBelowEl3, SCR, scrOf } from "./privilege.ts";
+import {
+  effectiveHcr,
+  HCR,
+  isEl2Enabled,
+  isInHost,
+  isSecureBelowEl3,
+  SCR,
+  scrOf,
+} from "./privilege.ts";
 import type { SystemContext } from "./system_context.ts";
 import { slotOf } from "./sysregs.ts";
 
@@ -37,15 +45,16 @@ export type TrapGroup =
 /** MDCR_EL2 and MDCR_EL3 bits. */
 const MDCR = { TPM: 0x40n, TDE: 0x100n, TDA: 0x200n, TDOSA: 0x400n, TDRA: 0x800n } as const;
 const CPTR_TCPAC = 1n << 31n, CPTR_TFP = 1n << 10n;
-/** CNTHCTL_EL2 without VHE: EL1PCTEN, EL1PCEN. */
+/** CNTHCTL_EL2: EL1PCTEN and EL1PCEN, and where they are with HCR_EL2.E2H. */
 const CNTHCTL = { counter: 1n, timer: 2n } as const;
+const HOST_CNTHCTL = { counter: 0x400n, timer: 0x800n } as const;
 
 const CPACR_EL1 = slotOf("CPACR_EL1");
 const CPTR_EL2 = slotOf("CPTR_EL2"), CPTR_EL3 = slotOf("CPTR_EL3");
 const MDCR_EL2 = slotOf("MDCR_EL2"), MDCR_EL3 = slotOf("MDCR_EL3");
 const HCR_EL2 = slotOf("HCR_EL2");
 const CNTHCTL_EL2 = slotOf("CNTHCTL_EL2");
-const SCTLR_EL1 = slotOf("SCTLR_EL1");
+const SCTLR_EL1 = slotOf("SCTLR_EL1"), SCTLR_EL2 = slotOf("SCTLR_EL2");
 const SCTLR_DZE = 1n << 14n;
 
 const GROUPS: readonly [TrapGroup, RegExp][] = [
@@ -97,6 +106,9 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
   const debugAll = (hcr & HCR.TGE) !== 0n || (debug & MDCR.TDE) !== 0n;
   const control = state.get64(CNTHCTL_EL2);
   const el1 = state.el === 1;
+  // In a host the counters' gates are EL2's, and have been asked.
+  const inHost = isInHost(state, levels, state.el);
+  const enables = hcr & HCR.E2H ? HOST_CNTHCTL : CNTHCTL;
   switch (group) {
     case "virtual-memory":
       return el1 && (hcr & (isWrite ? HCR.TVM : HCR.TRVM)) !== 0n;
@@ -119,9 +131,9 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
     case "monitors":
       return (debug & MDCR.TPM) !== 0n;
     case "physical-counter":
-      return (control & CNTHCTL.counter) === 0n;
+      return !inHost && (control & enables.counter) === 0n;
     case "physical-timer":
-      return (control & CNTHCTL.timer) === 0n;
+      return !inHost && (control & enables.timer) === 0n;
     case "set-way":
       return el1 && (hcr & HCR.TSW) !== 0n;
     case "cache-coherency":
@@ -174,15 +186,33 @@ function secureTimer({ state, levels }: SystemContext): number {
  */
 export function zeroBlockTrap(context: SystemContext): number {
   const { state } = context;
-  if (state.el === 0 && !(state.get64(SCTLR_EL1) & SCTLR_DZE)) return 1;
+  if (state.el === 0 && !(controlOfEl0(context) & SCTLR_DZE)) return 1;
   return trapTarget(context, "zero-block", true);
 }
 
 /** The level that FP and SIMD instructions trap to here; 0 if they do not (pseudocode CheckFPAdvSIMDEnabled64). */
 export function fpTrapTarget({ state, levels }: SystemContext): number {
   const { el } = state;
-  const enabled = Number((state.get64(CPACR_EL1) >> 20n) & 3n);
-  if (el < 2 && enabled !== 3 && (enabled !== 1 || el === 0)) return 1;
-  if (el < 3 && isEl2Enabled(state, levels) && state.get64(CPTR_EL2) & CPTR_TFP) return 2;
+  const inHost = isInHost(state, levels, el);
+  if (el < 2 && !inHost && !fpEnabled(state.get64(CPACR_EL1), el === 0)) return 1;
+  if (el < 3 && isEl2Enabled(state, levels)) {
+    const control = state.get64(CPTR_EL2);
+    // With E2H it has CPACR_EL1's form, and traps a guest at EL0 as at EL1.
+    const trapped = effectiveHcr(state, levels) & HCR.E2H
+      ? !fpEnabled(control, el === 0 && inHost)
+      : (control & CPTR_TFP) !== 0n;
+    if (trapped) return 2;
+  }
   return levels.el3 && state.get64(CPTR_EL3) & CPTR_TFP ? 3 : 0;
+}
+
+/** FPEN of CPACR_EL1 and of CPTR_EL2 in a host: 3 for all, 1 for all but EL0. */
+function fpEnabled(control: bigint, isEl0: boolean): boolean {
+  const enabled = Number((control >> 20n) & 3n);
+  return enabled === 3 || (enabled === 1 && !isEl0);
+}
+
+/** The SCTLR_ELx that rules EL0: EL2's in a host. */
+export function controlOfEl0({ state, levels }: Pick<SystemContext, "state" | "levels">): bigint {
+  return state.get64(isInHost(state, levels, 0) ? SCTLR_EL2 : SCTLR_EL1);
 }

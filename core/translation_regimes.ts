@@ -1,6 +1,6 @@
 /**
  * The translation regimes of a processor as its registers define them at this moment: EL1&0 of the
- * current Security state, with stage 2 where EL2 is enabled and asks for it, EL2 and EL3.
+ * current Security state, with stage 2 where EL2 is enabled and asks for it, EL2 or EL2&0, and EL3.
  */
 
 import {
@@ -15,6 +15,7 @@ import {
   type ExceptionLevels,
   HCR,
   isEl2Enabled,
+  isInHost,
   isSecureBelowEl3,
   SCR,
   scrOf,
@@ -35,6 +36,7 @@ const ABOVE = [2, 3].map((el) => ({
   ttbr0: slotOf(`TTBR0_EL${el}`),
   mair: slotOf(`MAIR_EL${el}`),
 }));
+const TTBR1_EL2 = slotOf("TTBR1_EL2");
 const VTCR = slotOf("VTCR_EL2"), VTTBR = slotOf("VTTBR_EL2");
 const SCTLR_EE = 1n << 25n;
 
@@ -45,6 +47,8 @@ export class TranslationRegimes {
   /** EL1&0. */
   el1!: Regime;
   #el2: Regime | undefined;
+  /** EL0 belongs to EL2&0. */
+  #host = false;
   #el3: Regime | undefined;
 
   constructor(
@@ -57,12 +61,14 @@ export class TranslationRegimes {
 
   /** The regime of an EL. */
   of(el: number): Regime {
+    if (el === 0) return this.#host ? this.#el2! : this.el1;
     return (el === 2 ? this.#el2 : el === 3 ? this.#el3 : undefined) ?? this.el1;
   }
 
   /** Decodes the registers anew. */
   reload(): void {
     const { levels } = this;
+    this.#host = isInHost(this.state, levels, 0);
     this.registers = this.#el1Registers();
     this.el1 = makeRegime(this.registers, this.features);
     this.#el2 = levels.el2 ? this.#above(2) : undefined;
@@ -99,15 +105,19 @@ export class TranslationRegimes {
   #above(el: 2 | 3): Regime {
     const { state, levels } = this;
     const { sctlr, tcr, ttbr0, mair } = ABOVE[el - 2];
+    const registers = {
+      sctlr: state.get64(sctlr),
+      tcr: state.get64(tcr),
+      ttbr0: state.get64(ttbr0),
+      mair: state.get64(mair),
+    };
+    if (el === 2 && isInHost(state, levels, 2)) {
+      const ttbr1 = state.get64(TTBR1_EL2);
+      return makeRegime({ ...registers, ttbr1, host: true }, this.features);
+    }
+    const secureFetchOnly = (scrOf(state, levels) & SCR.SIF) !== 0n;
     return makePrivilegedRegime(
-      {
-        sctlr: state.get64(sctlr),
-        tcr: state.get64(tcr),
-        ttbr0: state.get64(ttbr0),
-        mair: state.get64(mair),
-        secure: el === 3,
-        secureFetchOnly: (scrOf(state, levels) & SCR.SIF) !== 0n,
-      },
+      { ...registers, secure: el === 3, secureFetchOnly },
       el,
       this.features,
     );

@@ -65,6 +65,8 @@ export interface RegimeRegisters {
   hcr?: bigint;
   /** VTCR_EL2, VTTBR_EL2 and what goes with them, where EL2 is enabled. */
   stage2?: Stage2Registers;
+  /** They are EL2's, for the EL2&0 regime: HCR_EL2.E2H is set. Then there are no `hcr` and `stage2`. */
+  host?: boolean;
   /** The regime is Secure. */
   secure?: boolean;
   /** SCR_EL3.SIF: the Secure state does not execute Non-secure memory. */
@@ -72,7 +74,7 @@ export interface RegimeRegisters {
 }
 
 /** The registers that define the regime of EL2 or EL3, as 64-bit values. */
-export type PrivilegedRegisters = Omit<RegimeRegisters, "ttbr1" | "hcr" | "stage2">;
+export type PrivilegedRegisters = Omit<RegimeRegisters, "ttbr1" | "hcr" | "stage2" | "host">;
 
 /** One TTBR with its half of TCR. */
 export interface AddressRange {
@@ -111,6 +113,8 @@ export const REGIME_EL10 = 0;
 export const REGIME_EL2 = 1;
 /** The regime of EL3. */
 export const REGIME_EL3 = 2;
+/** The regime EL2&0, which takes the place of EL2's while HCR_EL2.E2H is set. */
+export const REGIME_EL20 = 3;
 /** Beside {@linkcode REGIME_EL10}. */
 export const REGIME_SECURE = 4;
 /** See {@linkcode REGIME_EL10}. */
@@ -122,6 +126,8 @@ export interface Regime {
   readonly tag: number;
   /** The EL whose registers define it: 1, 2 or 3. */
   readonly el: 1 | 2 | 3;
+  /** EL0 has rights of its own in it: EL1&0 and EL2&0. */
+  readonly hasEl0: boolean;
   /** It is Secure: walks begin in the Secure address space. */
   readonly secure: boolean;
   /** SCR_EL3.SIF, in a Secure regime. */
@@ -174,7 +180,8 @@ const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
 const MIN_TXSZ = 16;
 
 /**
- * Decodes the EL1&0 regime (Arm ARM D17.2: SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1).
+ * Decodes the EL1&0 regime (Arm ARM D17.2: SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1), or EL2&0,
+ * whose registers have the same form.
  *
  * @param registers current register values
  * @param features the implementation; the default is the reference's Cortex-A57
@@ -183,7 +190,7 @@ export function makeRegime(
   registers: RegimeRegisters,
   features: MmuFeatures = CORTEX_A57_MMU,
 ): Regime {
-  const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n, secure = false } = registers;
+  const { sctlr, tcr, ttbr0, ttbr1, mair, hcr = 0n, secure = false, host = false } = registers;
   const defaultCacheable = bit(hcr, HCR_DC);
   const second = bit(hcr, HCR_VM) || defaultCacheable ? registers.stage2 : undefined;
   const vmid = registers.stage2 ? vmidOf(registers.stage2, features) : 0;
@@ -193,8 +200,9 @@ export function makeRegime(
   );
   const asidMask = features.asidBits === 16 && bit(tcr, TCR_AS) ? 0xffff : 0xff;
   return {
-    tag: REGIME_EL10 | (secure ? REGIME_SECURE : 0) | vmid << VMID_SHIFT,
-    el: 1,
+    tag: host ? REGIME_EL20 : REGIME_EL10 | (secure ? REGIME_SECURE : 0) | vmid << VMID_SHIFT,
+    el: host ? 2 : 1,
+    hasEl0: true,
     secure,
     secureFetchOnly: secure && (registers.secureFetchOnly ?? false),
     stage2: second ? makeStage2(second, features) : null,
@@ -237,6 +245,7 @@ export function makePrivilegedRegime(
   return {
     tag: el === 2 ? REGIME_EL2 : REGIME_EL3,
     el,
+    hasEl0: false,
     secure,
     secureFetchOnly: secure && (registers.secureFetchOnly ?? false),
     stage2: null,
@@ -311,6 +320,11 @@ function makeRange(
     tableBase: Number(base >> BigInt(tableLog2) << BigInt(tableLog2)),
     tableBaseTooLarge: base >> BigInt(outputSize) !== 0n,
   };
+}
+
+/** The level whose rights an EL has in a regime, as `denialReason()` takes it: 0, 1, or 2 where EL0 has none. */
+export function rightsOf({ hasEl0 }: Regime, el: number): 0 | 1 | 2 {
+  return !hasEl0 ? 2 : el === 0 ? 0 : 1;
 }
 
 /**

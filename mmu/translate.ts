@@ -16,7 +16,7 @@ import {
   permissionMask,
   privilegedMask,
 } from "./permissions.ts";
-import type { Regime } from "./regime.ts";
+import { type Regime, rightsOf } from "./regime.ts";
 import {
   combineAttributes,
   combineShareability,
@@ -107,7 +107,7 @@ export class Translation {
   /** The current regime. Set it anew when one of its registers changes. */
   regime: Regime;
 
-  /** PSTATE.PAN: EL1 may not read or write what EL0 may. */
+  /** PSTATE.PAN: EL1, and EL2 in EL2&0, may not read or write what EL0 may. */
   pan = false;
 
   /** Physical address, after {@linkcode translate} returned true; so are the five below. */
@@ -212,15 +212,15 @@ export class Translation {
   /** What stage 1 permits. */
   #stage1Permissions(packed: number, toSecure: boolean): number {
     const { regime } = this;
-    const mask = regime.el === 1
+    const mask = regime.hasEl0
       ? permissionMask(packed, regime.wxn)
       : privilegedMask(packed, regime.wxn);
     return regime.secureFetchOnly && !toSecure ? mask & ~EXECUTE_BITS : mask;
   }
 
-  /** Whether PAN denies EL1 data that EL0 may read or write. */
+  /** Whether PAN denies the privileged level data that EL0 may read or write. */
   #isKeptOff(permissions: number, el: number): boolean {
-    return this.pan && el === 1 && this.regime.el === 1 && (permissions & EL0_DATA) !== 0;
+    return this.pan && el !== 0 && this.regime.hasEl0 && (permissions & EL0_DATA) !== 0;
   }
 
   /** Attributes of both stages. */
@@ -389,7 +389,7 @@ export class Translation {
   }
 
   #deny(level: number, packed: number, access: Access, el: number): boolean {
-    const reason = denialReason(packed, this.regime.wxn, access, this.regime.el === 1 ? el : 2);
+    const reason = denialReason(packed, this.regime.wxn, access, rightsOf(this.regime, el));
     const other = access === ACCESS_EXECUTE ? "secure-fetch" : "pan";
     return this.#fail({ kind: "permission", level, reason: reason ?? other });
   }

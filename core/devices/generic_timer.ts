@@ -10,10 +10,10 @@ import { slotOf } from "../sysregs.ts";
 import type { CpuState } from "../state.ts";
 import type { Clock, InterruptLine } from "./device.ts";
 
-/** The timers: two of EL1, that of EL2 and that of Secure EL1. */
-export type TimerName = "virtual" | "physical" | "hypervisor" | "secure";
+/** The timers: two of EL1, two of EL2 (the second with FEAT_VHE) and that of Secure EL1. */
+export type TimerName = "virtual" | "physical" | "hypervisor" | "hypervisorVirtual" | "secure";
 
-/** Private interrupt numbers as the board wires them. */
+/** Private interrupt numbers as the board wires them: as on the reference, EL2's virtual timer has none. */
 export const TIMER_INTERRUPT = { virtual: 27, physical: 30, hypervisor: 26, secure: 29 } as const;
 
 const NANOSECONDS_PER_TICK = 16;
@@ -28,26 +28,37 @@ const CONTROL = {
   virtual: slotOf("CNTV_CTL_EL0"),
   physical: slotOf("CNTP_CTL_EL0"),
   hypervisor: slotOf("CNTHP_CTL_EL2"),
+  hypervisorVirtual: slotOf("CNTHV_CTL_EL2"),
   secure: slotOf("CNTPS_CTL_EL1"),
 } as const;
 const COMPARE = {
   virtual: slotOf("CNTV_CVAL_EL0"),
   physical: slotOf("CNTP_CVAL_EL0"),
   hypervisor: slotOf("CNTHP_CVAL_EL2"),
+  hypervisorVirtual: slotOf("CNTHV_CVAL_EL2"),
   secure: slotOf("CNTPS_CVAL_EL1"),
 } as const;
-const TIMERS: readonly TimerName[] = ["virtual", "physical", "hypervisor", "secure"];
+const TIMERS: readonly TimerName[] = [
+  "virtual",
+  "physical",
+  "hypervisor",
+  "hypervisorVirtual",
+  "secure",
+];
 /** CNTVOFF_EL2: how far the virtual counter is behind. */
 const OFFSET = slotOf("CNTVOFF_EL2");
+
+/** Outputs of the timers; one that is left out is not connected. */
+export type TimerLines = Partial<Record<TimerName, InterruptLine>>;
 
 /** Counter and timers of one CPU. */
 export class GenericTimer {
   readonly #state: CpuState;
   readonly #clock: Clock;
-  readonly #lines: Record<TimerName, InterruptLine>;
+  readonly #lines: TimerLines;
 
   /** Makes the timers of the CPU with these registers; `lines` are their outputs. */
-  constructor(state: CpuState, clock: Clock, lines: Record<TimerName, InterruptLine>) {
+  constructor(state: CpuState, clock: Clock, lines: TimerLines) {
     this.#state = state;
     this.#clock = clock;
     this.#lines = lines;
@@ -89,7 +100,7 @@ export class GenericTimer {
 
   /** Drives the interrupt lines from the registers and the time. */
   update(): void {
-    for (const timer of TIMERS) this.#lines[timer].set(this.#output(timer));
+    for (const timer of TIMERS) this.#lines[timer]?.set(this.#output(timer));
   }
 
   /**

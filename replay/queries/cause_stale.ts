@@ -3,6 +3,7 @@
  */
 import type { DescriptorRead, ExceptionEvent } from "../../core/observer.ts";
 import { denialReason } from "../../mmu/permissions.ts";
+import { rightsOf } from "../../mmu/regime.ts";
 import { tableMemory, tlbEntryOf, translationOf } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import type { Diagnosis } from "./cause.ts";
@@ -45,7 +46,7 @@ export function staleTranslation(
   } else {
     // Then the machine walks again in any case.
     if (regime.stage2 !== null) return undefined;
-    const level = regime.el === 1 ? failed.el : regime.el;
+    const level = rightsOf(regime, failed.el);
     const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, level);
     if (denied === null || !passes) return undefined;
   }

@@ -6,7 +6,7 @@ import type { DescriptorBus } from "../../mmu/bus.ts";
 import type { StageFault } from "../../mmu/fault.ts";
 import { denialReason, packPermissions } from "../../mmu/permissions.ts";
 import type { Access, PermissionReason } from "../../mmu/permissions.ts";
-import { type Regime, VMID_SHIFT } from "../../mmu/regime.ts";
+import { type Regime, rightsOf, VMID_SHIFT } from "../../mmu/regime.ts";
 import { combineAttributes, stage2Address, stage2Denial, walkStage2 } from "../../mmu/stage2.ts";
 import type { Stage2Walk } from "../../mmu/stage2.ts";
 import { leafAddress, selectRange, type Walk, walk } from "../../mmu/walk.ts";
@@ -92,8 +92,7 @@ function stageOne(
   el: number,
 ): { attributes: number; denied: PermissionReason | null } {
   if (leaf === null) return { attributes: 0, denied: null };
-  const level = regime.el === 1 ? el : 2;
-  const reason = denialReason(packPermissions(leaf), regime.wxn, access, level);
+  const reason = denialReason(packPermissions(leaf), regime.wxn, access, rightsOf(regime, el));
   const secureOnly = regime.secureFetchOnly && !leaf.secure && access === EXECUTE;
   return {
     attributes: regime.attributes[leaf.attrIndex],

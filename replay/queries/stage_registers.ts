@@ -9,7 +9,7 @@ export interface StageRegisters {
   readonly sctlr: bigint;
   readonly tcr: bigint;
   readonly ttbr0: bigint;
-  /** 0 at EL2 and EL3. */
+  /** 0 where the regime has one range. */
   readonly ttbr1: bigint;
   readonly mair: bigint;
 }
@@ -17,12 +17,12 @@ export interface StageRegisters {
 /** The registers of the regime at the cursor. */
 export function registersAt(session: Session): StageRegisters {
   const { system } = cpuInTurn(session.state());
-  const { el } = regimeAt(session);
+  const { el, hasEl0 } = regimeAt(session);
   return {
     sctlr: system[`SCTLR_EL${el}`],
     tcr: system[`TCR_EL${el}`],
     ttbr0: system[`TTBR0_EL${el}`],
-    ttbr1: el === 1 ? system.TTBR1_EL1 : 0n,
+    ttbr1: hasEl0 ? system[`TTBR1_EL${el}`] : 0n,
     mair: system[`MAIR_EL${el}`],
   };
 }
@@ -33,13 +33,16 @@ export function regimeWith(session: Session, registers: StageRegisters): Regime 
   const { secure, secureFetchOnly } = now;
   const { tag, stage2, defaultCacheable } = now;
   const { mmu } = session.machine.model;
-  if (now.el !== 1) {
+  if (!now.hasEl0 && now.el !== 1) {
     return makePrivilegedRegime({ ...registers, secure, secureFetchOnly }, now.el, mmu);
   }
+  if (now.el === 2) return makeRegime({ ...registers, host: true }, mmu);
   return { ...makeRegime(registers, mmu), tag, secure, secureFetchOnly, stage2, defaultCacheable };
 }
 
-/** Lowest bit of the field of TCR_ELx that bounds output addresses: IPS, at EL2 and EL3 PS. */
-export function outputSizeField({ el }: Regime): { readonly name: string; readonly at: bigint } {
-  return el === 1 ? { name: "IPS", at: 32n } : { name: "PS", at: 16n };
+/** Lowest bit of the field of TCR_ELx that bounds output addresses: IPS, where it has one range PS. */
+export function outputSizeField(
+  { hasEl0 }: Regime,
+): { readonly name: string; readonly at: bigint } {
+  return hasEl0 ? { name: "IPS", at: 32n } : { name: "PS", at: 16n };
 }

@@ -245,6 +245,7 @@ async function readConsole(
     if (options.until !== undefined) {
       text += new TextDecoder("latin1").decode(chunk);
       if (text.includes(options.until)) stop("until");
+      text = text.slice(1 - options.until.length || text.length);
     }
   }
   clearTimeout(quiet);

@@ -13,7 +13,7 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_BF16", "arithmetic on BFloat16"],
   ["FEAT_BTI", "branch targets: BTI is a hint that does nothing"],
   ["FEAT_MTE", "memory tags"],
-  ["FEAT_VHE, FEAT_HCX, FEAT_SEL2, FEAT_FWB, FEAT_IDST, FEAT_EVT", "later controls of EL2"],
+  ["FEAT_HCX, FEAT_SEL2, FEAT_FWB, FEAT_EVT", "later controls of EL2"],
   ["FEAT_HAFDBS", "access flag and dirty state set by the walk"],
   ["FEAT_LPA, FEAT_LPA2, FEAT_LVA", "addresses of 52 bits: there are 48"],
   ["FEAT_TTST, FEAT_XNX, FEAT_BBM, FEAT_TTL", "later translation table features"],

@@ -1,6 +1,7 @@
 import { type Program, program } from "../drivers/program.ts";
 import { hasQemu, runQemu } from "../drivers/qemu.ts";
-import { Watched } from "./watched.ts";
+import { Machine } from "../../core/machine.ts";
+import type { CpuName } from "../../core/cpu_models.ts";
 
 /**
  * Experiments at any exception level, run on our machine and on the reference; what they report
@@ -24,7 +25,13 @@ export interface Experiment {
 export interface Shape {
   readonly virtualization: boolean;
   readonly secure: boolean;
+  /** The processor; a Cortex-A57 if left out. */
+  readonly cpu?: CpuName;
+  readonly gic?: 2 | 3;
 }
+
+/** Printed behind the last report. */
+const END = "#";
 
 /** The machines with levels above EL1. */
 export const SHAPES: readonly Shape[] = [
@@ -67,7 +74,7 @@ came_${n}: b report`).join("")
 `;
 }
 
-function harness({ virtualization, secure }: Shape): string {
+function harness({ virtualization, secure, cpu }: Shape): string {
   const top = secure ? 3 : 2;
   const call = secure ? "smc #0x7777" : "hvc #0x7777";
   const defaults = `
@@ -83,7 +90,8 @@ ${
         msr vtcr_el2, xzr ; msr vttbr_el2, xzr ; msr hpfar_el2, xzr ; msr far_el2, xzr
         msr esr_el2, xzr ; msr elr_el2, xzr ; msr spsr_el2, xzr ; msr cntvoff_el2, xzr
         ldr x0, =0x30c50830 ; msr sctlr_el2, x0 ; ldr x0, =vectors_2 ; msr vbar_el2, x0
-        msr vpidr_el2, xzr ; msr vmpidr_el2, xzr`
+        msr vpidr_el2, xzr ; msr vmpidr_el2, xzr
+${cpu === "max" ? "msr s3_4_c2_c0_1, xzr ; msr s3_4_c13_c0_1, xzr ; msr s3_4_c14_c3_1, xzr" : ""}`
       : ""
   }
 ${
@@ -104,6 +112,11 @@ ${
 start:  ldr x20, =save ; bl defaults ; mov x25, #0
         b experiments
 report: stp x0, x1, [x20] ; stp x2, x3, [x20, #16] ; mov x21, x25
+${
+    virtualization
+      ? "ldr x0, =0x80000000 ; msr hcr_el2, x0 ; isb // EL1's names mean its registers"
+      : ""
+  }
         mov x25, #0
         sub x0, x21, #1 ; bl hex
         sub x21, x21, #1 ; lsr x21, x21, #4
@@ -161,6 +174,7 @@ after_${n}:`);
         .balign 64
 scratch: .space 64
 experiments: ${bodies.join("\n")}
+        mov x0, #${END.charCodeAt(0)} ; bl put
 ended:  wfi ; b ended
 `);
 }
@@ -177,15 +191,24 @@ export async function reportsOf(
   shape: Shape,
 ): Promise<{ ours: string[]; reference: string[] }> {
   const guest = privilegedProgram(experiments, shape);
-  const { virtualization, secure } = shape;
-  const memoryBytes = 128 << 20;
-  const watched = new Watched({ memoryBytes, storm: Infinity, virtualization, secure });
-  watched.machine.boot({ ...guest.plan(), kind: "elf" });
-  watched.machine.run(50_000_000);
+  const { virtualization, secure, cpu, gic } = shape;
   const on = (value: boolean) => value ? "on" : "off";
-  const machine = `virtualization=${on(virtualization)},secure=${on(secure)}`;
-  const { text } = await runQemu(guest.elf(), { machine, quietMs: 2000 });
-  return { ours: watched.console.split("\n"), reference: text.split("\n") };
+  const properties = `virtualization=${on(virtualization)},secure=${on(secure)}`;
+  const options = { ...(cpu ? { cpu } : {}), ...(gic ? { gic } : {}) };
+  // The reference runs beside ours.
+  const theirs = runQemu(guest.elf(), { machine: properties, ...options, until: END });
+  const machine = new Machine({ memoryBytes: 128 << 20, storm: Infinity, ...shape });
+  const console: number[] = [];
+  machine.observer = {
+    event: (event) => {
+      if (event.kind === "console") console.push(event.byte);
+    },
+  };
+  machine.boot({ ...guest.plan(), kind: "elf" });
+  machine.run(50_000_000);
+  const { text } = await theirs;
+  const ours = new TextDecoder().decode(Uint8Array.from(console));
+  return { ours: ours.split("\n"), reference: text.split("\n") };
 }
 
 /** Defines a test that compares our reports with the reference's, on a machine of this shape. */
@@ -195,7 +218,8 @@ export function comparePrivileged(
   shape: Shape,
 ): void {
   const { virtualization, secure } = shape;
-  const what = [virtualization ? "EL2" : "", secure ? "EL3" : ""].filter(Boolean).join(" and ");
+  const what = [shape.cpu, virtualization ? "EL2" : "", secure ? "EL3" : ""].filter(Boolean)
+    .join(" and ");
   Deno.test({
     name: `the machine does what the reference does, with ${what}: ${name}`,
     ignore: !hasQemu(),
@@ -209,7 +233,7 @@ export function comparePrivileged(
           `EL${el} ${name}:\n  ours      ${ours[i]}\n  reference ${reference[i]}`,
         );
       }
-      if (reference.length !== experiments.length + 1) {
+      if (reference.length !== experiments.length + 1 || reference.at(-1) !== END) {
         differences.push(`${reference.length - 1} reports of ${experiments.length}`);
       }
       if (differences.length === 0) return;
