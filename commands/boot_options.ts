@@ -41,6 +41,7 @@ export const BOOT_OPTIONS = {
   initrd: option("FILE", text, "initial ramdisk"),
   append: option("TEXT", text, "kernel command line"),
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
+  load: repeated("FILE@ADDR", rawFile, "also puts a file into RAM, as -device loader does"),
   seed: option("N", word64, "puts random seeds made from N into the device tree"),
   semihosting: flag("answer HLT #0xf000: console, EXIT, clocks; the host's files are refused"),
   strict: flag("fail as the architecture permits where the reference machine is laxer"),
@@ -91,6 +92,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
     ...(bytes ? [fileNote("image", name, bytes)] : []),
     ...(load.initrd ? [fileNote("initrd", baseName(values.initrd!), load.initrd)] : []),
     ...(load.dtb ? [fileNote("dtb", baseName(values.dtb!), load.dtb)] : []),
+    ...(load.loads ?? []).map(({ name, bytes }) => fileNote("load", name, bytes)),
     ...(values.firmware === undefined
       ? []
       : [fileNote("firmware", baseName(values.firmware), plan.flash![0].bytes)]),
@@ -170,7 +172,8 @@ export function baseName(path: string): string {
 }
 
 function loadOptions(values: BootValues): LoadOptions {
-  const { memory, append, initrd, dtb, seed, gic, cpu, cpus, virtualization, secure } = values;
+  const { memory, append, initrd, dtb, load, seed, gic, cpu, cpus, virtualization, secure } =
+    values;
   return {
     memory,
     gic,
@@ -181,6 +184,9 @@ function loadOptions(values: BootValues): LoadOptions {
     append,
     initrd: initrd === undefined ? undefined : readFile(initrd),
     dtb: dtb === undefined ? undefined : readFile(dtb),
+    loads: load.map(({ path, address }) => {
+      return { name: baseName(path), address, bytes: readFile(path) };
+    }),
     seeds: seed === undefined ? undefined : seedsOf(seed),
   };
 }
@@ -214,7 +220,7 @@ function notedOptions(values: BootValues): Record<string, string | number | bool
   for (const [name, value] of Object.entries(values) as [keyof BootValues, unknown][]) {
     if (!Object.hasOwn(BOOT_OPTIONS, name) || value === undefined || value === false) continue;
     if (Array.isArray(value)) {
-      if (value.length > 0) noted[name] = value.join(" ");
+      if (value.length > 0) noted[name] = value.map(optionText).join(" ");
     } else {
       noted[name] = typeof value === "bigint"
         ? `0x${value.toString(16)}`
@@ -222,6 +228,23 @@ function notedOptions(values: BootValues): Record<string, string | number | bool
     }
   }
   return noted;
+}
+
+/** A value of an option that may be given several times. */
+function optionText(value: string | RawFileOption): string {
+  return typeof value === "string" ? value : `${value.path}@0x${value.address.toString(16)}`;
+}
+
+/** A file and where in RAM it goes. */
+interface RawFileOption {
+  readonly path: string;
+  readonly address: number;
+}
+
+function rawFile(value: string): RawFileOption {
+  const [, path, address] = /^(.+)@(0x[0-9a-f]{1,9}|[0-9]{1,10})$/i.exec(value) ?? [];
+  if (path === undefined) throw new Expected("a file, @ and its address: linux@0x50000000");
+  return { path, address: Number(address) };
 }
 
 /** Version of the interrupt controller. */

@@ -135,6 +135,6 @@ Deno.test("barrierName() spells barriers as an assembler does", () => {
 
 Deno.test("executeBarrier() reports the barrier", () => {
   const context = new TestContext();
-  assertEquals([executeBarrier(context, 0x4f), executeBarrier(context, 0x6f)], ["done", "leave"]);
+  assertEquals([executeBarrier(context, 0x4f), executeBarrier(context, 0x6f)], ["done", "done"]);
   assertEquals(context.events.length, 2);
 });

@@ -38,7 +38,7 @@ const FLOW_PART_BYTES = 4 << 20;
 /** A file that the guest was made of. */
 export interface ImageFile {
   /** What it was for. */
-  role: "image" | "dtb" | "initrd" | "firmware" | "pflash" | "disk";
+  role: "image" | "dtb" | "initrd" | "load" | "firmware" | "pflash" | "disk";
   /** As given, without its directory. */
   name: string;
   /** Bytes. */

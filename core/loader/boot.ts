@@ -7,13 +7,13 @@
 import { bootElf } from "./boot_elf.ts";
 import { bootFirmware } from "./boot_firmware.ts";
 import { bootLinux } from "./boot_linux.ts";
-import { type BootPlan, hex, type LoadOptions } from "./boot_plan.ts";
+import { type BootPlan, checkSegments, hex, type LoadOptions } from "./boot_plan.ts";
 import { isElf } from "./elf.ts";
 import { ImageError } from "./image_error.ts";
 
 export { checkFlashImage, type FirmwareItems, firmwareItems } from "./boot_firmware.ts";
 export { FLASH, flashImages } from "./boot_plan.ts";
-export type { BootPlan, BootSegment, LoadOptions } from "./boot_plan.ts";
+export type { BootPlan, BootSegment, LoadOptions, RawFile } from "./boot_plan.ts";
 
 /** Most RAM that a machine can have: 3 GiB, up to the 4 GiB border. */
 const MEMORY_LIMIT = 3 * 2 ** 30;
@@ -31,7 +31,7 @@ const MEMORY_UNIT = 8192;
  */
 export function loadImage(file: Uint8Array, options: LoadOptions): BootPlan {
   checkMemory(options.memory);
-  return isElf(file) ? bootElf(file, options) : bootLinux(file, options);
+  return withLoads(isElf(file) ? bootElf(file, options) : bootLinux(file, options), options);
 }
 
 /**
@@ -42,7 +42,16 @@ export function loadImage(file: Uint8Array, options: LoadOptions): BootPlan {
  */
 export function loadFirmware(firmware: Uint8Array, options: LoadOptions): BootPlan {
   checkMemory(options.memory);
-  return bootFirmware(firmware, options);
+  return withLoads(bootFirmware(firmware, options), options);
+}
+
+/** A plan with the files that are put beside what boots, as the reference's `-device loader`. */
+function withLoads(plan: BootPlan, { loads = [], memory }: LoadOptions): BootPlan {
+  if (loads.length === 0) return plan;
+  const more = loads.map(({ name, address, bytes }) => {
+    return { name, address, bytes, zeroTo: address + bytes.length };
+  });
+  return { ...plan, segments: checkSegments([...plan.segments, ...more], memory) };
 }
 
 function checkMemory(memory: number): void {

@@ -17,6 +17,17 @@ export interface LoadOptions extends Omit<DeviceTreeOptions, "initrd" | "bootarg
   append?: string | undefined;
   /** A device tree blob to use in place of the generated one. */
   dtb?: Uint8Array | undefined;
+  /** More files to put into RAM, as they are. */
+  loads?: readonly RawFile[] | undefined;
+}
+
+/** A file that is put into RAM beside what boots. */
+export interface RawFile {
+  /** Its name, for messages. */
+  readonly name: string;
+  /** Physical address of the first byte. */
+  readonly address: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Bytes placed in RAM before the first instruction. */

@@ -28,6 +28,15 @@ Deno.test("loadImage() boots an ELF file at its entry with the tree below it", (
   );
 });
 
+Deno.test("loadImage() puts more files beside the image", () => {
+  const loads = [{ name: "dom0", address: 0x42000000, bytes: LOOP }];
+  const plan = loadImage(elf(0x40400000n), { memory, loads });
+  assertEquals(plan.segments.map(({ name }) => name), ["device tree", "segment 0", "dom0"]);
+  assertEquals(plan.segments[2], { ...loads[0], zeroTo: 0x42000000 + LOOP.length });
+  const firmware = loadFirmware(LOOP, { memory, loads });
+  assertEquals(firmware.segments.map(({ name }) => name), ["device tree", "dom0"]);
+});
+
 Deno.test("loadImage() gives a low ELF file no tree, and says so", () => {
   const plan = loadImage(elf(0x40080000n), { memory });
   assertEquals(plan.deviceTree, null);
@@ -220,6 +229,15 @@ const BAD: [string, () => unknown, string][] = [
     "an initrd larger than the rest",
     () => loadImage(LOOP, { memory, initrd: new Uint8Array(64 * MIB + 1) }),
     "Cannot load the initrd: 0x4000001 bytes at 0x44000000 reach past the end of RAM",
+  ],
+  [
+    "a file that is to lie on the image",
+    () =>
+      loadImage(elf(0x40400000n), {
+        memory,
+        loads: [{ name: "dom0", address: 0x40400020, bytes: LOOP }],
+      }),
+    "Cannot load dom0 at [0x40400020, 0x40400060): overlaps segment 0 at",
   ],
   [
     "no room for the tree",

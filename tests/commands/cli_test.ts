@@ -30,6 +30,7 @@ Deno.test("a command line that makes no sense is one line and status 2", async (
     [["record", "--memory"], "Option --memory needs a value"],
     [["record", "--memory", "12q"], 'expected a size such as 128M or 1G, found "12q"'],
     [["record", "--memory", "1000"], "expected a multiple of 64K"],
+    [["record", "--load", "linux"], "expected a file, @ and its address"],
     [["record", "--cpus", "9"], "expected 1 to 8"],
     [["record", "--gic", "4"], "expected 2 or 3"],
     [["record", "--values"], "Option --values is not supported yet"],
