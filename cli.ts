@@ -26,6 +26,10 @@ const COMMANDS: CommandList = {
     summary: "Lists executed instructions with symbols.",
     load: () => import("./commands/dump.ts"),
   },
+  calls: {
+    summary: "Shows which function called which, how often and for how long.",
+    load: () => import("./commands/calls.ts"),
+  },
   replay: {
     summary: "Goes through a trace like a debugger, forwards and in reverse.",
     load: () => import("./commands/replay.ts"),

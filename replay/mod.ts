@@ -39,6 +39,8 @@ export {
 export { type Verification, verify } from "./queries/verify.ts";
 export { type TlbDifference, type WalkAt, walkAt } from "./queries/walk_at.ts";
 
+export { callTree, type CallTreeOptions } from "./queries/calls/call_tree.ts";
+export type { CallKind, CallNode, CallNodes } from "./queries/calls/call_nodes.ts";
 export { firstExecution } from "./queries/first_execution.ts";
 export {
   firstFault,

@@ -60,6 +60,13 @@ export function exceptionClass(esr: bigint): number {
   return Number((esr >> 26n) & 0x3fn);
 }
 
+/** The exception class in words, without where it came from. */
+export function exceptionClassName(esr: bigint): string {
+  const ec = exceptionClass(esr);
+  const name = CLASSES[ec] ?? `exception class 0x${ec.toString(16)}`;
+  return name.replace(" from a lower EL", "");
+}
+
 /** Whether the class is a fault: not a call (SVC, HVC, SMC) and not a BRK. */
 export function isFault(esr: bigint): boolean {
   const ec = exceptionClass(esr);

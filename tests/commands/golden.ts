@@ -20,6 +20,7 @@ export const GOLDEN: Readonly<Record<string, readonly string[]>> = {
   "dump.txt": ["dump", "TRACE"],
   "dump.jsonl": ["dump", "TRACE", "--json"],
   "dump_at_fault.txt": ["dump", "TRACE", "--at", "fault", "--count", "6"],
+  "calls.txt": ["calls", "TRACE"],
   "diff.txt": ["diff", "TRACE", "TRACE"],
   "diff.md": ["diff", "TRACE", "TRACE", "--markdown"],
   "diff.json": ["diff", "TRACE", "TRACE", "--json"],
