@@ -79,6 +79,8 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],
   ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
   ["ID_AA64MMFR2_EL1", 36, 1, "FEAT_IDST"],
+  // The level in a TLBI's operand is a hint, which the TLB here has no use for.
+  ["ID_AA64MMFR2_EL1", 48, 1, "FEAT_TTL"],
   ["ID_AA64MMFR2_EL1", 60, 1, "FEAT_E0PD"],
 ];
 

@@ -91,6 +91,12 @@ function previousTweak(tweak: Cells): void {
   permute(tweak, INVERSE_TWEAK);
 }
 
+/** Results by a hash of what they came from: what a call signs its return authenticates. */
+const REMEMBERED = 1 << 13, REMEMBERED_WORDS = 5;
+const remembered = new BigUint64Array(REMEMBERED * REMEMBERED_WORDS);
+const inputs = new BigUint64Array(3);
+const halves = new Uint32Array(inputs.buffer);
+
 /**
  * ComputePAC().
  *
@@ -98,6 +104,25 @@ function previousTweak(tweak: Cells): void {
  * @param low bits 63:0
  */
 export function computePac(data: bigint, modifier: bigint, high: bigint, low: bigint): bigint {
+  inputs[0] = data;
+  inputs[1] = modifier;
+  inputs[2] = high;
+  const hash = Math.imul(halves[0] ^ halves[4], 0x9e37_79b1) ^ Math.imul(halves[2], 0x85eb_ca6b);
+  const at = (hash >>> 19) * REMEMBERED_WORDS;
+  // Of nothing but zeros an unused place would say the result is 0.
+  const known = low !== 0n && remembered[at] === data && remembered[at + 1] === modifier &&
+    remembered[at + 2] === high && remembered[at + 3] === low;
+  if (known) return remembered[at + 4];
+  const result = cipher(data, modifier, high, low);
+  remembered[at] = data;
+  remembered[at + 1] = modifier;
+  remembered[at + 2] = high;
+  remembered[at + 3] = low;
+  remembered[at + 4] = result;
+  return result;
+}
+
+function cipher(data: bigint, modifier: bigint, high: bigint, low: bigint): bigint {
   const key0 = cellsOf(high), key1 = cellsOf(low);
   const modified = cellsOf(BigInt.asUintN(64, high << 63n) | (high >> 1n) ^ (high >> 63n));
   const tweak = cellsOf(modifier), state = cellsOf(data ^ high);

@@ -16,7 +16,7 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_HCX, FEAT_SEL2, FEAT_FWB, FEAT_EVT", "later controls of EL2"],
   ["FEAT_HAFDBS", "access flag and dirty state set by the walk"],
   ["FEAT_LPA, FEAT_LPA2, FEAT_LVA", "addresses of 52 bits: there are 48"],
-  ["FEAT_TTST, FEAT_XNX, FEAT_BBM, FEAT_TTL", "later translation table features"],
+  ["FEAT_TTST, FEAT_XNX, FEAT_BBM", "later translation table features"],
   ["FEAT_TLBIRANGE", "TLB invalidation by range"],
   ["FEAT_RAS, FEAT_IESB", "error records, ESB is a hint that does nothing"],
   ["FEAT_SPECRES, FEAT_CSV2_2", "prediction restriction, SCXTNUM"],

@@ -73,3 +73,76 @@ for (const shape of SHAPES) {
     shape,
   );
 }
+
+// ---- traps, calls and exceptions ----
+
+const CODE = [
+  ...["svc #0x1234", "smc #0x66", "brk #0x77", "hlt #0", ".inst 0", "wfi", "fmov x0, d0", "nop"],
+  ...["ldr x0, =0x50000000 ; ldr x1, [x0]", "dc zva, x16"],
+  ...["mrs x0, dczid_el0", "mrs x0, ctr_el0", "mrs x0, daif", "msr daifclr, #2", "dc civac, x16"],
+  ...["mrs x0, cntvct_el0 ; mov x0, #0", "mrs x0, cntpct_el0 ; mov x0, #0", "mrs x0, cntfrq_el0"],
+  ...["mrs x0, cntp_ctl_el0", "mrs x0, cntv_cval_el0", "mov x0, #3 ; msr cntp_ctl_el0, x0"],
+  ...["mov x0, #1 ; msr cntv_cval_el0, x0 ; mrs x1, cntv_cval_el0", "ldtr x0, [x16]"],
+  ...["at s1e1r, x16 ; mrs x0, par_el1", "at s1e0w, x16 ; mrs x0, par_el1", "tlbi vmalle1"],
+  ...["at s1e2r, x16 ; mrs x0, par_el1", "at s12e0r, x16 ; mrs x0, par_el1", "tlbi vae1, x0"],
+  ...["tlbi alle2", "tlbi vae2, x0", "tlbi alle1", "tlbi ipas2e1, x0", "ic iallu", "eret"],
+  ...["mrs x0, pmccntr_el0 ; mov x0, #0", "mrs x0, cpacr_el1", "mrs x0, cnthctl_el2"],
+  ...["mov x0, #9 ; msr elr_el1, x0 ; mrs x1, elr_el2 ; mrs x2, s3_5_c4_c0_1", "mrs x0, sctlr_el1"],
+  ...["mov x0, #7 ; msr s3_5_c13_c0_1, x0 ; mrs x1, contextidr_el1", "mrs x0, s3_5_c14_c2_1"],
+  ...["mov x0, #7 ; msr s3_5_c14_c3_2, x0 ; mrs x1, cntv_cval_el0 ; mrs x2, s3_4_c14_c3_2"],
+];
+const OPEN = "ldr x0, =0x30d5cc30 ; msr sctlr_el2, x0 ; ldr x0, =0x34d5da00 ; msr sctlr_el1, x0";
+/** What else is set: CPTR_EL2 with FPEN, CNTHCTL_EL2, SCTLR, HCR. */
+const CONTROLS: readonly (readonly [name: string, setup: string])[] = [
+  ["plain", ""],
+  ...[0, 1, 2, 3].map((fpen) =>
+    [`FPEN ${fpen}`, `mov x0, #${fpen << 20} ; msr cptr_el2, x0`] as const
+  ),
+  ...[0, 1, 2, 0x100, 0x200, 0x400, 0x800, 0xfff].map((bits) =>
+    [
+      `CNTHCTL ${bits.toString(16)}`,
+      `mov x0, #${bits} ; msr cnthctl_el2, x0 ; mov x0, #0x303 ; msr cntkctl_el1, x0`,
+    ] as const
+  ),
+  ["SCTLRs open", OPEN],
+];
+/** Bits of HCR_EL2 beside E2H. */
+const HCR_BITS = [[], [TGE], [13], [15], [17], [28, TGE], [24, TGE], [25], [26], [30], [13, TGE]];
+
+for (const shape of SHAPES) {
+  comparePrivileged(
+    "calls, traps and exceptions of a host",
+    levels(shape).flatMap((el) =>
+      [
+        ...CONTROLS.flatMap(([name, text]) =>
+          [[E2H], [E2H, TGE]].map((bits) => [name, text, bits] as const)
+        ),
+        ...HCR_BITS.map((bits) => ["open", OPEN, [E2H, ...bits]] as const),
+        ...HCR_BITS.map((bits) => ["plain", "", [E2H, ...bits]] as const),
+      ].flatMap(([name, text, bits]) =>
+        CODE.filter((code) =>
+          isComparable(code, el, shape) && !(code === "wfi" && text === OPEN) &&
+          concerns(name, code)
+        ).map((code): Experiment => ({
+          name: `${code}, ${name}, HCR bits ${bits}`,
+          el,
+          setup: setup(shape, `${text} ; ${hcr(...bits)}`),
+          code,
+        }))
+      )
+    ),
+    shape,
+  );
+}
+
+/** Controls of the counters and of FP only matter to them. */
+function concerns(control: string, code: string): boolean {
+  if (control.startsWith("CNTHCTL")) return code.includes("cnt");
+  return !control.startsWith("FPEN") || /fmov|cpacr/.test(code);
+}
+
+/** ERET at the highest level would only come back; SMC is the report's own, and WFI ends only at a trap. */
+function isComparable(code: string, el: Level, { secure }: Shape): boolean {
+  if (code === "eret") return el !== (secure ? 3 : 2);
+  return code !== "wfi" || el === 0;
+}

@@ -1,4 +1,5 @@
 /** Other people's images: what boots, and what is typed at it. */
+import type { CpuName } from "../../../core/cpu_models.ts";
 import { CACHE, fetchPackages } from "./fetch_images.ts";
 import { makeInitramfs } from "./initramfs.ts";
 
@@ -13,6 +14,8 @@ export interface ImageCase {
   readonly initrd?: string;
   readonly append?: string;
   readonly gic?: 2 | 3;
+  /** The processor; a Cortex-A57 if left out. */
+  readonly cpu?: CpuName;
   /** The processor has EL2. */
   readonly virtualization?: boolean;
   /** Makes a disk anew; gives its path. */
@@ -84,6 +87,14 @@ export function imageCases(): ImageCase[] {
       name: "linux-el2",
       about: "the same from EL2: KVM starts",
       ...linux,
+      virtualization: true,
+      initrd: initramfs("boot", BOOT_INIT),
+    },
+    {
+      name: "linux-vhe",
+      about: "the same on max: the kernel stays at EL2 (FEAT_VHE)",
+      ...linux,
+      cpu: "max",
       virtualization: true,
       initrd: initramfs("boot", BOOT_INIT),
     },

@@ -39,6 +39,7 @@ export async function recordImage(boot: ImageCase): Promise<RecordedBoot> {
   file("initrd", boot.initrd);
   file("append", boot.append);
   file("disk", boot.disk?.());
+  file("cpu", boot.cpu);
   if (boot.gic) args.push("--gic", String(boot.gic));
   if (boot.virtualization) args.push("--virtualization");
   if (boot.input !== undefined) {
@@ -102,6 +103,9 @@ export async function bootReference(boot: ImageCase): Promise<ReferenceBoot> {
   return { console, seconds: (performance.now() - started) / 1000 };
 }
 
+/** The reference's processors without what ours has not got, where the kernel speaks of it. */
+const REFERENCE_CPU: Readonly<Record<string, string>> = { max: "max,sve=off,sme=off" };
+
 function referenceArguments(boot: ImageCase): string[] {
   const extra = ["-nic", "none"];
   if (boot.firmware) extra.push("-bios", boot.firmware);
@@ -119,6 +123,7 @@ function referenceArguments(boot: ImageCase): string[] {
     memory,
     extra,
     ...(machine.length > 0 ? { machine: machine.join(",") } : {}),
+    ...(boot.cpu ? { cpu: REFERENCE_CPU[boot.cpu] ?? boot.cpu } : {}),
     ...(boot.gic ? { gic: boot.gic } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append ? { append } : {}),
