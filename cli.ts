@@ -38,6 +38,10 @@ const COMMANDS: CommandList = {
     summary: "Executes a trace again and compares it with what was recorded.",
     load: () => import("./commands/verify.ts"),
   },
+  attach: {
+    summary: "Makes a small trace for a report: the rest is executed again where it is opened.",
+    load: () => import("./commands/attach.ts"),
+  },
   walk: {
     summary: "Shows how an address translated at a moment, descriptor by descriptor.",
     load: () => import("./commands/walk.ts"),

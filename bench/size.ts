@@ -58,7 +58,8 @@ for (const path of Deno.args) {
     bytes: new Map(),
   }));
   for (const window of trace.windows) {
-    const loop = window.number > 0 && isLoop(trace, window.number);
+    const loop = window.number > 0 && trace.header.profile === "full" &&
+      isLoop(trace, window.number);
     const sums = window.number === 0 ? [image] : [loop ? loops : rest, all];
     for (const sum of sums) sum.instructions += window.end - window.start;
     for (let at = window.offset; at <= window.commitOffset;) {

@@ -89,6 +89,7 @@ function infoJson(opened: OpenedTrace): Record<string, unknown> {
     format: header.format.join("."),
     recorded_at: header.recordedAt,
     recorder: header.recorder,
+    profile: opened.stored.header.profile,
     machine_version: header.machineVersion,
     machine: header.machine,
     cpus: header.cpus,
@@ -114,8 +115,8 @@ function infoJson(opened: OpenedTrace): Record<string, unknown> {
       name,
       ...eventJson(event, symbols),
     })),
-    sizes: sizesJson(trace, 0),
-    boot_sizes: sizesJson(trace, 1),
+    sizes: sizesJson(opened.stored, 0),
+    boot_sizes: sizesJson(opened.stored, 1),
   };
 }
 
@@ -140,6 +141,10 @@ function infoText(opened: OpenedTrace, out: Output): void {
     : `${footer!.reason}: ${describeReason(footer!.reason)}`;
   const rows: [string, string][] = [
     ["trace", `${path}, ${bytesText(bytes)}${bits}`],
+    [
+      "profile",
+      opened.stored.header.profile === "full" ? "" : "attach: the rest is executed again",
+    ],
     ["image", `${printable(image.name)}: ${printable(image.describe)}`],
     ["machine", `${machineText(trace)}`],
     [
@@ -234,7 +239,7 @@ function hazardRows(opened: OpenedTrace): [string, string][] {
 }
 
 /** What the boot took, a kind of item a line, and apart from that what was booted. */
-function sizeRows({ trace }: OpenedTrace, instructions: number): [string, string][] {
+function sizeRows({ stored: trace }: OpenedTrace, instructions: number): [string, string][] {
   const sizes = [...trace.sizes(1)].sort(([, a], [, b]) => b.bytes - a.bytes);
   const total = (all: Iterable<{ bytes: number }>) =>
     [...all].reduce((sum, { bytes }) => sum + bytes, 0);

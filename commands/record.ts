@@ -2,10 +2,11 @@ import { Machine } from "../core/machine.ts";
 import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
 import { isFaultEvent } from "../replay/mod.ts";
-import { type EndReason, Recorder, type RecorderOptions } from "../trace/mod.ts";
+import { type EndReason, PROFILES, Recorder, type RecorderOptions } from "../trace/mod.ts";
 import type { InputSource } from "../core/input_source.ts";
 import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";
+import { shrink } from "./attach.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { STATUS, statusOf } from "./exit_status.ts";
@@ -13,13 +14,13 @@ import { createTrace } from "./trace_output.ts";
 import { noteMedia } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
 import { Interrupts } from "./interrupts.ts";
-import { Expected, flag, option, optionOr, type Values } from "./options.ts";
+import { flag, option, optionOr, type Values } from "./options.ts";
 import { type ByteSink, grouped, Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { recordingJson, recordingText } from "./recording_report.ts";
 import { openOutput, readFile } from "./files.ts";
 import { UsageError } from "./user_error.ts";
-import { positive, text } from "./values.ts";
+import { oneOf, positive, text } from "./values.ts";
 import { VERSION } from "./version.ts";
 
 /** Longest time between two looks at signals, in milliseconds. */
@@ -36,7 +37,12 @@ const OPTIONS = {
   "max-instructions": option("N", positive, "end the recording after so many steps"),
   console: option("FILE", text, "where the guest's console goes: FILE, - for here, or none"),
   "no-symbols": flag("leave the image's symbols and source lines out"),
-  profile: optionOr("full", fullProfile, "full", "what is recorded"),
+  profile: optionOr(
+    "full|attach",
+    oneOf(...PROFILES),
+    "full",
+    "what the trace holds: attach is small, and executed again where it is opened",
+  ),
   values: flag("(not supported yet)"),
   json: flag("print one JSON object; the console goes to standard error"),
 } as const;
@@ -108,9 +114,12 @@ async function run(
   sink.close();
   if (!console.atLineStart && !values.json) io.err.line();
   const seconds = (performance.now() - started) / 1000;
-  const report = { path, result, seconds, outcome, firstFault };
+  const small = values.profile === "attach" && !result.error ? shrink(path) : null;
+  const written = small ? { ...result, bytes: small.bytes } : result;
+  const report = { path, result: written, seconds, outcome, firstFault };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
+  small?.put();
   // Somebody who closes a pipe knows; other reasons are worth a line.
   if (console.error !== undefined && !(console.error instanceof Deno.errors.BrokenPipe)) {
     throw console.error;
@@ -224,10 +233,4 @@ function consoleSink(where: string | undefined, json: boolean, io: CommandIo): B
   if (where === "-") return io.out;
   if (where !== undefined) return new Output(openOutput(where));
   return json ? io.err : io.out;
-}
-
-function fullProfile(value: string): "full" {
-  if (value === "attach") throw new UsageError("Option --profile attach is not supported yet");
-  if (value !== "full") throw new Expected("full");
-  return "full";
 }

@@ -1,5 +1,6 @@
 import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
 import { fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
+import { openFull } from "./attached_trace.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
 import { openIndex } from "./trace_index.ts";
@@ -7,10 +8,16 @@ import { UsageError, UserError } from "./user_error.ts";
 
 /** A trace and the names in it. */
 export interface OpenedTrace {
+  /** The file, as named by the user. */
   readonly path: string;
   /** Length of the file. */
   readonly bytes: number;
+  /** All of the trace; of profile `attach` the full one, if it can be executed again. */
   readonly trace: Trace;
+  /** What the file itself holds. */
+  readonly stored: Trace;
+  /** The file that holds all of the trace, for workers; null if none does. */
+  readonly source: string | null;
   readonly symbols: Symbolizer;
 }
 
@@ -25,14 +32,16 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
     if (info.isDirectory) throw new Deno.errors.IsADirectory();
     return fileAccess(path);
   });
-  const trace = namingFile(path, () => openTrace(file));
-  if (trace.truncated) {
-    const { position, why } = trace.truncated;
+  const stored = namingFile(path, () => openTrace(file));
+  if (stored.truncated) {
+    const { position, why } = stored.truncated;
     err.line(`unboot: ${path} is truncated at #${position}: ${why}`);
   }
-  openIndex(path, trace, err);
+  const full = stored.header.profile === "attach" ? openFull(path, stored, err) : null;
+  const { trace, path: source } = full ?? { trace: stored, path };
+  if (source !== null) openIndex(source, trace, err);
   const symbols = new Symbolizer(trace.symbols(), trace.lines());
-  return { path, bytes: file.size, trace, symbols };
+  return { path, bytes: file.size, trace, stored, source, symbols };
 }
 
 function namingFile<T>(path: string, body: () => T): T {

@@ -3,17 +3,12 @@ import { buildIndex, buildIndexInWorkers } from "../replay/index/build_index.ts"
 import { IndexReader } from "../replay/index/index_reader.ts";
 import { attachIndex, ImpatientIndex, indexOf, IndexWanted } from "../replay/index/trace_index.ts";
 import { bytesAccess, fileAccess, type Trace, TraceError } from "../trace/mod.ts";
-import { whyFailed } from "./files.ts";
+import { indexPath, isGranted, keepFile } from "./kept_file.ts";
 import type { Output } from "./output.ts";
 import type { OpenedTrace } from "./trace_file.ts";
 
 /** Windows that a query may look through before an index is made: some tenths of a second. */
 const PATIENCE = 6;
-
-/** Where the index of a trace is. */
-export function indexPath(path: string): string {
-  return `${path}.idx`;
-}
 
 /**
  * Gives a trace its index if there is one beside it; says in one line why one that is there cannot
@@ -29,17 +24,6 @@ export function openIndex(path: string, trace: Trace, err: Output): void {
   } catch (error) {
     file?.close();
     if (error instanceof TraceError) note(error.message);
-  }
-}
-
-/** Removes the index of a trace that is being replaced, if it has one and it may be removed. */
-export function dropIndex(path: string): void {
-  if (!isGranted("write", indexPath(path))) return;
-  try {
-    Deno.removeSync(indexPath(path));
-  } catch (error) {
-    // One that stays is of another trace, and is not used.
-    if (!(error instanceof Error) || whyFailed(error) === undefined) throw error;
   }
 }
 
@@ -76,35 +60,14 @@ export async function withIndex<T>(
 }
 
 /** Makes the index, gives it to the trace and, where that is permitted, leaves it beside the file. */
-async function makeIndex({ path, trace }: OpenedTrace): Promise<void> {
-  const parts = await buildIndexInWorkers(path, trace).catch((error) => {
-    // Without workers it takes longer.
-    if (error instanceof Deno.errors.NotCapable) return buildIndex(trace);
-    throw error;
-  });
+async function makeIndex({ source: path, trace }: OpenedTrace): Promise<void> {
+  // Without workers it takes longer; they need a file.
+  const parts = path === null ? buildIndex(trace) : await buildIndexInWorkers(path, trace)
+    .catch((error) => {
+      if (error instanceof Deno.errors.NotCapable) return buildIndex(trace);
+      throw error;
+    });
   const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
   attachIndex(trace, new IndexReader(bytesAccess(bytes), trace, () => {}));
-  keepIndex(indexPath(path), bytes);
-}
-
-/** What cannot be written is made again next time. */
-function keepIndex(path: string, bytes: Uint8Array): void {
-  const scratch = `${path}.${Deno.pid}`;
-  if (!isGranted("write", scratch) || !isGranted("write", path)) return;
-  try {
-    Deno.writeFileSync(scratch, bytes, { createNew: true });
-    try {
-      Deno.renameSync(scratch, path);
-    } catch (error) {
-      Deno.removeSync(scratch);
-      throw error;
-    }
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  }
-}
-
-/** Whether a file may be touched without asking the user. */
-function isGranted(name: "read" | "write", path: string): boolean {
-  return Deno.permissions.querySync({ name, path }).state === "granted";
+  if (path !== null) keepFile(indexPath(path), bytes);
 }

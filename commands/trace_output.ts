@@ -1,13 +1,13 @@
 import { FileSink } from "../trace/mod.ts";
 import { explain } from "./files.ts";
-import { dropIndex } from "./trace_index.ts";
+import { dropKept } from "./kept_file.ts";
 import { UserError } from "./user_error.ts";
 
 /** How every trace begins: CBOR's self-describe tag. */
 const MAGIC = [0xd9, 0xd9, 0xf7];
 
 /**
- * Creates the file for a trace. An old trace of that name is replaced, its index goes; another file
+ * Creates the file for a trace. An old trace of that name is replaced, what is kept beside it goes; another file
  * is not.
  *
  * @throws UserError with one line
@@ -17,7 +17,7 @@ export function createTrace(path: string): FileSink {
     throw new UserError(`Cannot write ${path}: it exists and is not a trace`);
   }
   const sink = explain("write", path, () => new FileSink(path));
-  dropIndex(path);
+  dropKept(path);
   return sink;
 }
 

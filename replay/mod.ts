@@ -37,6 +37,7 @@ export {
   isFaultEvent,
 } from "./syndrome.ts";
 export { type Verification, verify } from "./queries/verify.ts";
+export { checkExpanded, expandTrace } from "./expand.ts";
 export { type TlbDifference, type WalkAt, walkAt } from "./queries/walk_at.ts";
 
 export { callTree, type CallTreeOptions } from "./queries/calls/call_tree.ts";

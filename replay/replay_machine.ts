@@ -29,6 +29,8 @@ const MOST_MEMORY = 3 * 2 ** 30;
 export interface ReplayMachineOptions {
   /** Whether executed runs are kept for a flow observer. */
   readonly flow?: boolean;
+  /** Whether it looks for hazards. */
+  readonly hazards?: boolean;
 }
 
 /** Whether this program's machine does what the recording program's did, by their versions. */
@@ -49,10 +51,12 @@ export function otherVersion(trace: Trace): string {
  *
  * @throws ReplayError if there is no such machine
  */
-export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineOptions): Machine {
-  const { memory, cpus, options } = trace.header;
+export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): Machine {
+  const { flow = false, hazards = false } = options;
+  const { options: recorded } = trace.header;
+  const { memory, cpus } = trace.header;
   const { base, size } = memory;
-  const secured = secureBytes(options.secure === true);
+  const secured = secureBytes(recorded.secure === true);
   const least = MEMORY_UNIT + secured, most = MOST_MEMORY + secured;
   if (base !== RAM_BASE || size < least || size > most || size % MEMORY_UNIT !== 0) {
     throw new ReplayError(
@@ -68,7 +72,7 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     );
   }
   const number = (name: string) => {
-    const value = options[name];
+    const value = recorded[name];
     return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
   };
   const ns = number("ns-per-instruction");
@@ -78,18 +82,18 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     memoryBytes: size - secured,
     cpus,
     flow,
-    hazards: false,
+    hazards,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
     storeMarks: true,
-    strict: options.strict === true,
+    strict: recorded.strict === true,
     storm: Infinity,
     endless: true,
     media: recordedMedia(trace.inputs()),
-    ...(options.semihosting === true
+    ...(recorded.semihosting === true
       ? {
         semihosting: semihostingOptions({
           name: trace.header.image.name,
-          append: typeof options.append === "string" ? options.append : undefined,
+          append: typeof recorded.append === "string" ? recorded.append : undefined,
           ranges: trace.loaded ?? [],
           memory: size,
         }),
@@ -98,10 +102,10 @@ export function makeReplayMachine(trace: Trace, { flow = false }: ReplayMachineO
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),
-    ...(options.gic === 3 ? { gic: 3 } : {}),
+    ...(recorded.gic === 3 ? { gic: 3 } : {}),
     cpu: cpuOf(trace),
-    virtualization: options.virtualization === true,
-    secure: options.secure === true,
+    virtualization: recorded.virtualization === true,
+    secure: recorded.secure === true,
   };
   const machine = new Machine(machineOptions);
   machine.bootsAgain = bootedImage(trace, machine);

@@ -41,6 +41,8 @@ const POLLED_STEPS = 1 << 22;
 export interface SessionOptions {
   /** Whether the machine can have a flow observer. It must be set before a keyframe is loaded. */
   readonly flow?: boolean;
+  /** Whether the machine looks for hazards. */
+  readonly hazards?: boolean;
   /** Re-execute windows of other machine versions as they come: for those who check every step. */
   readonly anyVersion?: boolean;
 }
@@ -91,10 +93,10 @@ export class Session {
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
-    const { anyVersion = false, flow = false } = options;
+    const { anyVersion = false, flow = false, hazards = false } = options;
     this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
-    this.machine = makeReplayMachine(trace, { flow });
+    this.machine = makeReplayMachine(trace, { flow, hazards });
     const input = new RecordedInput(trace.inputs());
     if (!input.isEmpty) this.machine.input = input;
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));

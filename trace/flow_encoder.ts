@@ -29,7 +29,7 @@ export function distanceCode(current: number, id: number): number {
 export class BlockDefinitions {
   /** All blocks since the table was last emptied. */
   readonly table = new BlockTable();
-  readonly #source: FlowSource;
+  readonly #source: FlowSource | undefined;
   readonly #regimes = new ByteColumn();
   readonly #kinds = new ByteColumn();
   readonly #pcs = new WordColumn();
@@ -39,7 +39,8 @@ export class BlockDefinitions {
   #found: CodeOrigins | undefined;
   #startedIn = 0;
 
-  constructor(source: FlowSource) {
+  /** @param source what {@linkcode define} asks */
+  constructor(source?: FlowSource) {
     this.#source = source;
   }
 
@@ -53,10 +54,12 @@ export class BlockDefinitions {
     this.#found = new CodeOrigins(image);
   }
 
-  /** Empties the table if it has grown beyond its limits. Gives true if it did. */
-  startWindow(window: number): boolean {
+  /** Empties the table if it has grown beyond its limits, or `anew`. Gives true if it did. */
+  startWindow(window: number, anew = false): boolean {
     const { count, totalSteps } = this.table;
-    if (count > 0 && count < MAX_TABLE_BLOCKS && totalSteps < MAX_TABLE_STEPS) return false;
+    if (!anew && count > 0 && count < MAX_TABLE_BLOCKS && totalSteps < MAX_TABLE_STEPS) {
+      return false;
+    }
     this.table.clear();
     this.#startedIn = window;
     return true;
@@ -64,19 +67,25 @@ export class BlockDefinitions {
 
   /** The id of the block in records `[start, end)`; a new block is added to the definitions. */
   define(start: number, end: number, context: FlowContext): number {
-    const pc = context.page + BigInt((start - context.recordBase) / 4);
-    const code = this.#source.code(start, end);
-    const known = this.table.find(context.regime, pc, code);
-    if (known >= 0) return known;
-    const kind = this.#source.kindOf(end - RECORD_BYTES);
-    this.#regimes.push(context.regime);
+    const { regime, page, recordBase } = context;
+    const pc = page + BigInt((start - recordBase) / 4);
+    const code = this.#source!.code(start, end);
+    const known = this.table.find(regime, pc, code);
+    return known >= 0
+      ? known
+      : this.add(regime, pc, this.#source!.kindOf(end - RECORD_BYTES), code);
+  }
+
+  /** Adds a block that is not in the table; gives its id. */
+  add(regime: number, pc: bigint, kind: number, code: Uint8Array): number {
+    this.#regimes.push(regime);
     this.#kinds.push(kind);
     this.#pcs.push(pc);
     this.#steps.push(code.length / 4);
     const origin = this.#found?.find(pc, code) ?? 0n;
     this.#origins.push(origin);
     if (origin === 0n) this.#code.pushBytes(code);
-    return this.table.add(context.regime, pc, kind, code);
+    return this.table.add(regime, pc, kind, code);
   }
 
   /** The definitions since the last take. */
@@ -93,20 +102,83 @@ export class BlockDefinitions {
   }
 }
 
-/** Encodes a flow, one block after the other, by the book. */
+/** Encodes a sequence of blocks, one after the other, by the book. */
+export class BlockSequence {
+  readonly #predictor = new Predictor();
+  readonly #hits = new ByteColumn();
+  readonly #misses = new ByteColumn();
+  readonly #exceptions = new ByteColumn();
+  #run = 0;
+  #blocks = 0;
+  #sinceException = 0;
+  #pendingExceptions = 0;
+
+  /** Bytes of the columns so far. */
+  get length(): number {
+    return this.#hits.length + this.#misses.length + this.#exceptions.length;
+  }
+
+  /** A window starts. */
+  reset(): void {
+    this.#predictor.reset();
+    this.#run = 0;
+    this.#sinceException = 0;
+  }
+
+  /** A block was executed; `isNew` if it was defined just now. */
+  block(id: number, kind: number, isNew: boolean): void {
+    this.#flushExceptions();
+    if (this.#predictor.predict() === id) {
+      this.#run++;
+    } else {
+      this.#hits.pushUint(this.#run);
+      this.#run = 0;
+      if (isNew) this.#misses.pushUint(MISS.new);
+      else if (id === this.#predictor.other()) this.#misses.pushUint(MISS.other);
+      else this.#misses.pushUint(distanceCode(this.#predictor.current, id));
+    }
+    this.#predictor.advance(id, kind);
+    this.#blocks++;
+    this.#sinceException++;
+  }
+
+  /** Exception entries happened that retired nothing. */
+  exceptions(count: number): void {
+    if (count === 0) return;
+    this.#pendingExceptions += count;
+    this.#predictor.interrupt();
+  }
+
+  /** The columns since the last take; `last` ends the window. */
+  take(last: boolean): Pick<FlowFields, "blocks" | "hits" | "misses" | "exceptions"> {
+    if (last) this.#flushExceptions();
+    const blocks = this.#blocks;
+    this.#blocks = 0;
+    return {
+      blocks,
+      hits: this.#hits.take(),
+      misses: this.#misses.take(),
+      exceptions: this.#exceptions.take(),
+    };
+  }
+
+  /** Entries are written once the next block or the end shows that no more of them join. */
+  #flushExceptions(): void {
+    if (this.#pendingExceptions === 0) return;
+    this.#exceptions.pushUint(this.#sinceException);
+    this.#exceptions.pushUint(this.#pendingExceptions);
+    this.#pendingExceptions = 0;
+    this.#sinceException = 0;
+  }
+}
+
+/** Encodes a machine's flow with {@linkcode BlockSequence}. */
 export class ReferenceFlowEncoder implements FlowEncoder {
   readonly #definitions: BlockDefinitions;
   readonly #source: FlowSource;
-  readonly #predictor = new Predictor();
-  readonly #runs = new ByteColumn();
-  readonly #misses = new ByteColumn();
-  readonly #exceptions = new ByteColumn();
+  readonly #sequence = new BlockSequence();
   readonly #executed = new Set<number>();
   #context: FlowContext | undefined;
-  #hits = 0;
-  #blocks = 0;
-  #blocksSinceException = 0;
-  #pendingExceptions = 0;
   #steps = 0;
 
   constructor(source: FlowSource) {
@@ -119,8 +191,7 @@ export class ReferenceFlowEncoder implements FlowEncoder {
   }
 
   get pendingBytes(): number {
-    return this.#runs.length + this.#misses.length + this.#exceptions.length +
-      this.#definitions.pendingBytes;
+    return this.#sequence.length + this.#definitions.pendingBytes;
   }
 
   get table(): BlockTable {
@@ -133,19 +204,22 @@ export class ReferenceFlowEncoder implements FlowEncoder {
 
   startWindow(window: number): void {
     this.#definitions.startWindow(window);
-    this.#predictor.reset();
+    this.#sequence.reset();
     this.#executed.clear();
-    this.#hits = 0;
-    this.#blocksSinceException = 0;
     this.#steps = 0;
   }
 
   flow(entries: Uint32Array): void {
     for (let i = 0; i < entries.length; i += 2) {
       const [start, end] = [entries[i], entries[i + 1]];
-      if (start === 0) this.#context = this.#source.context(end);
-      else if (start === 1) this.#exception(end);
-      else this.#run(start, end);
+      if (start === 0) {
+        this.#context = this.#source.context(end);
+      } else if (start === 1) {
+        this.#sequence.exceptions(end);
+        this.#steps += end;
+      } else {
+        this.#run(start, end);
+      }
     }
   }
 
@@ -154,17 +228,7 @@ export class ReferenceFlowEncoder implements FlowEncoder {
   }
 
   take(last: boolean): FlowFields {
-    if (last) this.#flushExceptions();
-    const blocks = this.#blocks;
-    this.#blocks = 0;
-    return {
-      cpu: 0,
-      blocks,
-      hits: this.#runs.take(),
-      misses: this.#misses.take(),
-      exceptions: this.#exceptions.take(),
-      ...this.#definitions.take(),
-    };
+    return { cpu: 0, ...this.#sequence.take(last), ...this.#definitions.take() };
   }
 
   executedBlocks(): Iterable<number> {
@@ -178,39 +242,10 @@ export class ReferenceFlowEncoder implements FlowEncoder {
   }
 
   #block(start: number, end: number): void {
-    this.#flushExceptions();
     const known = this.table.count;
     const id = this.#definitions.define(start, end, this.#context!);
-    const predicted = this.#predictor.predict();
-    if (predicted === id) {
-      this.#hits++;
-    } else {
-      this.#runs.pushUint(this.#hits);
-      this.#hits = 0;
-      if (id >= known) this.#misses.pushUint(MISS.new);
-      else if (id === this.#predictor.other()) this.#misses.pushUint(MISS.other);
-      else this.#misses.pushUint(distanceCode(this.#predictor.current, id));
-    }
-    this.#predictor.advance(id, this.table.kind(id));
+    this.#sequence.block(id, this.table.kind(id), id >= known);
     this.#executed.add(id);
-    this.#blocks++;
-    this.#blocksSinceException++;
     this.#steps += (end - start) / RECORD_BYTES;
-  }
-
-  #exception(count: number): void {
-    if (count === 0) return;
-    this.#pendingExceptions += count;
-    this.#steps += count;
-    this.#predictor.interrupt();
-  }
-
-  /** Entries are written once the next block or the end shows that no more of them join. */
-  #flushExceptions(): void {
-    if (this.#pendingExceptions === 0) return;
-    this.#exceptions.pushUint(this.#blocksSinceException);
-    this.#exceptions.pushUint(this.#pendingExceptions);
-    this.#pendingExceptions = 0;
-    this.#blocksSinceException = 0;
   }
 }

@@ -20,6 +20,9 @@ const SAMPLE = 16;
 /** Places of a page that are tried. */
 const MAX_TRIES = 4;
 
+/** RAM. */
+type Memory = Pick<RecordableMemory, "base" | "size" | "bytes">;
+
 /** A part of the image. */
 interface Part {
   /** Physical address of the first word. */
@@ -36,7 +39,7 @@ export class ImageMemory {
   #anchors: Int32Array | undefined;
 
   /** Copies the loaded ranges, as far as they are within the bound. */
-  constructor(memory: RecordableMemory, loaded: readonly LoadedRange[]) {
+  constructor(memory: Memory, loaded: readonly LoadedRange[]) {
     const parts: Part[] = [];
     let count = 0;
     for (const { address, length } of loaded) {

@@ -13,6 +13,7 @@ export { BlockTable } from "./block_table.ts";
 export type { InputEvent } from "./input_columns.ts";
 export { bytesAccess, FileAccess, fileAccess } from "./random_access.ts";
 export type { RandomAccess } from "./random_access.ts";
+export { writeAttached } from "./attach_writer.ts";
 export { Recorder } from "./recorder.ts";
 export type { ImageDescription, ImageFile, RecorderOptions, RecordingResult } from "./recorder.ts";
 export type { LoadedRange } from "./keyframe_writer.ts";
@@ -36,8 +37,9 @@ export {
   FORMAT_VERSION,
   MAX_WINDOW_STEPS,
   PAGE_SIZE,
+  PROFILES,
 } from "./schema.ts";
-export type { ColumnType, EndReason, EventKind, EventSchema } from "./schema.ts";
+export type { ColumnType, EndReason, EventKind, EventSchema, Profile } from "./schema.ts";
 export type { CborMap, CborValue } from "./cbor.ts";
 export { hashPage, hashState, hashWords } from "./state_hash.ts";
 export type { StateHash } from "./state_hash.ts";

@@ -10,7 +10,7 @@ import type { GuestSymbol } from "../core/loader/elf.ts";
 import type { MachineEvent, TurnEvent } from "../core/observer.ts";
 import { BlockReader } from "./block_reader.ts";
 import { type CborMap, decodeContent } from "./cbor.ts";
-import { type Frame, isHeader, itemName, readFrame } from "./chunk.ts";
+import { type Frame, isHeader, itemName, readContent, readFrame } from "./chunk.ts";
 import { eventColumns, readEvents } from "./event_columns.ts";
 import { type EventFilter, eventMatches } from "./event_filter.ts";
 import type { Fields } from "./fields.ts";
@@ -185,10 +185,10 @@ export class Trace {
     }
   }
 
-  /** Inputs of the guest in order of position. */
-  *inputs(): Generator<InputEvent> {
-    for (const window of this.windows) {
-      for (const fields of this.#items(window.number, ITEM.input)) yield* readInput(fields);
+  /** Inputs of the guest in order of position; those of one window if it is given. */
+  *inputs(window?: number): Generator<InputEvent> {
+    for (const { number } of window === undefined ? this.windows : [this.#window(window)]) {
+      for (const fields of this.#items(number, ITEM.input)) yield* readInput(fields);
     }
   }
 
@@ -224,6 +224,7 @@ export class Trace {
 
   /** The state at the end of a window; window 0 gives the state at #0. */
   keyframe(window: number): Keyframe {
+    if (window > 0 && this.header.profile === "attach") throw this.#missing(window, "the state");
     const fields = this.#only(window, ITEM.keyframe);
     const what = `the state of window ${window}`;
     return {
@@ -238,20 +239,34 @@ export class Trace {
 
   /** The page of RAM at physical address `address` (a multiple of 4096) as a window left it. */
   page(address: number, window: number): Uint8Array {
-    this.#window(window);
+    this.#memoryAt(window);
     return this.#pages.read(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
   }
 
   /** Physical addresses of all pages that the trace holds content of at a window's end; others are zero. */
   pageAddresses(window: number): number[] {
-    this.#window(window);
+    this.#memoryAt(window);
     return this.#pages.pages(SPACE.memory, window).map((number) => number * PAGE_SIZE);
   }
 
   /** Windows up to `window` that changed the page at physical address `address`; 0 is the image. */
   pageVersions(address: number, window: number): number[] {
-    this.#window(window);
+    this.#memoryAt(window);
     return this.#pages.versions(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+  }
+
+  /** The state hash at a window's end: 8 bytes. */
+  stateHash(window: number): Uint8Array {
+    const kind = this.header.profile === "attach" && window > 0 ? ITEM.digest : ITEM.keyframe;
+    return this.#only(window, kind).bytes("hash", 8).slice();
+  }
+
+  /** The contents of a window's items, as they are, without its commit. */
+  *contents(window: number): Generator<{ kind: number; content: Uint8Array }> {
+    for (const frame of this.#framesOf(window)) {
+      const what = `the ${itemName(frame.kind)} of window ${window}`;
+      yield { kind: frame.kind, content: readContent(this.#file, frame, what) };
+    }
   }
 
   /** Computes the state hash of a keyframe from its content: equal to its `hash` in a sound trace. */
@@ -319,6 +334,11 @@ export class Trace {
     return tlb.slice(0, length);
   }
 
+  #memoryAt(window: number): void {
+    this.#window(window);
+    if (window > 0 && this.header.profile === "attach") throw this.#missing(window, "its pages");
+  }
+
   #window(number: number): WindowInfo {
     const window = this.windows[number];
     if (!window) {
@@ -348,9 +368,14 @@ export class Trace {
   #only(window: number, kind: number): Fields {
     const [fields] = this.#items(window, kind);
     if (fields) return fields;
-    throw new TraceError(
-      `Cannot read window ${window}: expected a ${itemName(kind)} item, found none`,
-    );
+    throw this.#missing(window, `a ${itemName(kind)} item`);
+  }
+
+  #missing(window: number, expected: string): TraceError {
+    const why = this.header.profile === "attach"
+      ? "; it must be executed again (profile attach)"
+      : "";
+    return new TraceError(`Cannot read window ${window}: expected ${expected}, found none${why}`);
   }
 
   #fields(frame: Frame, window: number): Fields {

@@ -173,11 +173,20 @@ export class Recorder implements Observer, FlowObserver {
 
   /** Notes something that reached the guest from outside, at the machine's current position. */
   input(source: string, bytes: Uint8Array): void {
-    this.#inputs.push({ position: this.#machine.position, source, bytes: bytes.slice() });
-    this.#inputBytes += bytes.length;
+    this.#addInput({ position: this.#machine.position, source, bytes: bytes.slice() });
+  }
+
+  #addInput(input: InputEvent): void {
+    this.#inputs.push(input);
+    this.#inputBytes += input.bytes.length;
     if (this.#inputs.length >= INPUT_PART.count || this.#inputBytes >= INPUT_PART.bytes) {
       this.#writeInputs();
     }
+  }
+
+  /** Notes inputs of the window in hand whose positions are known. */
+  recordedInputs(inputs: Iterable<InputEvent>): void {
+    for (const input of inputs) this.#addInput(input);
   }
 
   /**

@@ -32,7 +32,14 @@ export const ITEM = {
   summary: 10,
   commit: 11,
   footer: 12,
+  digest: 13,
 } as const;
+
+/** What a trace holds of its windows; see `SPEC.md` section 15. */
+export const PROFILES = ["full", "attach"] as const;
+
+/** What a trace holds of its windows. */
+export type Profile = typeof PROFILES[number];
 
 /** Name of each item kind. */
 export const ITEM_NAMES: readonly string[] = Object.keys(ITEM);

@@ -6,7 +6,14 @@ import type { CborValue } from "./cbor.ts";
 import { Fields } from "./fields.ts";
 import type { LoadedRange } from "./keyframe_writer.ts";
 import type { ImageDescription, ImageFile } from "./recorder.ts";
-import { END_REASONS, type EndReason, FORMAT_VERSION, MAX_WINDOW_STEPS } from "./schema.ts";
+import {
+  END_REASONS,
+  type EndReason,
+  FORMAT_VERSION,
+  MAX_WINDOW_STEPS,
+  type Profile,
+  PROFILES,
+} from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
 
 /** Who recorded what, and how. */
@@ -29,6 +36,8 @@ export interface TraceHeader {
   windowSteps: number;
   /** Options that the guest could notice. */
   options: Record<string, CborValue>;
+  /** What is here of the windows. */
+  profile: Profile;
   /** The image file. */
   image: { name: string; sha256: Uint8Array };
 }
@@ -71,8 +80,18 @@ export function parseHeader(fields: Fields, recordedAt: string): TraceHeader {
     memory: { base: memory.uint("base", 2 ** 48), size: memory.uint("size", 2 ** 48) },
     windowSteps,
     options: fields.fields("options").map,
+    profile: profileOf(fields),
     image: { name: image.text("name"), sha256: image.bytes("sha256", 32) },
   };
+}
+
+function profileOf(fields: Fields): Profile {
+  const name = fields.has("profile") ? fields.text("profile") : "full";
+  const profile = PROFILES.find((known) => known === name);
+  if (profile) return profile;
+  throw new TraceError(
+    `Cannot open the trace: expected profile ${PROFILES.join(" or ")}, found "${name}"`,
+  );
 }
 
 /** Reads an image item. */

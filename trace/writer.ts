@@ -56,6 +56,11 @@ export class TraceWriter {
     this.#write(kind, encodeContent(content), LEVEL);
   }
 
+  /** Writes an item of the current window whose content is encoded already. */
+  content(kind: number, content: Uint8Array): void {
+    this.#write(kind, content, LEVEL);
+  }
+
   /** Closes the current window: what was written so far will be trusted. */
   commit(window: number, start: number, end: number): void {
     const hash = commitHash(this.#lastCommit, window, start, end, this.#hashes);

@@ -22,7 +22,7 @@ import cbor2
 import zstandard
 
 HEADER, IMAGE, SYMBOLS, LINES, PAGES, INPUT, FLOW, EVENTS, KEYFRAME = range(9)
-SUMMARY, COMMIT, FOOTER = 10, 11, 12
+SUMMARY, COMMIT, FOOTER, DIGEST = 10, 11, 12, 13
 
 PAGE = 4096
 WORD = 1 << 64
@@ -277,7 +277,7 @@ def scan(data):
         at = item.end
     require(windows, "not a trace: window 0 has no valid commit")
     trace = Trace(header, first.recorded_at, windows, footer, why, len(data), len(pending))
-    trace.unknown = sum(item.kind > FOOTER for window in windows for item in window.items)
+    trace.unknown = sum(item.kind > DIGEST for window in windows for item in window.items)
     return trace
 
 
@@ -850,8 +850,10 @@ class Run:
             return []
         full = window.end - window.start == self.trace.header["windowSteps"]
         require(full or window is self.trace.windows[-1], f"window {window.number} is not full")
-        events = window_events(window)
         check_inputs(window)
+        if self.trace.header.get("profile") == "attach":
+            return self._attached(window)
+        events = window_events(window)
         executed = self._execute(window, events)
         changed = self.memory.apply(window)
         self.cpu, self.cpus = check_keyframe(window, self.memory, self.retired)
@@ -860,10 +862,26 @@ class Run:
             self.counts[event["kind"]] = self.counts.get(event["kind"], 0) + 1
         return events
 
+    def _attached(self, window):
+        """SPEC 15: what is left of a window. Returns its events."""
+        exactly(window.only(DIGEST, "digest")["hash"], 8, "digest")
+        require(not window.contents(PAGES), "pages in profile attach")
+        kept = {kind: bool(window.contents(kind)) for kind in (FLOW, SUMMARY)}
+        require(kept[FLOW] == kept[SUMMARY], "a flow without a summary, or the other way")
+        require(kept[FLOW] or not window.contents(EVENTS), "events without a flow")
+        if not kept[FLOW]:
+            return []
+        events, self.cpu = window_events(window), None
+        self._execute(window, events)
+        for event in events:
+            self.counts[event["kind"]] = self.counts.get(event["kind"], 0) + 1
+        return events
+
     def _execute(self, window, events):
         """Adds the window's steps to the digests. Returns the set of blocks executed."""
         blocks, older = self.table.until(window.number)
-        executed, remaining, expected = set(), list(reversed(events)), self.cpu["pc"]
+        executed, remaining = set(), list(reversed(events))
+        expected = self.cpu and self.cpu["pc"]
         for position, block, entries in walk(window, blocks, older):
             end = position + (entries or block.steps)
             here = []
@@ -939,7 +957,7 @@ class Run:
 
     def check_footer(self):
         footer = self.trace.footer
-        if footer is not None:
+        if footer is not None and self.trace.header.get("profile") != "attach":
             require(sum(footer["retired"]) == self.retired, "retired in the footer")
             known = {name: n for name, n in footer["events"].items() if name in KNOWN}
             require(known == self.counts, f"events in the footer: {known}")
@@ -1017,6 +1035,7 @@ def show_trace(trace):
             "recordedAt": trace.recorded_at,
             "image": trace.header["image"]["name"],
             "bytes": trace.size,
+            "profile": trace.header.get("profile", "full"),
             "windows": len(trace.windows),
             "end": trace.end,
             "ignoredItems": trace.ignored,

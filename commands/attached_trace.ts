@@ -1,0 +1,74 @@
+/** Opens traces of profile `attach`: what they leave out is executed again, once. */
+import { checkExpanded, expandTrace, ReplayError } from "../replay/mod.ts";
+import { bytesAccess, fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
+import { whyFailed } from "./files.ts";
+import { grouped, type Output } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { fullPath, isGranted, keepFile } from "./kept_file.ts";
+
+/** A full trace, and the file that holds it, if one does. */
+export interface FullTrace {
+  readonly trace: Trace;
+  readonly path: string | null;
+}
+
+/**
+ * The full trace behind one of profile `attach`: the file beside it if there is one and it is of this
+ * trace, else executed again and left there where that is permitted.
+ *
+ * @returns null if it cannot be executed again, which is said in one line
+ */
+export function openFull(path: string, trace: Trace, err: Output): FullTrace | null {
+  const known = openKept(fullPath(path), trace);
+  if (known) return { trace: known, path: fullPath(path) };
+  try {
+    const bytes = executeAgain(path, trace, err);
+    const full = openTrace(bytesAccess(bytes));
+    checkExpanded(trace, full);
+    const kept = keepFile(fullPath(path), bytes);
+    return { trace: full, path: kept ? fullPath(path) : null };
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    err.line(`unboot: ${path}: ${error.message}`);
+    return null;
+  }
+}
+
+function openKept(path: string, trace: Trace): Trace | null {
+  if (!isGranted("read", path)) return null;
+  let file;
+  try {
+    file = fileAccess(path);
+    const full = openTrace(file);
+    checkExpanded(trace, full);
+    return full;
+  } catch (error) {
+    file?.close();
+    const isOther = error instanceof TraceError || error instanceof ReplayError;
+    if (isOther || whyFailed(error as Error) !== undefined) return null;
+    throw error;
+  }
+}
+
+function executeAgain(path: string, trace: Trace, err: Output): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [];
+  const progress = new Progress(err, performance.now());
+  try {
+    expandTrace(trace, { write: (bytes) => void parts.push(bytes) }, (steps) => {
+      const share = Math.floor(100 * steps / trace.end);
+      progress.show(
+        performance.now(),
+        () => `executing ${path} again: ${grouped(steps)} steps, ${share}%`,
+      );
+    });
+  } finally {
+    progress.clear();
+  }
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
