@@ -1,3 +1,4 @@
+import { CallOuts } from "./call_outs.ts";
 import type { ExceptionUnit } from "./exception_unit.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import type { Processor } from "./processor.ts";
@@ -13,17 +14,29 @@ export class Cpu {
   /** Instructions that all CPUs had retired when its turn began. */
   #since: number | undefined;
 
-  /**
-   * @param index from 0
-   * @param total instructions that all CPUs have retired
-   */
-  constructor(
-    readonly index: number,
-    readonly processor: Processor,
-    readonly access: MemoryAccess,
-    readonly exceptions: ExceptionUnit,
-    readonly total: () => number,
-  ) {}
+  /** From 0. */
+  readonly index: number;
+  readonly processor: Processor;
+  readonly access: MemoryAccess;
+  readonly exceptions: ExceptionUnit;
+  readonly callOuts: CallOuts;
+  readonly #total: () => number;
+
+  /** @param parts.total instructions that all CPUs have retired */
+  constructor(parts: {
+    index: number;
+    processor: Processor;
+    access: MemoryAccess;
+    exceptions: ExceptionUnit;
+    total: () => number;
+  }) {
+    this.index = parts.index;
+    this.processor = parts.processor;
+    this.access = parts.access;
+    this.exceptions = parts.exceptions;
+    this.callOuts = new CallOuts(parts.processor, parts.access);
+    this.#total = parts.total;
+  }
 
   /** Whether an interrupt waits for it, masked or not. */
   get isInterrupted(): boolean {
@@ -33,18 +46,18 @@ export class Cpu {
 
   /** Instructions that this CPU has retired. */
   get retired(): number {
-    return this.#retired + (this.#since === undefined ? 0 : this.total() - this.#since);
+    return this.#retired + (this.#since === undefined ? 0 : this.#total() - this.#since);
   }
 
   /** Sets the count and whether its turn is in hand, when a saved state is restored. */
   restoreRetired(count: number, inTurn: boolean): void {
     this.#retired = count;
-    this.#since = inTurn ? this.total() : undefined;
+    this.#since = inTurn ? this.#total() : undefined;
   }
 
   /** Its turn begins. */
   begin(): void {
-    this.#since = this.total();
+    this.#since = this.#total();
   }
 
   /** Its turn ends. */

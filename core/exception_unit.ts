@@ -15,7 +15,7 @@ import { instructionSyndrome } from "./instruction_syndrome.ts";
 import { findRow, isAllocated } from "./isa/decode_tree.ts";
 import { isSupported, type TableRow } from "./isa/table.ts";
 import type { LoopDetector } from "./loop_detector.ts";
-import type { EndReason } from "./machine.ts";
+import type { EndReason } from "./machine_options.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { FP_PROBE, type Processor } from "./processor.ts";
 import { callTarget, debugTarget, FIRMWARE, type PsciConduit } from "./privileged_calls.ts";

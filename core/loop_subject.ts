@@ -33,7 +33,7 @@ export function loopSubject(machine: Machine): LoopSubject {
     },
     processorState: () => captureProcessor(machine.engine.state, machine.pc),
     get othersRun() {
-      return machine.othersRun;
+      return machine.turns.othersRun;
     },
     captureRest: () => capture(machine),
     sameRest: (captured) => isSame(captured as Rest, machine),

@@ -4,14 +4,13 @@ import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "../mmu/p
 import type { Regime } from "../mmu/regime.ts";
 import type { Translation } from "../mmu/translate.ts";
 import { canonical } from "../mmu/translate.ts";
-import { type Board, NO_ANSWER } from "./devices/bus.ts";
+import type { Board } from "./devices/bus.ts";
 import type { Requester } from "./devices/mod.ts";
-import type { Engine } from "./engine/engine.ts";
 import { ACCESS, ANSWER } from "./engine/reasons.ts";
 import type { GuestMemory, WatchedAccess } from "./memory.ts";
 import type { HazardName } from "./observer.ts";
+import { PhysicalAccess, type PhysicalHost } from "./physical_access.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
-import type { RomWindow } from "./rom_window.ts";
 import type { DebugException } from "./debug_unit.ts";
 import { SLOT } from "./state.ts";
 import type { DataAccess } from "./watchpoints.ts";
@@ -26,12 +25,8 @@ import type { DataAccess } from "./watchpoints.ts";
  */
 
 /** What the access unit needs of the machine. */
-export interface AccessHost {
-  readonly engine: Engine;
+export interface AccessHost extends PhysicalHost {
   readonly translation: Translation;
-  readonly memory: GuestMemory;
-  readonly board: Board;
-  readonly rom: RomWindow;
   readonly spaces: PhysicalSpaces;
   /** Whose access it is, for devices that ask. */
   readonly requester: Requester;
@@ -48,7 +43,6 @@ export interface AccessHost {
   /** Whether there is a watchpoint at all. */
   watching(): boolean;
   hazard(name: HazardName, address: bigint): void;
-  mmio(access: { write: boolean; address: number; size: number; value: bigint }): void;
 }
 
 /** A fault with what its exception needs. */
@@ -75,12 +69,13 @@ export class MemoryAccess {
   accessing = false;
   readonly #scratch: DataView;
   readonly #state: DataView;
-  readonly #long = new Uint32Array(2);
+  readonly #physical: PhysicalAccess;
 
   constructor(readonly host: AccessHost) {
     const { engine } = host;
     this.#scratch = new DataView(engine.memory, SLOT.scratch, 64);
     this.#state = new DataView(engine.memory, 0, SLOT.end);
+    this.#physical = new PhysicalAccess(host);
   }
 
   /** Makes the page of SLOT.pc executable: see `InterpreterImports.fetch`. */
@@ -187,7 +182,7 @@ export class MemoryAccess {
         const va = wide(hi, lo) + BigInt(offset - where);
         this.#watched({ by: "instruction", write, address: part.pa, va }, offset, part.bytes);
       }
-      if (!this.#transfer(part.pa, part.bytes, offset, write)) {
+      if (!this.#physical.transfer(part.pa, part.bytes, offset, write)) {
         const address = part.pa === pa ? translation.pa : part.pa;
         const fault: Fault = { kind: "external-abort", address, slaveError: false };
         // To the reference's bus an unaligned load is two aligned ones, a crossing store its bytes.
@@ -235,7 +230,7 @@ export class MemoryAccess {
     this.#scratch.setUint8(0, 0);
     this.accessing = true;
     let answered = true;
-    for (let i = 0; i < 64 && answered; i++) answered = this.#transfer(pa + i, 1, 0, true);
+    for (let i = 0; i < 64 && answered; i++) answered = this.#physical.transfer(pa + i, 1, 0, true);
     this.accessing = false;
     return answered;
   }
@@ -251,55 +246,6 @@ export class MemoryAccess {
     const { translation, spaces, requester } = this.host;
     if (spaces.split) requester.secure = translation.secure;
     return spaces.place(translation.pa, translation.secure);
-  }
-
-  /** Moves bytes between scratch and physical memory or a device. Gives false where nothing answers. */
-  #transfer(pa: number, bytes: number, offset: number, write: boolean): boolean {
-    const { memory } = this.host;
-    if (memory.contains(pa, bytes)) {
-      const scratch = new Uint8Array(this.host.engine.memory, SLOT.scratch + offset, bytes);
-      if (write) this.store(pa, scratch);
-      else scratch.set(memory.read(pa, bytes));
-      return true;
-    }
-    if (bytes === 3 || bytes > 4 && bytes < 8) return this.#bytewise(pa, bytes, offset, write);
-    if (
-      !(bytes === 8 ? this.#deviceLong(pa, offset, write) : this.#device(pa, bytes, offset, write))
-    ) {
-      return false;
-    }
-    const device = this.host.board.find(pa)!;
-    if (write && device.executable) this.host.rom.drop();
-    if (!write && device.readsContents) return true;
-    this.host.mmio({ write, address: pa, size: bytes, value: this.#take(offset, bytes) });
-    return true;
-  }
-
-  #device(pa: number, bytes: number, offset: number, write: boolean): boolean {
-    const { board } = this.host;
-    if (write) return board.write(pa, Number(this.#take(offset, bytes)), bytes);
-    const value = board.read(pa, bytes);
-    if (value === NO_ANSWER) return false;
-    for (let i = 0; i < bytes; i++) this.#scratch.setUint8(offset + i, value >>> (8 * i));
-    return true;
-  }
-
-  #deviceLong(pa: number, offset: number, write: boolean): boolean {
-    const { board } = this.host;
-    const low = this.#scratch.getUint32(offset, true);
-    if (write) return board.writeLong(pa, low, this.#scratch.getUint32(offset + 4, true));
-    if (!board.readLong(pa, this.#long)) return false;
-    this.#scratch.setUint32(offset, this.#long[0], true);
-    this.#scratch.setUint32(offset + 4, this.#long[1], true);
-    return true;
-  }
-
-  /** The odd part of an access that crosses into a device page. */
-  #bytewise(pa: number, bytes: number, offset: number, write: boolean): boolean {
-    for (let i = 0; i < bytes; i++) {
-      if (!this.#transfer(pa + i, 1, offset + i, write)) return false;
-    }
-    return true;
   }
 
   /** Bytes at a virtual address as the CPU would load them; undefined if it could not. */
@@ -383,12 +329,6 @@ export class MemoryAccess {
     // The reference refuses an unaligned load-acquire or store-release, too.
     const special = kind & (ACCESS.natural | ACCESS.ordered);
     return special ? { kind: "alignment", cause: "exclusive-or-ordered" } : undefined;
-  }
-
-  #take(offset: number, bytes: number): bigint {
-    const { buffer, byteOffset } = this.#scratch;
-    const part = new Uint8Array(buffer, byteOffset + offset, bytes);
-    return part.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
   }
 
   #fail(fault: Fault, access: Access, address: bigint): number {

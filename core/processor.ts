@@ -1,9 +1,9 @@
 import { encodeSyndrome } from "../mmu/fault.ts";
 import { addressTranslation } from "../mmu/par.ts";
-import { ACCESS_NAMES, ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
+import { ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
 import { dropsStaleEntries, REGIME_EL2, REGIME_EL20, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
-import { type TlbFill, Translation } from "../mmu/translate.ts";
+import { Translation } from "../mmu/translate.ts";
 import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
@@ -11,11 +11,7 @@ import type { GenericTimer } from "./devices/generic_timer.ts";
 import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import type { LookupCaches } from "./engine/lookup.ts";
-import { CALL_OUTS } from "./engine/interpreter.ts";
-import { ANSWER } from "./engine/reasons.ts";
 import { stepsAfterReturn } from "./debug_unit.ts";
-import { EC } from "./exception.ts";
-import type { MemoryAccess } from "./memory_access.ts";
 import { descriptorBus } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { HazardDetector } from "./hazards/hazard_detector.ts";
@@ -29,24 +25,19 @@ import {
   isInHost,
   isSecure,
   regimeLevel,
-  SCR,
-  scrOf,
 } from "./privilege.ts";
-import { descriptorReads, translationContext } from "./fill_context.ts";
+import { fillEvent } from "./fill_context.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
-import { authenticatePointer } from "./pointer_authentication.ts";
 import { PSTATE } from "./pstate.ts";
 import { type CpuState, SLOT } from "./state.ts";
-import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import type {
   AddressTranslation,
   SystemContext,
   SystemException,
-  SystemOutcome,
   TlbInvalidation,
 } from "./system_context.ts";
-import { checkZeroBlock, executeBarrier, executeSys, executeSysl } from "./system_maintenance.ts";
 import { slotOf } from "./sysregs.ts";
+import { dropTranslations } from "./tlb_maintenance.ts";
 import { TranslationRegimes } from "./translation_regimes.ts";
 import { fpTrapTarget } from "./system_traps.ts";
 import type { VirtBoard } from "./virt_board.ts";
@@ -87,15 +78,9 @@ export interface ProcessorHost {
 }
 
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
-const SCTLR_NTWI = 0x1_0000n;
 const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
 /** See `lookupBank`. */
 const PAN_BANK = 3;
-const ELR = ["ELR_EL1", "ELR_EL1", "ELR_EL2", "ELR_EL3"].map(slotOf);
-const RNG_STATE = slotOf("RNG_STATE");
-const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5 } as const;
-/** ISS of a trapped WFI: CV = 1, COND = always. */
-const TRAPPED_ALWAYS = 0x1e0_0000;
 
 /**
  * In place of the EL that FP and SIMD instructions are trapped to: they are not, but the next one
@@ -128,7 +113,7 @@ export class Processor implements SystemContext {
   readonly #lookup: LookupCaches;
   readonly #regimes: TranslationRegimes;
   /** SCTLR of the current EL. */
-  #control = 0n;
+  control = 0n;
   /** The EL whose translations stand in the lookup cache for PAN. */
   #panLevel = 1;
 
@@ -151,7 +136,7 @@ export class Processor implements SystemContext {
       tlb: this.tlb,
       regime: this.#regimes.of(1),
       listener: {
-        onFill: (fill) => this.#filled(fill),
+        onFill: (fill) => this.emit(fillEvent(fill, this.translation.secure, this.here())),
         onStale: (hi, lo) => this.hazard("stale-translation", wide(hi, lo)),
       },
       strict: host.strict,
@@ -203,7 +188,7 @@ export class Processor implements SystemContext {
   }
   /** SCTLR_ELx.A. */
   get alignmentChecked(): boolean {
-    return (this.#control & SCTLR_A) !== 0n;
+    return (this.control & SCTLR_A) !== 0n;
   }
 
   /** Derives everything anew from the registers: after a reset, a restore or a change of EL. */
@@ -217,8 +202,8 @@ export class Processor implements SystemContext {
     state.set32(SLOT.dataLookupEl0, lookup.data(this.lookupBank(this.unprivilegedEl)));
     state.set32(SLOT.fetchLookup, lookup.fetch(el));
     this.translation.regime = this.#regimes.of(el);
-    this.#control = state.get64(SCTLR[regimeLevel(state, this.levels, el)]);
-    const checked = this.#control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
+    this.control = state.get64(SCTLR[regimeLevel(state, this.levels, el)]);
+    const checked = this.control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
     this.trapsChanged();
     if (this.levels.el3) {
@@ -305,11 +290,12 @@ export class Processor implements SystemContext {
     this.refetch = true;
     const forced = this.state.el === 1 && (effectiveHcr(this.state, this.levels) & HCR.FB) !== 0n;
     const all = broadcast || (forced && isEl2Enabled(this.state, this.levels));
+    const what = { ...invalidation, tag, asid, strict: this.host.strict };
     for (const { tlb } of all ? this.host.all() : [this]) {
-      this.#drop(tlb, { ...invalidation, tag, asid });
+      dropTranslations(tlb, what);
       // TLBI ALLE2 is of both regimes of EL2.
       if (invalidation.regime === 2 && invalidation.scope === "all") {
-        this.#drop(tlb, { ...invalidation, tag: tag ^ REGIME_EL2 ^ REGIME_EL20, asid });
+        dropTranslations(tlb, { ...what, tag: tag ^ REGIME_EL2 ^ REGIME_EL20 });
       }
     }
   }
@@ -319,27 +305,6 @@ export class Processor implements SystemContext {
     if (regime === 3) return { tag: REGIME_EL3, asidMask: 0 };
     if (regime === 2) return this.#regimes.of(2);
     return this.#regimes.of(inHost ? 0 : 1);
-  }
-
-  #drop(tlb: Tlb, what: TlbInvalidation & { tag: number }): void {
-    const { scope, va, tag, asid } = what;
-    const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
-    switch (scope) {
-      case "all":
-        return tlb.invalidateAll(tag);
-      case "all-vmids":
-        return tlb.invalidateAll(tag, true);
-      case "asid":
-        if (!this.host.strict) return tlb.invalidateAll(tag);
-        return tlb.invalidateAsid(tag, asid);
-      case "va":
-        return tlb.invalidateVa(tag, asid, hi, lo);
-      case "va-any":
-        return tlb.invalidateVa(tag, ANY_ASID, hi, lo);
-      case "ipa":
-        // Entries are of both stages together; the invalidation of stage 1 that must follow drops them.
-        return;
-    }
   }
 
   /** Caches are not modelled; but what was maintained is not reported when it is executed. */
@@ -384,159 +349,16 @@ export class Processor implements SystemContext {
     return stepsAfterReturn(this, toEl, spsr);
   }
 
-  /** The EL that a trapped WFI goes to; 0 if it is not trapped. */
-  #waitTrap(): number {
-    const { state, levels } = this;
-    if (state.el === 0 && !(state.get64(SCTLR[1]) & SCTLR_NTWI)) return 1;
-    if (state.el < 2 && effectiveHcr(state, levels) & HCR.TWI) return 2;
-    return levels.el3 && state.el < 3 && scrOf(state, levels) & SCR.TWI ? 3 : 0;
-  }
-
-  /** A call-out of generated code by its number in `CALL_OUTS`; operand and result are in scratch. */
-  callOut(what: number, argument: number, access: MemoryAccess): number {
-    switch (what) {
-      case CALL_OUTS.mrs:
-        return this.#mrs(argument);
-      case CALL_OUTS.msr:
-        return this.#msr(argument);
-      case CALL_OUTS["msr-immediate"]:
-        return this.#msrImmediate(argument);
-      case CALL_OUTS.sys:
-        return this.#sys(argument);
-      case CALL_OUTS.sysl:
-        return this.#sysl(argument);
-      case CALL_OUTS.barrier:
-        return this.#barrier(argument);
-      case CALL_OUTS.hint:
-        return this.#hint(argument);
-      case CALL_OUTS["dc-zva"]:
-        return this.#zeroBlock(access);
-      case CALL_OUTS.random:
-        return this.#random();
-      case CALL_OUTS.pointer:
-        return this.#pointer(argument, this.state.get64(SLOT.scratch));
-      case CALL_OUTS["return-address"]:
-        return this.#returnAddress(argument);
-      default:
-        return ANSWER.done;
-    }
-  }
-
-  /** Physical interrupts, and virtual ones above them. */
-  get #waitingInterrupts(): number {
-    return this.pendingInterrupts | (this.host.board.virtualInterruptsOf(this.cpu) << 16);
-  }
-
-  #mrs(encoding: number): number {
-    const before = this.#waitingInterrupts;
-    const value = readSystemRegister(this, encoding);
-    if (typeof value !== "bigint") return this.#trapped(value);
-    this.state.set64(SLOT.scratch, value);
-    return this.#answer("done", before);
-  }
-
-  #msr(encoding: number): number {
-    const before = this.#waitingInterrupts;
-    const trapped = this.state.get32(SLOT.fpTrap);
-    const outcome = writeSystemRegister(this, encoding, this.state.get64(SLOT.scratch));
-    if (trapped && !this.state.get32(SLOT.fpTrap)) this.#fpEnabled();
-    return this.#answer(outcome, before);
-  }
-
-  #fpEnabled(): void {
-    if (!this.host.hazards) return;
-    this.host.hazards.fpEnabled(this.cpu);
-    this.state.set32(SLOT.fpTrap, FP_PROBE);
-  }
-
-  #msrImmediate(argument: number): number {
-    return this.#answer(writePstateImmediate(this, argument));
-  }
-
-  #sys(argument: number): number {
-    return this.#answer(executeSys(this, argument, this.state.get64(SLOT.scratch)));
-  }
-
-  #sysl(argument: number): number {
-    return this.#answer(executeSysl(this, argument));
-  }
-
-  #barrier(argument: number): number {
-    return this.#answer(executeBarrier(this, argument));
-  }
-
-  /**
-   * WFE and SEV do nothing on a single CPU, as in the reference; WFI waits unless an interrupt is pending, and is
-   * trapped where EL0 may not wait.
-   */
-  #hint(argument: number): number {
-    if (argument !== HINT.wfi) return this.cpuCount > 1 ? this.#event(argument) : ANSWER.done;
-    if ((this.pendingInterrupts | this.virtualInterrupts) !== 0) return ANSWER.done;
-    const target = this.#waitTrap();
-    if (target > 0) return this.#trapped({ ec: EC.wfx, iss: TRAPPED_ALWAYS, target });
-    this.waiting = true;
-    return ANSWER.leave;
-  }
-
-  /** Signs, authenticates or strips a pointer. */
-  #pointer(argument: number, pointer: bigint): number {
-    const { state, levels, translation: { regime } } = this;
-    const context = { state, levels, regime, control: this.#control };
-    const result = authenticatePointer(context, argument, pointer);
-    if (typeof result !== "bigint") return this.#trapped(result);
-    state.set64(SLOT.scratch, result);
-    return ANSWER.done;
-  }
-
-  /** ERETAA and ERETAB: what the exception return behind it takes in place of ELR. */
-  #returnAddress(argument: number): number {
-    const { el } = this.state;
-    if (el === 0) return ANSWER.done;
-    const answer = this.#pointer(argument, this.state.get64(ELR[el]));
-    if (answer === ANSWER.done) this.returnAddress = this.state.get64(SLOT.scratch);
-    return answer;
-  }
-
-  /** RNDR: SplitMix64 from a seed that is the same for every machine, so that a boot repeats. */
-  #random(): number {
-    const { state } = this;
-    const seed = BigInt.asUintN(64, state.get64(RNG_STATE) + 0x9e37_79b9_7f4a_7c15n);
-    state.set64(RNG_STATE, seed);
-    let z = BigInt.asUintN(64, (seed ^ (seed >> 30n)) * 0xbf58_476d_1ce4_e5b9n);
-    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn);
-    state.set64(SLOT.scratch, z ^ (z >> 31n));
-    return ANSWER.done;
-  }
-
-  /** WFE, SEV, SEVL and YIELD where there are other CPUs. */
-  #event(argument: number): number {
-    switch (argument) {
-      case HINT.sev:
-        for (const processor of this.host.all()) processor.event = true;
-        return ANSWER.done;
-      case HINT.sevl:
-        this.event = true;
-        return ANSWER.done;
-      case HINT.wfe:
-        if (!this.event) break;
-        this.event = false;
-        return ANSWER.done;
-    }
-    this.yielding = true;
-    return ANSWER.leave;
-  }
-
-  /** DC ZVA: zeroes the 64-byte block that holds the address in scratch. */
-  #zeroBlock(access: MemoryAccess): number {
-    const refused = checkZeroBlock(this);
-    if (refused) return this.#trapped(refused);
-    const address = this.state.get64(SLOT.scratch);
-    return access.zeroBlock(address);
-  }
-
   /** Reports what the reference lets pass. */
   hazard(hazard: HazardName, address: bigint): void {
     this.host.hazards?.report(hazard, address, this.here());
+  }
+
+  /** An instruction has just ended the trap of FP and SIMD: whoever looks for hazards watches the next. */
+  fpEnabled(): void {
+    if (!this.host.hazards) return;
+    this.host.hazards.fpEnabled(this.cpu);
+    this.state.set32(SLOT.fpTrap, FP_PROBE);
   }
 
   /** The probe for an FP or SIMD instruction was met: there is no trap. */
@@ -553,38 +375,6 @@ export class Processor implements SystemContext {
   /** Hands an event to the observer. */
   emit(event: MachineEvent): void {
     this.observer.event(event);
-  }
-
-  #filled(fill: TlbFill): void {
-    const { vaHi, vaLo, pa, asid, global, attributes, permissions, leaf, walk } = fill;
-    const { regime, stage2 } = fill;
-    this.emit({
-      kind: "tlb-fill",
-      ...this.here(),
-      access: ACCESS_NAMES[fill.access],
-      va: wide(vaHi, vaLo),
-      pa,
-      level: leaf?.level ?? 0,
-      sizeLog2: fill.sizeLog2,
-      asid,
-      global,
-      attributes,
-      permissions,
-      descriptors: descriptorReads(walk, stage2),
-      ...translationContext(regime, stage2, this.translation.secure),
-    });
-  }
-
-  /** @param before interrupts that waited before: registers of the GICv3 can change them */
-  #answer(outcome: SystemOutcome, before: number = this.#waitingInterrupts): number {
-    if (outcome === "done") return this.#waitingInterrupts === before ? ANSWER.done : ANSWER.leave;
-    if (outcome === "leave") return ANSWER.leave;
-    return this.#trapped(outcome);
-  }
-
-  #trapped(exception: SystemException): number {
-    this.trap = exception;
-    return ANSWER.exception;
   }
 }
 

@@ -1,0 +1,108 @@
+import { INPUT, type InputSource } from "./input_source.ts";
+import type { VirtBoard } from "./virt_board.ts";
+import type { VirtualTime } from "./virtual_time.ts";
+
+/**
+ * What reaches a guest from outside its processors: alarms of the board and what is typed, when
+ * the next of them comes, and how time jumps to it while all CPUs wait.
+ */
+
+/** What they need of the machine. */
+export interface ExternalHost {
+  readonly board: VirtBoard;
+  readonly time: VirtualTime;
+  /** Steps so far. */
+  readonly position: number;
+  /** What is typed at the first UART. */
+  readonly input: InputSource | null;
+  /** Whether input may still come other than from `input`. */
+  readonly inputOpen: boolean;
+  /** Told of everything that reached the guest from outside, at the present position. */
+  readonly inputObserver: ((source: string, bytes: Uint8Array) => void) | null;
+}
+
+/** See the top of this file. */
+export class ExternalEvents {
+  /** All CPUs wait, and neither the board nor input will ever end that: found by {@linkcode timeJumps}. */
+  outlasted = false;
+
+  constructor(readonly host: ExternalHost) {}
+
+  /** Gives the first UART a byte of input before the next step. Gives false if it has no room. */
+  receive(byte: number): boolean {
+    const { board: { uart }, time } = this.host;
+    if (!uart.canReceive) return false;
+    time.reads++;
+    uart.receive(byte);
+    return true;
+  }
+
+  /** Hands over input that is due, as far as the UART has room. */
+  type(input: InputSource): void {
+    const { board: { uart }, time } = this.host;
+    while (
+      uart.canReceive &&
+      (input.nextPosition() <= this.host.position || input.nextTime() <= time.nanoseconds)
+    ) {
+      const byte = input.take();
+      this.receive(byte);
+      this.host.inputObserver?.(INPUT.console, Uint8Array.of(byte));
+    }
+  }
+
+  /** Lets happen on the board what is due. */
+  update(): void {
+    const { board, time } = this.host;
+    if (!board.idle) time.quietly(() => board.update());
+  }
+
+  /** Lets time jump to the next event of the board; gives false if input or nothing comes before. */
+  timeJumps(): boolean {
+    const { board, time, inputOpen } = this.host;
+    const next = time.quietly(() => board.nextEvent());
+    this.outlasted = false;
+    if (this.#inputEndsWait(next)) return false;
+    if (next === Infinity) {
+      this.outlasted = !inputOpen;
+      return false;
+    }
+    time.skipTo(next);
+    time.quietly(() => board.update());
+    return true;
+  }
+
+  /** Whether input comes before virtual time `next`, to which it then skips. */
+  #inputEndsWait(next: number): boolean {
+    const { input, time, position, board, inputObserver } = this.host;
+    if (!input || !board.uart.canReceive) return false;
+    const from = time.nanoseconds;
+    const end = input.waitUntil({ position, from, to: next });
+    if (!(end < next)) return false;
+    time.skipTo(end);
+    time.quietly(() => board.update());
+    inputObserver?.(INPUT.time, new Uint8Array(BigUint64Array.of(BigInt(end)).buffer));
+    return true;
+  }
+
+  /** Position at which a timer fires or input comes, if only instructions retire until then. */
+  get nextPosition(): number {
+    const { input, position, time } = this.host;
+    const timer = this.#timerPosition();
+    if (!input) return timer;
+    const at = input.nextTime();
+    const typed = at > time.nanoseconds && at < Infinity
+      ? position + time.instructionsUntil(at)
+      : Infinity;
+    const noted = input.nextPosition();
+    return Math.min(timer, typed, noted > position ? noted : Infinity);
+  }
+
+  /** Position at which the next timer fires if only instructions retire until then. */
+  #timerPosition(): number {
+    const { board, time, position } = this.host;
+    if (board.idle) return Infinity;
+    const next = time.quietly(() => board.nextEvent());
+    if (next === Infinity) return Infinity;
+    return position + time.instructionsUntil(next);
+  }
+}

@@ -1,0 +1,195 @@
+import { Cpu } from "./cpu.ts";
+import type { CpuModel } from "./cpu_models.ts";
+import { type Clock, type DmaMemory, Semihosting, type SemihostingOptions } from "./devices/mod.ts";
+import { Engine } from "./engine/engine.ts";
+import { ExceptionUnit } from "./exception_unit.ts";
+import { HazardDetector } from "./hazards/hazard_detector.ts";
+import { rowsWith } from "./isa/table.ts";
+import type { Machine } from "./machine.ts";
+import { DEFAULT_RTC, type MachineOptions } from "./machine_options.ts";
+import { type AccessHost, descriptorBus, MemoryAccess } from "./memory_access.ts";
+import { GuestMemory } from "./memory.ts";
+import type { Observer } from "./observer.ts";
+import { secureBytes } from "./physical_spaces.ts";
+import { type ExceptionLevels, highestLevel } from "./privilege.ts";
+import { Processor } from "./processor.ts";
+import { RomWindow } from "./rom_window.ts";
+import { StormDetector } from "./storm_detector.ts";
+import { RAM_BASE, VirtBoard, type VirtBoardOptions } from "./virt_board.ts";
+import { watchpointException } from "./watchpoints.ts";
+
+/**
+ * Makes the parts of a machine from its options and connects them: engine, RAM, board, CPUs.
+ */
+
+const DEFAULT_STORM = 1000;
+
+/** The engine; what it asks goes to the CPU in turn. */
+export function makeEngine(
+  options: MachineOptions,
+  { model, levels }: { model: CpuModel; levels: ExceptionLevels },
+  inTurn: () => Cpu,
+): Engine {
+  const { memoryBytes, flow = false, storeMarks = false, translate, cpus = 1 } = options;
+  const rows = rowsWith(model.features);
+  const guestBytes = memoryBytes + secureBytes(levels.el3) + RomWindow.bytes;
+  // See `Processor.lookupBank`.
+  const banks = model.features.has("FEAT_PAN") ? 4 : highestLevel(levels) + 1;
+  return new Engine({ rows, guestBytes, levels: banks, flow, storeMarks, cpus, translate }, {
+    fetch: () => inTurn().access.fetch(),
+    access: (kind) => inTurn().access.access(kind),
+    callOut: (what, argument) => inTurn().callOuts.call(what, argument),
+    staleCode: () => {
+      const { processor } = inTurn();
+      processor.hazard("code-without-maintenance", processor.pc);
+    },
+  });
+}
+
+/** RAM in an engine's memory, the Secure part included. */
+export function makeMemory(
+  engine: Engine,
+  { memoryBytes, secure = false }: MachineOptions,
+): GuestMemory {
+  const ram = engine.guest.subarray(0, memoryBytes + secureBytes(secure));
+  return new GuestMemory(RAM_BASE, ram, {
+    onRestart: () => engine.lookups.forEach((lookup) => lookup.flushWrites()),
+    onWatch: () => engine.lookups.forEach((lookup) => lookup.flush()),
+    onWrite: (offset, length) => engine.willWrite(offset, length),
+  });
+}
+
+/** The board with its devices. */
+export function makeBoard(
+  { memoryBytes, rtc = DEFAULT_RTC, gic, virtualization, secure, media }: MachineOptions,
+  parts: { engine: Engine; memory: GuestMemory; clock: Clock },
+  host: Required<Pick<VirtBoardOptions, "console" | "powerLine" | "interruptsChanged">>,
+): VirtBoard {
+  const { engine, memory, clock } = parts;
+  return new VirtBoard({
+    states: engine.states,
+    clock,
+    memory: directAccess(memory),
+    memoryBytes,
+    rtc,
+    gic,
+    virtualization,
+    secure,
+    media,
+    ...host,
+  });
+}
+
+/** RAM as devices that access it by themselves see it. */
+function directAccess(memory: GuestMemory): DmaMemory {
+  return {
+    read(address, length) {
+      if (!memory.contains(address, length)) return undefined;
+      const bytes = memory.read(address, length);
+      memory.announce({ by: "dma", write: false, address, bytes });
+      return bytes;
+    },
+    write(address, bytes) {
+      if (!memory.contains(address, bytes.length)) return false;
+      memory.announce({ by: "dma", write: true, address, bytes });
+      memory.write(address, bytes);
+      return true;
+    },
+  };
+}
+
+/** What CPUs are connected to. */
+export interface CpuParts {
+  readonly machine: Machine;
+  readonly options: MachineOptions;
+  readonly observer: Observer;
+  readonly hazards: HazardDetector | null;
+  /** A device was accessed. */
+  readonly mmio: AccessHost["mmio"];
+}
+
+/** One CPU. */
+export function makeCpu(index: number, parts: CpuParts): Cpu {
+  const { machine, options } = parts;
+  const processor = makeProcessor(index, parts);
+  const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
+  const exceptions = new ExceptionUnit(machine, storm, machine.loop);
+  const access = makeAccess(processor, parts);
+  return new Cpu({ index, processor, access, exceptions, total: () => machine.retired });
+}
+
+function makeProcessor(cpu: number, parts: CpuParts): Processor {
+  const { machine, options: { cpus = 1, strict = false }, observer, hazards } = parts;
+  const { engine, memory, board, levels, model, spaces } = machine;
+  return new Processor({
+    cpu,
+    cpuCount: cpus,
+    retired: () => machine.cpus[cpu].retired,
+    all: () => machine.cpus.map(({ processor }) => processor),
+    engine,
+    memory,
+    clock: machine.time.clock,
+    board,
+    observer,
+    hazards,
+    position: () => machine.position,
+    pc: () => machine.pc,
+    strict,
+    levels,
+    model,
+    spaces,
+  });
+}
+
+function makeAccess(processor: Processor, parts: CpuParts): MemoryAccess {
+  const { machine: { engine, memory, board, spaces, rom }, mmio } = parts;
+  return new MemoryAccess({
+    engine,
+    memory,
+    board: board.bus,
+    rom,
+    spaces,
+    requester: board.requester,
+    translation: processor.translation,
+    strict: processor.strict,
+    alignmentChecked: () => processor.alignmentChecked,
+    unprivilegedEl: () => processor.unprivilegedEl,
+    lookupBank: (el) => processor.lookupBank(el),
+    watching: () => processor.watching,
+    watchpoint: (access) => watchpointException(processor, access),
+    hazard: (name, address) => processor.hazard(name, address),
+    mmio,
+  });
+}
+
+/** Who looks for what works in the reference only, and hands on every event to `observer`. */
+export function makeHazards(machine: Machine, observer: Observer): HazardDetector {
+  const { memory, board, spaces } = machine;
+  return new HazardDetector({
+    memory,
+    bus: descriptorBus(memory, board.bus, spaces),
+    translationOf: (cpu) => machine.cpus[cpu].processor.translation,
+    levelOf: (cpu) => machine.cpus[cpu].processor.state.el,
+  }, observer);
+}
+
+/** Semihosting for the CPU in turn; `print` gets each byte of its console. */
+export function makeSemihosting(
+  machine: Machine,
+  options: { semihosting: SemihostingOptions; rtc?: number | undefined },
+  print: (byte: number) => void,
+): Semihosting {
+  const { clock } = machine.time;
+  const { rtc = DEFAULT_RTC } = options;
+  return new Semihosting(options.semihosting, {
+    read: (address, length) => machine.access.readVirtual(address, length),
+    write: (address, bytes) => machine.access.writeVirtual(address, bytes),
+    print,
+    nanoseconds: () => clock.nanoseconds(),
+    seconds: () => rtc + Math.floor(clock.nanoseconds() / 1e9),
+    exit: (code) => {
+      machine.exitCode = code;
+      machine.end("poweroff");
+    },
+  });
+}
