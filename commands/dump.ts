@@ -11,7 +11,7 @@ import { positionWidth } from "./events.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { hex, type Output, printable } from "./output.ts";
-import { addressesOf, openTraceFile, positionOf } from "./trace_file.ts";
+import { addressesOf, checkRange, cpuOf, openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError } from "./user_error.ts";
 import { count, text } from "./values.ts";
 
@@ -42,6 +42,7 @@ export default defineCommand({
     address: option("ADDR", text, "only instructions at these addresses, or of this symbol", {
       short: "a",
     }),
+    cpu: option("N", count, "only this CPU's steps"),
     source: flag("name the source line where it changes"),
     "no-effects": flag("leave out what instructions changed, which re-executes"),
     json: flag("print one JSON object per line"),
@@ -63,7 +64,10 @@ export default defineCommand({
       ...(range.mark === undefined ? {} : { mark: range.mark }),
       source: values.source,
     });
-    const isWanted = ({ pc }: Step) => !wanted || (pc >= wanted.first && pc <= wanted.last);
+    const cpu = cpuOf(trace, values.cpu);
+    const isWanted = (step: Step) =>
+      (cpu === undefined || step.cpu === cpu) &&
+      (!wanted || (step.pc >= wanted.first && step.pc <= wanted.last));
     const effects = values["no-effects"] ? null : DumpEffects.of(trace, err);
     for (const stretch of stretches(trace, range)) {
       if (!stretch.some(isWanted)) continue;
@@ -109,6 +113,7 @@ function rangeOf(
     return { from: Math.max(0, to - values.count), to };
   }
   const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
+  checkRange(from, to);
   return { from, to: Math.min(to, from + (values.count ?? Infinity)) };
 }
 

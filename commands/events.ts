@@ -7,7 +7,14 @@ import { eventDetails } from "./event_text.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option, repeated } from "./options.ts";
 import { hex, printable } from "./output.ts";
-import { addressesOf, type OpenedTrace, openTraceFile, positionOf } from "./trace_file.ts";
+import {
+  addressesOf,
+  checkRange,
+  cpuOf,
+  type OpenedTrace,
+  openTraceFile,
+  positionOf,
+} from "./trace_file.ts";
 import { count, someOf, text } from "./values.ts";
 
 /** Width of the longest kind. */
@@ -69,7 +76,9 @@ function filterOf(values: FilterValues, { trace, symbols }: OpenedTrace): EventF
   if (values.address !== undefined) {
     filter.address = addressesOf(values.address, symbols, "address");
   }
-  if (values.cpu !== undefined) filter.cpu = values.cpu;
+  checkRange(filter.from, filter.to);
+  const cpu = cpuOf(trace, values.cpu);
+  if (cpu !== undefined) filter.cpu = cpu;
   return filter;
 }
 

@@ -10,7 +10,10 @@ import { openTraceFile, positionOf } from "./trace_file.ts";
 import { UserError } from "./user_error.ts";
 import { text } from "./values.ts";
 
-const PROMPT = "(unboot) ";
+/** With several CPUs it names the one that is looked at. */
+function promptOf({ cpus, debugger: { cpu } }: ReplayShell): string {
+  return cpus > 1 ? `(unboot cpu${cpu}) ` : "(unboot) ";
+}
 
 /** `replay`: a debugger that goes both ways. */
 export default defineCommand({
@@ -59,7 +62,7 @@ async function converse(shell: ReplayShell, out: Output, err: Output): Promise<n
   const { session } = shell.debugger;
   let status: number = STATUS.ok;
   let last = "";
-  for await (const line of promptedLines(terminal, [out, err])) {
+  for await (const line of promptedLines(terminal, [out, err], () => promptOf(shell))) {
     const command = line.trim() === "" && terminal ? last : line;
     last = command;
     interrupts?.take();
@@ -93,6 +96,7 @@ class Interruption extends Error {}
 async function* promptedLines(
   terminal: boolean,
   outputs: readonly Output[],
+  promptText: () => string,
 ): AsyncGenerator<string> {
   const { createInterface } = await import("node:readline");
   const { default: process } = await import("node:process");
@@ -101,9 +105,10 @@ async function* promptedLines(
     SHELL_COMMANDS.filter((name) => name.startsWith(line)),
     line,
   ];
-  const lines = createInterface({ input, output, terminal, completer, prompt: PROMPT });
+  const lines = createInterface({ input, output, terminal, completer });
   const prompt = () => {
     for (const each of outputs) each.flush();
+    lines.setPrompt(promptText());
     if (terminal) lines.prompt();
   };
   lines.on("SIGINT", () => {

@@ -19,6 +19,7 @@ import {
 import type { EventKind } from "../trace/mod.ts";
 import { eventDetails } from "./event_text.ts";
 import { hex } from "./output.ts";
+import { takeCpu } from "./replay_cpus.ts";
 import { condition, evaluate, type Names } from "./replay_expression.ts";
 import { addressText, type Shown } from "./replay_show.ts";
 import { UserError } from "./user_error.ts";
@@ -47,10 +48,10 @@ export const WATCH_USAGE: Readonly<Record<string, string>> = {
 /** How `catch` is used. */
 export const CATCH_USAGE = "exception [sync|irq|fiq|serror|fault|0xCLASS], tlb " +
   "[read|write|execute], mmio [read|write|0xADDRESS], sysreg [NAME], eret or hazard, each " +
-  "with N behind for only the n-th of the trace";
+  "with N behind for only the n-th of the trace, and cpu N for only those of a CPU";
 
 /**
- * `ADDRESS [if CONDITION]`; gdb's `*ADDRESS` is the same.
+ * `ADDRESS [cpu N] [if CONDITION]`; gdb's `*ADDRESS` and `thread N` are the same.
  *
  * @throws UserError
  */
@@ -58,13 +59,16 @@ export function parseBreakpoint(text: string, names: Names, shown: Shown): StopP
   const [, where, when] = /^(.+?)(?:\s+if\s+(.+))?$/.exec(text.trim()) ?? [];
   if (where === undefined) throw new UserError("Missing the address to break at");
   if (when === undefined && /\sif$/.test(where)) throw new UserError("Missing the condition");
-  const address = evaluate(where.replace(/^\*\s*/, ""), names);
+  const words = where.split(/\s+/);
+  const cpu = takeCpu(words, names.session.trace.header.cpus);
+  const address = evaluate(words.join(" ").replace(/^\*\s*/, ""), names);
   if ((address & 3n) !== 0n) {
     throw new UserError(`Cannot break at ${hex(address)}: instructions are at multiples of 4`);
   }
   const holds = when === undefined ? null : condition(when, names);
-  const suffix = when === undefined ? "" : ` if ${when}`;
-  return new Breakpoint(address, `break ${addressText(address, shown)}${suffix}`, holds);
+  const own = cpu === undefined ? "" : ` cpu ${cpu}`;
+  const suffix = when === undefined ? own : `${own} if ${when}`;
+  return new Breakpoint(address, `break ${addressText(address, shown)}${suffix}`, holds, cpu);
 }
 
 /** Words that may stand behind what is watched. */
@@ -96,7 +100,7 @@ export function parseWatchpoint(command: string, text: string, names: Names): St
   }
   const bytes = physical
     ? physicalBytes(names.session, Number(address), length)
-    : virtualBytes(names.session, address, length, any);
+    : virtualBytes(names, address, length, any);
   const kinds: Readonly<Record<string, WatchKind>> = {
     watch: change ? "change" : "write",
     rwatch: "read",
@@ -123,7 +127,7 @@ function physicalBytes(session: Session, address: number, length: number): Physi
 }
 
 function virtualBytes(
-  session: Session,
+  { session, cpu }: Names,
   va: bigint,
   length: number,
   any: boolean,
@@ -131,20 +135,21 @@ function virtualBytes(
   if (any && length > MOST_ANY) {
     throw new UserError(`Cannot watch ${length} bytes with any: expected 1 to ${MOST_ANY}`);
   }
-  const { pa } = translationOf(session.machine, va);
+  const { pa } = translationOf(session.machine, va, cpu());
   if (pa !== null && !session.machine.memory.contains(pa)) {
     throw new UserError(`Cannot watch ${hex(va)}: it is not RAM; for devices use catch mmio`);
   }
-  return new VirtualBytes(session, { va, length }, any);
+  return new VirtualBytes(session, { va, length, cpu: cpu() }, any);
 }
 
 /**
- * `KIND [FILTER] [N]`.
+ * `KIND [FILTER] [N] [cpu N]`.
  *
  * @throws UserError
  */
-export function parseCatchpoint(text: string): StopPoint {
+export function parseCatchpoint(text: string, cpus = 1): StopPoint {
   const words = text.trim().split(/\s+/).filter((word) => word !== "");
+  const cpu = takeCpu(words, cpus);
   const [kind = "", ...rest] = words;
   const nth = /^[1-9]\d*$/.test(rest.at(-1) ?? "") ? Number(rest.pop()) : 0;
   const [filter, ...superfluous] = rest;
@@ -152,17 +157,23 @@ export function parseCatchpoint(text: string): StopPoint {
   if (!matches || superfluous.length > 0) {
     throw new UserError(`Cannot catch "${text.trim()}": expected ${CATCH_USAGE}`);
   }
-  return new Catchpoint(`catch ${words.join(" ")}`, CAUGHT[kind], matches, nth);
+  const own = cpu === undefined ? matches : (e: MachineEvent) => e.cpu === cpu && matches(e);
+  return new Catchpoint(`catch ${text.trim()}`, CAUGHT[kind], own, nth);
 }
 
 /** What a stop point reports, in one line; undefined for breakpoints. */
 export function hitText({ access, event }: Hit, shown: Shown): string | undefined {
-  if (event) return `${event.kind}: ${eventDetails(event, shown.symbols)}`;
+  const several = shown.debugger.session.trace.header.cpus > 1;
+  if (event) {
+    const cpu = several ? `cpu${event.cpu}  ` : "";
+    return `${cpu}${event.kind}: ${eventDetails(event, shown.symbols)}`;
+  }
   return access ? accessText(access, shown) : undefined;
 }
 
 function accessText(report: AccessReport, shown: Shown): string {
   const { position, pc, by, write, va, address, old } = report;
+  const cpu = shown.debugger.session.trace.header.cpus > 1 ? `cpu${report.cpu} ` : "";
   const bytes = old.length === 1 ? "1 byte" : `${old.length} bytes`;
   const what = {
     instruction: "",
@@ -174,7 +185,7 @@ function accessText(report: AccessReport, shown: Shown): string {
   const where = va === null || va === BigInt(address) ? "" : `, VA ${hex(va)}`;
   const values = write ? `${bytesText(old)} -> ${bytesText(report.new)}` : bytesText(old);
   return `${write ? "write" : "read"} of ${bytes} at ${hex(address)}${where}${what[by]}, ` +
-    `#${position} ${addressText(pc, shown)}: ${values}`;
+    `#${position} ${cpu}${addressText(pc, shown)}: ${values}`;
 }
 
 /** Up to 8 bytes as a number, more of them one by one. */

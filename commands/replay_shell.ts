@@ -15,9 +15,11 @@ import {
 } from "../replay/mod.ts";
 import { walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
-import { type Output, plural } from "./output.ts";
+import type { Output } from "./output.ts";
 import { Bookmarks } from "./replay_bookmarks.ts";
+import { cpuNumber, selectedCpu } from "./replay_cpus.ts";
 import { evaluate, EXPRESSION_HELP, type Names } from "./replay_expression.ts";
+import { INFO_USAGE, showInfo } from "./replay_info.ts";
 import {
   CATCH_USAGE,
   hitText,
@@ -29,10 +31,10 @@ import {
 import {
   addressText,
   endText,
+  frameText,
   type MemoryFormat,
   memoryFormat,
   memoryLines,
-  registerLines,
   type Shown,
   stepText,
   whereText,
@@ -121,8 +123,10 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     run: (shell, rest) => shell.bookmark(rest),
   },
   break: {
-    usage: "ADDRESS [if CONDITION]",
-    help: "stop before the instruction at an address, where the condition is not 0; it is an " +
+    usage: "ADDRESS [cpu N] [if CONDITION]",
+    help:
+      "stop before the instruction at an address, on one CPU only with cpu N (thread N), where " +
+      "the condition is not 0; it is an " +
       "expression as of print, and false where it reads memory that is not mapped",
     run: (shell, rest) => shell.add(parseBreakpoint(rest, shell.names, shell.shown)),
   },
@@ -143,9 +147,9 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     run: (shell, rest) => shell.add(parseWatchpoint("awatch", rest, shell.names)),
   },
   catch: {
-    usage: "KIND [FILTER] [N]",
+    usage: "KIND [FILTER] [N] [cpu N]",
     help: `stop before ${CATCH_USAGE}`,
-    run: (shell, rest) => shell.add(parseCatchpoint(rest)),
+    run: (shell, rest) => shell.add(parseCatchpoint(rest, shell.cpus)),
   },
   delete: {
     usage: "[NUMBER…] | bookmark NAME",
@@ -180,9 +184,21 @@ const COMMANDS: Readonly<Record<string, ShellCommand>> = {
     },
   },
   info: {
-    usage: "registers [NAME…|system] | points | bookmarks | position",
-    help: "registers, the stop points, the bookmarks, or where this is",
-    run: (shell, rest) => shell.info(rest),
+    usage: INFO_USAGE,
+    help: "registers, the stop points, the bookmarks, where this is, or what each CPU does",
+    run: (shell, rest) => showInfo(shell, rest),
+  },
+  cpu: {
+    usage: "[N]",
+    help:
+      "look at a CPU, from 0: registers, where, x, print, walk, step, next and finish are its; " +
+      "a stop of another CPU looks at that",
+    run: (shell, rest) => shell.look("cpu", rest),
+  },
+  thread: {
+    usage: "[N]",
+    help: "the same with gdb's numbers, from 1",
+    run: (shell, rest) => shell.look("thread", rest),
   },
   where: {
     usage: "",
@@ -236,7 +252,7 @@ export class ReplayShell {
   /** Begins where the session is. */
   constructor(session: Session, symbols: Symbolizer, out: Output) {
     this.debugger = new Debugger(session);
-    this.names = { session, symbols };
+    this.names = { session, symbols, cpu: () => selectedCpu(this.debugger) };
     this.shown = { debugger: this.debugger, symbols };
     this.bookmarks = new Bookmarks(session.trace);
     this.out = out;
@@ -253,6 +269,17 @@ export class ReplayShell {
       throw new UserError(`Unknown command "${line.trim()}": help lists them`);
     }
     if (name !== "") commandOf(name).run(this, rest);
+  }
+
+  /** How many CPUs there are. */
+  get cpus(): number {
+    return this.debugger.session.trace.header.cpus;
+  }
+
+  /** `cpu` and `thread`. */
+  look(word: "cpu" | "thread", rest: string): void {
+    if (rest !== "") this.debugger.select(cpuNumber(word, rest, this.cpus));
+    this.print(frameText(this.shown));
   }
 
   /** Prints lines. */
@@ -302,25 +329,6 @@ export class ReplayShell {
     }
   }
 
-  /** `info`. */
-  info(rest: string): void {
-    const [what, ...names] = rest.split(/\s+/);
-    if (what !== "" && "registers".startsWith(what)) {
-      this.print(...registerLines(this.shown, names));
-    } else if (["points", "breakpoints", "watchpoints", "b"].includes(what)) {
-      const { points } = this.debugger;
-      if (points.length === 0) this.print("There are no stop points.");
-      for (const { number, enabled, hits, ignore } of points) {
-        const state = `${enabled ? "" : ", disabled"}${
-          ignore > 0 ? `, ignored ${ignore} more` : ""
-        }`;
-        this.print(`${number}: ${this.#pointText(number)}, met ${plural(hits, "time")}${state}`);
-      }
-    } else if (what === "bookmarks") this.bookmark("");
-    else if (what === "position") this.print(stepText(this.shown));
-    else throw new UserError(`Usage: info ${COMMANDS.info.usage}`);
-  }
-
   /** `bookmark`. */
   bookmark(name: string): void {
     const { bookmarks } = this;
@@ -347,7 +355,7 @@ export class ReplayShell {
   /** `walk`. */
   walk(address: bigint): void {
     const { session, position } = this.debugger;
-    const walk = walkAt(session, address);
+    const walk = walkAt(session, address, selectedCpu(this.debugger));
     const writers = walkWriters(session, walk);
     session.seek(position);
     const { trace } = session;

@@ -1,10 +1,10 @@
 /** What the prompt of `replay` shows: where one is, registers, memory. */
-import { cpuInTurn } from "../core/machine_state.ts";
+import type { Cpu } from "../core/cpu.ts";
 import { disassemble } from "../core/isa/disassemble.ts";
 import { type Debugger, readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
 import { exceptionDetails, sourceText } from "./event_text.ts";
 import { hex, printable } from "./output.ts";
-import { systemRegister } from "./replay_expression.ts";
+import { pcOf, systemRegister } from "./replay_expression.ts";
 import { UserError } from "./user_error.ts";
 
 /** What is shown, and the names for it. */
@@ -18,25 +18,44 @@ const MOST_CALLERS = 32;
 
 /** The step behind the cursor in one line: position, PC, symbol, word, instruction, source line. */
 export function stepText(shown: Shown, position = shown.debugger.position): string {
-  const { timeline } = shown.debugger;
   const { trace } = shown.debugger.session;
   const cpu = trace.header.cpus > 1 ? `  cpu${trace.turns.cpuAt(position)}` : "";
-  const prefix = `#${position}${cpu}`;
+  return `#${position}${cpu}  ${bareStepText(shown, position)}`;
+}
+
+/** The same from the PC on. */
+function bareStepText(shown: Shown, position: number): string {
+  const { timeline, session } = shown.debugger;
   const instruction = timeline.instructionAt(position);
   if (instruction) {
     const { pc, word } = instruction;
     const code = word.toString(16).padStart(8, "0");
-    return `${prefix}  ${addressText(pc, shown)}  ${code}  ${disassemble(word, pc)}` +
+    return `${addressText(pc, shown)}  ${code}  ${disassemble(word, pc)}` +
       sourceText(pc, shown.symbols);
   }
   const entry = timeline.entryAt(position);
   if (entry) {
-    return `${prefix}  ${addressText(entry.pc, shown)}  ** ${
-      exceptionDetails(entry, shown.symbols)
-    }`;
+    return `${addressText(entry.pc, shown)}  ** ${exceptionDetails(entry, shown.symbols)}`;
   }
-  const pc = shown.debugger.session.pc;
-  return `${prefix}  ${addressText(pc, shown)}  ** ${endText(shown.debugger.session)}`;
+  return `${addressText(session.pc, shown)}  ** ${endText(session)}`;
+}
+
+/** The same for the CPU that is looked at, which may have its next step later. */
+export function frameText(shown: Shown): string {
+  const { cpu, here, position, session } = shown.debugger;
+  const { trace, machine } = session;
+  if (trace.header.cpus === 1 || trace.turns.cpuAt(position) === cpu) return stepText(shown);
+  const looked = machine.cpus[cpu];
+  const state = `#${position}  cpu${cpu}  ${
+    !looked.on ? "off" : looked.waiting ? "waits for an interrupt" : "between turns"
+  }`;
+  if (here < trace.end) return `${state}, next step #${here}  ${bareStepText(shown, here)}`;
+  return `${state}, no more steps  ${addressText(pcOf(session, looked), shown)}`;
+}
+
+/** Level and MMU of a CPU: `EL1h, MMU on`. */
+export function levelText({ processor: { state, translation: { regime } } }: Cpu): string {
+  return `${elText(state.pstate)}, MMU ${regime.enabled ? "on" : "off"}`;
 }
 
 /** Why nothing comes behind the end. */
@@ -46,12 +65,12 @@ export function endText({ trace }: Session): string {
 
 /** Where one is: the step, the processor's mode, and the calls that led here. */
 export function whereText(shown: Shown): string[] {
-  const { session, timeline, position } = shown.debugger;
-  const cpu = cpuInTurn(session.state());
-  const { enabled, stage2 } = session.machine.processor.translation.regime;
+  const { session, timeline, position, cpu } = shown.debugger;
+  const looked = session.machine.cpus[cpu];
+  const { processor: { state, translation: { regime: { enabled, stage2 } } } } = looked;
   const mmu = `MMU ${enabled ? "on" : "off"}${stage2 === null ? "" : ", stage 2 on"}`;
-  const lines = [stepText(shown), `  ${modeText(cpu.pstate)}, ${mmu}`];
-  let call = timeline.functionCall(position);
+  const lines = [frameText(shown), `  ${modeText(state.pstate)}, ${mmu}`];
+  let call = timeline.functionCall(position, cpu);
   for (let depth = 0; call !== undefined && depth < MOST_CALLERS; depth++) {
     lines.push(`  called from ${stepText(shown, call)}`);
     call = timeline.functionCall(call);
@@ -62,13 +81,14 @@ export function whereText(shown: Shown): string[] {
 
 /** Registers: the general ones without a name, `system` for all system registers, else that one. */
 export function registerLines(shown: Shown, names: readonly string[]): string[] {
-  const { session } = shown.debugger;
-  const cpu = cpuInTurn(session.state());
+  const { session, cpu: index } = shown.debugger;
+  const cpu = session.state().cpus[index];
+  const pc = pcOf(session, session.machine.cpus[index]);
   if (names.length === 0) {
     return [
       ...cpu.x.map((value, n) => registerLine(`x${n}`, value, shown)),
       registerLine("sp", cpu.sp, shown),
-      registerLine("pc", session.pc, shown),
+      registerLine("pc", pc, shown),
       `${"pstate".padEnd(8)}${hex(cpu.pstate)}  ${modeText(cpu.pstate)}`,
     ];
   }
@@ -77,7 +97,7 @@ export function registerLines(shown: Shown, names: readonly string[]): string[] 
   }
   return names.map((name) => {
     const all = [...cpu.x.map((value, n): [string, bigint] => [`x${n}`, value])];
-    const found = new Map([...all, ["sp", cpu.sp], ["pc", session.pc], ["pstate", cpu.pstate]])
+    const found = new Map([...all, ["sp", cpu.sp], ["pc", pc], ["pstate", cpu.pstate]])
       .get(name.toLowerCase().replace(/^\$/, "")) ?? systemRegister(name, cpu);
     if (found === undefined) throw new UserError(`Unknown register "${name}"`);
     return registerLine(name, found, shown);
@@ -100,11 +120,16 @@ function registerLine(name: string, value: bigint, shown: Shown): string {
 /** `EL1h, nZCv, DAIF masked: DAIF`. */
 function modeText(pstate: bigint): string {
   const bit = (n: number) => (pstate >> BigInt(n) & 1n) === 1n;
-  const el = Number(pstate >> 2n & 3n);
   const flags = [..."NZCV"].map((flag, i) => bit(31 - i) ? flag : flag.toLowerCase()).join("");
   const masked = [..."DAIF"].filter((_, i) => bit(9 - i)).join("");
-  return `EL${el}${el === 0 ? "" : bit(0) ? "h" : "t"}, ${flags}, ` +
+  return `${elText(pstate)}, ${flags}, ` +
     `masked: ${masked === "" ? "nothing" : masked}${bit(20) ? ", illegal state" : ""}`;
+}
+
+/** `EL1h`: the level, and which stack pointer it uses. */
+function elText(pstate: bigint): string {
+  const el = Number(pstate >> 2n & 3n);
+  return `EL${el}${el === 0 ? "" : (pstate & 1n) === 1n ? "h" : "t"}`;
 }
 
 /** How memory is shown: as in gdb's `x/NFU`. */
@@ -177,7 +202,8 @@ export function memoryLines(
 }
 
 function instructionLine(shown: Shown, address: bigint, word: number): string {
-  const arrow = address === shown.debugger.session.pc ? "=> " : "   ";
+  const { session, cpu } = shown.debugger;
+  const arrow = address === pcOf(session, session.machine.cpus[cpu]) ? "=> " : "   ";
   const code = word.toString(16).padStart(8, "0");
   return `${arrow}${addressText(address, shown)}  ${code}  ${disassemble(word, address)}`;
 }
@@ -203,7 +229,8 @@ function stringLines(
 }
 
 function bytesAt(shown: Shown, address: bigint, length: number): Uint8Array {
-  const bytes = readVirtual(shown.debugger.session.machine, address, length);
+  const { session: { machine }, cpu } = shown.debugger;
+  const bytes = readVirtual(machine, address, length, machine.cpus[cpu]);
   if (bytes) return bytes;
   throw new UserError(`Cannot read ${length} bytes at ${hex(address)}: no memory is mapped there`);
 }

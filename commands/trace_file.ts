@@ -69,6 +69,27 @@ export function positionOf(trace: Trace, text: string, option: string): number {
 }
 
 /**
+ * The CPU that `--cpu` names; undefined if it was not given.
+ *
+ * @throws UsageError if the trace has no such CPU
+ */
+export function cpuOf({ header }: Trace, cpu: number | undefined): number | undefined {
+  if (cpu === undefined || cpu < header.cpus) return cpu;
+  const expected = header.cpus === 1 ? "0: the trace has one CPU" : `0 to ${header.cpus - 1}`;
+  throw new UsageError(`Option --cpu: there is no CPU ${cpu}, expected ${expected}`);
+}
+
+/**
+ * Refuses `--from` behind `--to`.
+ *
+ * @throws UsageError
+ */
+export function checkRange(from: number | undefined, to: number | undefined): void {
+  if (from === undefined || to === undefined || from <= to) return;
+  throw new UsageError(`Options --from and --to: expected --from first, found #${from} and #${to}`);
+}
+
+/**
  * Addresses that an option names: `0x40600000`, `0x40600000-0x40601000` (the end is not included),
  * `0x40600000+0x1000`, or a symbol's name, which means all of it.
  *

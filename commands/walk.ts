@@ -20,9 +20,9 @@ import { type WriterContext, writersJson, writerTexts } from "./descriptor_write
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { hex, type Output } from "./output.ts";
-import { openTraceFile, positionOf } from "./trace_file.ts";
+import { cpuOf, openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError } from "./user_error.ts";
-import { text } from "./values.ts";
+import { count, text } from "./values.ts";
 
 /** `walk`: a translation at a moment. */
 export default defineCommand({
@@ -38,6 +38,7 @@ export default defineCommand({
   ],
   options: {
     at: option("POS", text, "the moment (default: end)"),
+    cpu: option("N", count, "the CPU whose address it is (default: the one whose step is there)"),
     "no-writers": flag("do not look for who wrote the descriptors, which re-executes"),
     json: flag("print one JSON object"),
   },
@@ -48,10 +49,12 @@ export default defineCommand({
   run(values, [path, address], { out, err }) {
     const { trace, symbols } = openTraceFile(path, err);
     const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");
+    const cpu = cpuOf(trace, values.cpu);
     const va = addressOf(address, symbols);
     const session = new Session(trace);
     session.seek(position);
-    const walk = walkAt(session, va);
+    const { machine } = session;
+    const walk = walkAt(session, va, machine.cpus[cpu ?? machine.cpu.index]);
     const writers = values["no-writers"] ? undefined : walkWriters(session, walk);
     const shown = { trace, symbols: namesOf(trace, symbols), writers };
     if (values.json) out.json(walkJson(walk, shown));
@@ -146,6 +149,7 @@ function walkJson(result: WalkAt, shown: Shown): Record<string, unknown> {
   const steps = walk?.steps ?? [];
   return {
     position,
+    cpu: result.cpu,
     va,
     pa: pa === null ? null : hex(pa),
     mmu: walk !== null,

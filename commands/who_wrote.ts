@@ -12,9 +12,9 @@ import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { hex, printable } from "./output.ts";
 import { withIndex } from "./trace_index.ts";
-import { openTraceFile, positionOf } from "./trace_file.ts";
+import { cpuOf, openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
-import { positive, text } from "./values.ts";
+import { count, positive, text } from "./values.ts";
 
 /** Writes that `--all` shows unless `--count` says otherwise. */
 const MOST_WRITES = 100;
@@ -39,6 +39,7 @@ export default defineCommand({
     size: option("BYTES", positive, "bytes at an address (default: the symbol's, or 1)", {
       short: "s",
     }),
+    cpu: option("N", count, "the CPU whose register or address it is (default: as at POS)"),
     all: flag(
       `the writes before it too, and where copied bytes came from (${MOST_WRITES} at most)`,
     ),
@@ -56,11 +57,13 @@ export default defineCommand({
     const shown = { trace, symbols: namesOf(trace, opened.symbols) };
     const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");
     const limit = values.count ?? (values.all ? MOST_WRITES : 1);
-    const options: WhoWroteOptions = { before: position, limit, throughCopies: values.all };
+    const cpu = cpuOf(trace, values.cpu);
+    const own = cpu === undefined ? {} : { cpu };
+    const options: WhoWroteOptions = { before: position, limit, throughCopies: values.all, ...own };
     try {
       const session = new Session(trace);
       const { size } = values;
-      const place = { position, ...(size === undefined ? {} : { size }) };
+      const place = { position, ...(size === undefined ? {} : { size }), ...own };
       const written = readTarget(session, opened.symbols, target, place);
       const query = () => whoWrote(session, written, options);
       await withIndex(opened, query, (write) => {
@@ -85,12 +88,13 @@ interface Shown {
 }
 
 /** A write as `--json` shows it. */
-function writeJson(write: WriteAnswer, { symbols }: Shown): Record<string, unknown> {
+function writeJson(write: WriteAnswer, { trace, symbols }: Shown): Record<string, unknown> {
   const { by, position, pc, old, copiedFrom } = write;
   const symbol = pc === null ? null : symbols.name(pc) ?? null;
   return {
     by,
     position,
+    cpu: pc === null ? null : trace.turns.cpuAt(position),
     pc,
     symbol,
     old,
@@ -113,11 +117,17 @@ function writeLines(write: WriteAnswer, { trace, symbols }: Shown): string[] {
   const instruction = instructionAt(trace, position);
   const code = instruction === undefined ? "" : `: ${disassemble(instruction.word, pc)}`;
   const lines = [
-    `#${position}  ${by} at ${placeText(pc, symbols)}${sourceOf(pc, symbols)}${code}`,
+    `#${position}  ${cpuText(trace, position)}${by} at ${placeText(pc, symbols)}${
+      sourceOf(pc, symbols)
+    }${code}`,
     `  ${value}${address === null ? "" : ` at ${hex(address)}${aliasText(write)}`}`,
   ];
   if (write.copiedFrom !== null) lines.push(`  copied from ${hex(write.copiedFrom)}, written by:`);
   return lines;
+}
+
+function cpuText({ header, turns }: Trace, position: number): string {
+  return header.cpus > 1 ? `cpu${turns.cpuAt(position)}  ` : "";
 }
 
 function placeText(pc: bigint, symbols: Names): string {

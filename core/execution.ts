@@ -143,16 +143,14 @@ export class Execution {
     const { host } = this;
     const { engine, turns, exceptions } = host;
     if (this.#entering) {
-      if (this.#fetchFailed || !engine.enter()) {
-        this.#fetchFailed = false;
-        return exceptions.takeFault();
-      }
-      this.#entering = false;
+      this.#entering = this.#fetchFailed || !engine.enter();
       // A machine that was saved at a page's end: execution would have stopped behind it.
       if (turns.inRun) {
         turns.inRun = false;
         if (turns.isOver(host.position)) return;
       }
+      this.#fetchFailed = false;
+      if (this.#entering) return exceptions.takeFault();
     }
     // Fetching it comes first: an Instruction Abort or a PC alignment fault has priority (D1.3.6).
     if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {

@@ -266,6 +266,17 @@ export class Machine {
     return this.ended;
   }
 
+  /**
+   * Ends a turn that is over here but for what a stop in this place has left to be done: to fetch
+   * the next page. A machine that goes on does so by itself.
+   */
+  settle(): void {
+    const { several, inRun, end } = this.turns;
+    if (!several || this.ended || this.position < end) return;
+    if (inRun && this.engine.atPageEnd) this.#execution.step(1);
+    this.#taking.endTurn();
+  }
+
   /** Ends the run in hand here and delivers it: at the end of a window. */
   cutFlow(): void {
     this.engine.cut();

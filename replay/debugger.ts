@@ -54,12 +54,32 @@ export class Debugger {
   readonly timeline: Timeline;
   readonly #points = new Map<number, NumberedPoint>();
   #last = 0;
+  #selected: number;
 
   /** Begins where the session is. The debugger moves it. */
   constructor(session: Session) {
     this.session = session;
     this.timeline = new Timeline(session.trace);
     this.timeline.poll = () => session.poll();
+    this.#selected = this.timeline.cpuAt(session.position);
+  }
+
+  /**
+   * The CPU that is looked at, and whose steps steps are; meanwhile the others have their turns.
+   * A move that ends for another one, or jumps, selects that whose step comes next.
+   */
+  get cpu(): number {
+    return this.#selected;
+  }
+
+  /** Looks at another CPU; the cursor stays. */
+  select(cpu: number): void {
+    this.#selected = cpu;
+  }
+
+  /** Position of the next step of the CPU that is looked at; the trace's end if it has none. */
+  get here(): number {
+    return Math.min(this.#end, this.session.trace.turns.next(this.cpu, this.position));
   }
 
   /** Steps before the cursor. */
@@ -92,12 +112,13 @@ export class Debugger {
   /** Goes to a position, whatever is on the way. */
   goto(position: number): Stop {
     this.#seek(position);
+    this.#selected = this.timeline.cpuAt(position);
     return this.#arrived(position);
   }
 
   /** One step, or several: up to the first stop point. */
   step(count = 1): Stop {
-    return this.#repeat(count, () => this.#next(this.position), "forward");
+    return this.#repeat(count, () => this.#next(this.here), "forward");
   }
 
   /** One step back, or several. */
@@ -109,27 +130,27 @@ export class Debugger {
   next(count = 1): Stop {
     const { timeline } = this;
     const target = () => {
-      const called = timeline.instructionAt(this.position)?.call;
-      return called ? timeline.returnOf(this.position) ?? this.#end : this.#next(this.position);
+      const { here } = this;
+      const called = timeline.instructionAt(here)?.call;
+      return called ? timeline.returnOf(here) ?? this.#end : this.#next(here);
     };
     return this.#repeat(count, target, "forward");
   }
 
   /** As {@linkcode Debugger.reverseStep}, but a call with all it does is one step. */
   reverseNext(count = 1): Stop {
-    const target = () =>
-      this.timeline.callReturningTo(this.position) ?? this.#previous(this.position);
+    const target = () => this.timeline.callReturningTo(this.here) ?? this.#previous(this.position);
     return this.#repeat(count, target, "backward");
   }
 
   /** Up to where the function returns. */
   finish(): Stop {
-    return this.#move(this.timeline.functionEnd(this.position) ?? this.#end, "forward");
+    return this.#move(this.timeline.functionEnd(this.here) ?? this.#end, "forward");
   }
 
   /** Back to the call that entered the function. */
   reverseFinish(): Stop {
-    return this.#move(this.timeline.functionCall(this.position) ?? 0, "backward");
+    return this.#move(this.timeline.functionCall(this.position, this.cpu) ?? 0, "backward");
   }
 
   /** Up to the next stop point, or the end. */
@@ -142,16 +163,14 @@ export class Debugger {
     return this.#move(0, "backward");
   }
 
-  /** The next step of the CPU whose step is here; those of others between are passed over. */
+  /** The next step of the CPU that is looked at; those of others between are passed over. */
   #next(position: number): number {
-    const { turns } = this.session.trace;
-    return Math.min(this.#end, turns.next(turns.cpuAt(position), position + 1));
+    return Math.min(this.#end, this.session.trace.turns.next(this.cpu, position + 1));
   }
 
   /** The last step before, likewise. */
   #previous(position: number): number {
-    const { turns } = this.session.trace;
-    return turns.previous(turns.cpuAt(position), position - 1);
+    return this.session.trace.turns.previous(this.cpu, position - 1);
   }
 
   get #end(): number {
@@ -174,9 +193,12 @@ export class Debugger {
     const { points, hit } = this.#found(from, target, direction);
     if (!hit) {
       this.#seek(target);
+      // At either end there is no step of one's own to have come to.
+      if (target === 0 || target === this.#end) this.#selected = this.timeline.cpuAt(target);
       return this.#arrived(target);
     }
     this.#seek(hit.position);
+    this.#selected = hit.access?.cpu ?? this.timeline.cpuAt(hit.position);
     return { reason: "stop-point", position: hit.position, points, hit };
   }
 

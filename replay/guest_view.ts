@@ -2,6 +2,7 @@
  * Memory as the guest sees it at the cursor, without a trace of the looking: no TLB is filled, no
  * device read, no event raised.
  */
+import type { Cpu } from "../core/cpu.ts";
 import type { Machine } from "../core/machine.ts";
 import type { DescriptorBus } from "../mmu/bus.ts";
 import { canonical } from "../mmu/translate.ts";
@@ -43,12 +44,17 @@ export interface TranslationView {
 /**
  * Translates a virtual address, whatever its permissions.
  *
+ * @param cpu whose address it is; that of the CPU in turn if left out
  * @internal
  */
-export function translationOf(machine: Machine, va: bigint): TranslationView {
-  const { regime } = machine.processor.translation;
+export function translationOf(
+  machine: Machine,
+  va: bigint,
+  cpu: Cpu = machine.cpu,
+): TranslationView {
+  const { regime } = cpu.processor.translation;
   const { hi, lo } = halves(va);
-  if (regime.stage2 !== null) return throughBothStages(machine, va);
+  if (regime.stage2 !== null) return throughBothStages(machine, va, cpu);
   if (!regime.enabled) {
     const tops = regime.ranges[0].topByteIgnored ? 56 : 64;
     const flat = Number(BigInt.asUintN(tops, va));
@@ -56,18 +62,18 @@ export function translationOf(machine: Machine, va: bigint): TranslationView {
     return { pa, tlb: null, walk: null, second: null };
   }
   const walked = walk(tableMemory(machine), regime, hi, lo);
-  const hit = tlbEntryOf(machine, va);
+  const hit = tlbEntryOf(machine, va, cpu);
   const pa = hit?.pa ?? (walked.leaf === null ? null : leafAddress(walked.leaf, hi, lo));
   return { pa, tlb: hit, walk: walked, second: null };
 }
 
 /** The same where there is a stage 2. */
-function throughBothStages(machine: Machine, va: bigint): TranslationView {
-  const { regime } = machine.processor.translation;
+function throughBothStages(machine: Machine, va: bigint, cpu: Cpu): TranslationView {
+  const { regime } = cpu.processor.translation;
   const { hi, lo } = halves(va);
   const bus = tableMemory(machine);
   const walked = regime.enabled ? walk(bus, regime, hi, lo) : null;
-  const hit = tlbEntryOf(machine, va);
+  const hit = tlbEntryOf(machine, va, cpu);
   const leaf = walked?.leaf ?? null;
   if (regime.enabled && leaf === null) {
     return { pa: hit?.pa ?? null, tlb: hit, walk: walked, second: null };
@@ -81,10 +87,15 @@ function throughBothStages(machine: Machine, va: bigint): TranslationView {
 /**
  * The modelled TLB's entry for a virtual address; null if it has none, or stage 1 is off.
  *
+ * @param cpu whose TLB; that of the CPU in turn if left out
  * @internal
  */
-export function tlbEntryOf(machine: Machine, va: bigint): TlbEntryView | null {
-  const { translation: { regime }, tlb } = machine.processor;
+export function tlbEntryOf(
+  machine: Machine,
+  va: bigint,
+  cpu: Cpu = machine.cpu,
+): TlbEntryView | null {
+  const { translation: { regime }, tlb } = cpu.processor;
   if (!regime.enabled && regime.stage2 === null) return null;
   const { hi, lo } = halves(va);
   const entry = tlb.lookup(regime.tag, regime.asid, canonical(hi), lo);
@@ -127,14 +138,20 @@ export function readPhysical(machine: Machine, address: number, length: number):
 /**
  * Bytes at a virtual address; null if one of them is not mapped, or in a device.
  *
+ * @param cpu whose address it is; that of the CPU in turn if left out
  * @internal
  */
-export function readVirtual(machine: Machine, va: bigint, length: number): Uint8Array | null {
+export function readVirtual(
+  machine: Machine,
+  va: bigint,
+  length: number,
+  cpu: Cpu = machine.cpu,
+): Uint8Array | null {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const address = BigInt.asUintN(64, va + BigInt(at));
     const part = Math.min(length - at, PAGE - Number(address % BigInt(PAGE)));
-    const { pa } = translationOf(machine, address);
+    const { pa } = translationOf(machine, address, cpu);
     const read = pa === null ? null : readPhysical(machine, pa, part);
     if (!read) return null;
     bytes.set(read, at);

@@ -141,6 +141,7 @@ export class Session {
     const distance = position - this.position;
     if (distance < 0 || from.position > this.position) this.#load(from);
     this.#advance(position);
+    this.machine.settle();
   }
 
   /** Goes `steps` forward, at most to the end. Gives the position. */
@@ -177,7 +178,9 @@ export class Session {
     } finally {
       if (watch) machine.memory.watch = null;
       machine.observer = null;
+      const paused = machine.ended === "interrupted";
       machine.ended = null;
+      if (paused) machine.settle();
     }
   }
 

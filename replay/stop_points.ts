@@ -46,6 +46,8 @@ export interface Way {
 export interface AccessReport {
   /** Steps before the instruction that made it. */
   readonly position: number;
+  /** The CPU whose step it was in. */
+  readonly cpu: number;
   /** Address of that instruction. */
   readonly pc: bigint;
   /** Who made it: the instruction as a load or store, DC ZVA, the walker, a device, or a reset. */
@@ -86,27 +88,31 @@ export class Breakpoint implements StopPoint {
   readonly text: string;
   readonly #address: bigint;
   readonly #condition: ((session: Session) => boolean) | null;
+  readonly #cpu: number | undefined;
 
   /**
    * Makes a breakpoint.
    *
    * @param condition is asked with the session's cursor at the instruction
+   * @param cpu the only CPU that stops there
    */
   constructor(
     address: bigint,
     text: string,
     condition: ((session: Session) => boolean) | null = null,
+    cpu?: number,
   ) {
     this.#address = address;
     this.text = text;
     this.#condition = condition;
+    this.#cpu = cpu;
   }
 
   /** The nearest stop on a way. */
   find(places: Places, { direction, from, limit }: Way): Hit | undefined {
     const { timeline } = places;
     const [first, end] = direction === "forward" ? [from + 1, limit + 1] : [limit, from];
-    if (!this.#condition) {
+    if (!this.#condition && this.#cpu === undefined) {
       const position = direction === "forward"
         ? timeline.next(this.#address, first, end)
         : timeline.previous(this.#address, end, first);
@@ -120,6 +126,11 @@ export class Breakpoint implements StopPoint {
       if (position !== undefined) return { position };
     }
     return undefined;
+  }
+
+  /** Whether it is an instruction of the CPU that stops, if only one does. */
+  #isOwn(session: Session, position: number): boolean {
+    return this.#cpu === undefined || session.trace.turns.cpuAt(position) === this.#cpu;
   }
 
   #firstHolding(session: Session, positions: readonly number[]): number | undefined {
@@ -140,8 +151,10 @@ export class Breakpoint implements StopPoint {
   }
 
   #holds(session: Session, position: number): boolean {
+    if (!this.#isOwn(session, position)) return false;
+    if (!this.#condition) return true;
     session.seek(position);
-    return this.#condition!(session);
+    return this.#condition(session);
   }
 }
 
@@ -311,7 +324,17 @@ export class Watchpoint implements StopPoint {
     const now = write ? bytes.slice(first - address, last - address) : old;
     if (this.#kind === "change" && old.every((byte, i) => byte === now[i])) return undefined;
     const va = access.va === undefined ? null : access.va + BigInt(first - address);
-    return { position, pc: machine.pc, by, write, va, address: first, old, new: now };
+    return {
+      position,
+      cpu: machine.cpu.index,
+      pc: machine.pc,
+      by,
+      write,
+      va,
+      address: first,
+      old,
+      new: now,
+    };
   }
 }
 

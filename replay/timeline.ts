@@ -51,6 +51,11 @@ export class Timeline {
     this.trace = trace;
   }
 
+  /** The CPU whose step is the one behind a position. */
+  cpuAt(position: number): number {
+    return this.trace.turns.cpuAt(position);
+  }
+
   /** Called now and then during long work: what it throws ends that. */
   poll: () => void = () => {};
 
@@ -142,11 +147,15 @@ export class Timeline {
     return this.#leave(position, () => true);
   }
 
-  /** The call that entered the function that a position is in; undefined if none is known. */
-  functionCall(position: number): number | undefined {
+  /**
+   * The call that entered the function that a position is in; undefined if none is known.
+   *
+   * @param cpu the CPU that is in the function; the one whose step is there if left out
+   */
+  functionCall(position: number, cpu = this.cpuAt(position)): number | undefined {
     let depth = 0;
     const [, first] = this.#boot(position);
-    for (const { kind, end } of this.#blocksBefore(position)) {
+    for (const { kind, end } of this.#blocksBefore(position, cpu)) {
       if (end <= first) return undefined;
       if (kind === BLOCK_KIND.return) depth++;
       else if (isCall(kind) && depth-- === 0) return end - 1;
@@ -156,8 +165,9 @@ export class Timeline {
 
   /** The call that has returned just here; undefined if the step before is not its return. */
   callReturningTo(position: number): number | undefined {
-    const [last] = this.#blocksBefore(position);
-    const before = this.trace.turns.previous(this.trace.turns.cpuAt(position), position - 1);
+    const cpu = this.cpuAt(position);
+    const [last] = this.#blocksBefore(position, cpu);
+    const before = this.trace.turns.previous(cpu, position - 1);
     if (last?.kind !== BLOCK_KIND.return || last.end !== before + 1) return undefined;
     const call = this.functionCall(before);
     const pc = this.pcAt(position);
@@ -196,17 +206,16 @@ export class Timeline {
     return Math.min(end, turns.next(turns.cpuAt(position), from));
   }
 
-  /** Whether a block that ends at `end` is of the CPU whose step is at a position. */
-  #isOwn(position: number): (end: number) => boolean {
+  /** Whether a block that ends at `end` is of a CPU. */
+  #isOwn(cpu: number): (end: number) => boolean {
     const { turns, header } = this.trace;
     if (header.cpus === 1) return () => true;
-    const cpu = turns.cpuAt(position);
     return (end) => turns.cpuAt(end - 1) === cpu;
   }
 
   /** Blocks of a position's CPU that end behind it, in order. */
   *#blocksFrom(position: number): Generator<{ kind: number; end: number }> {
-    const isOwn = this.#isOwn(position);
+    const isOwn = this.#isOwn(this.cpuAt(position));
     for (const window of this.#windows(position, this.trace.end)) {
       const { start, starts, blocks, table } = this.#decode(window);
       const first = position <= start ? 0 : blockAt(this.#decode(window), position);
@@ -217,9 +226,9 @@ export class Timeline {
     }
   }
 
-  /** Blocks of a position's CPU that end at or before it, the last one first. */
-  *#blocksBefore(position: number): Generator<{ kind: number; end: number }> {
-    const isOwn = this.#isOwn(position);
+  /** Blocks of a CPU that end at or before a position, the last one first. */
+  *#blocksBefore(position: number, cpu: number): Generator<{ kind: number; end: number }> {
+    const isOwn = this.#isOwn(cpu);
     for (const window of this.#windows(0, position).reverse()) {
       const flow = this.#decode(window);
       const { start, starts, blocks, table } = flow;

@@ -5,6 +5,7 @@
  * followed when it is mapped elsewhere: whatever an access through it reached had been put into the
  * TLB by a fill, and the trace has all of those. While the MMU is off, it is the physical address.
  */
+import type { Cpu } from "../core/cpu.ts";
 import type { Machine } from "../core/machine.ts";
 import { PAGE_BYTES, type WatchedAccess } from "../core/memory.ts";
 import { canonical } from "../mmu/translate.ts";
@@ -83,21 +84,27 @@ export class VirtualBytes implements WatchedBytes {
   /**
    * Binds an address to the regime and ASID at the session's cursor.
    *
+   * @param cpu whose regime it is; that of the CPU in turn if left out. Other CPUs in the same
+   *   regime and ASID count as well
    * @param any also accesses by others, or through other addresses, that reach the bytes
    */
   constructor(
     { machine }: Session,
-    { va, length }: { readonly va: bigint; readonly length: number },
+    { va, length, cpu = machine.cpu }: {
+      readonly va: bigint;
+      readonly length: number;
+      readonly cpu?: Cpu;
+    },
     any: boolean,
   ) {
     this.#va = untagged(va);
     this.#length = length;
     this.#virtualPages = pagesOf(this.#va, length);
     this.#any = any;
-    const { tag, asid } = machine.processor.translation.regime;
+    const { tag, asid } = cpu.processor.translation.regime;
     this.#space = { tag, asid };
     for (const page of this.#virtualPages) {
-      const { pa } = translationOf(machine, page);
+      const { pa } = translationOf(machine, page, cpu);
       if (pa !== null) this.#here.set(page, pa);
     }
   }

@@ -50,7 +50,8 @@ export function staleTranslation(
     const denied = denialReason(hit.packedPermissions, regime.wxn, failed.access, level);
     if (denied === null || !passes) return undefined;
   }
-  const fill = fillOf(session, { va: failed.va, pa: hit.pa, regime }, failed.position + 1);
+  const cpu = session.machine.cpu.index;
+  const fill = fillOf(session, { va: failed.va, pa: hit.pa, regime, cpu }, failed.position + 1);
   const common = {
     cause: "stale-tlb" as const,
     failed,

@@ -139,6 +139,8 @@ export interface SoughtFill {
   readonly pa: number;
   /** What the entry is tagged with. */
   readonly regime: Regime;
+  /** Whose TLB; that of the CPU whose step is at the position if left out. */
+  readonly cpu?: number;
 }
 
 /** The fill that made the TLB's entry for an address, before a position. */
@@ -147,13 +149,13 @@ export function fillOf(
   sought: SoughtFill,
   before: number,
 ): TlbFillEvent | undefined {
-  const { va, pa } = sought;
+  const { va, pa, cpu = trace.turns.cpuAt(before) } = sought;
   const kinds = new Set(["tlb-fill"] as const);
   for (let number = trace.windows.length - 1; number > 0; number--) {
     const { start, end } = trace.windows[number];
     if (start >= before) continue;
     let last: TlbFillEvent | undefined;
-    for (const event of trace.events({ kinds, from: start, to: Math.min(end, before) })) {
+    for (const event of trace.events({ kinds, cpu, from: start, to: Math.min(end, before) })) {
       if (event.kind !== "tlb-fill" || !covers(event, va) || !isTagged(event, sought)) continue;
       const offset = Number(BigInt.asUintN(event.sizeLog2, va));
       const size = 2 ** event.sizeLog2;

@@ -1,4 +1,5 @@
 /** How an address translated at a moment, and whether the TLB agreed with the tables. */
+import type { Cpu } from "../../core/cpu.ts";
 import type { TlbFillEvent } from "../../core/observer.ts";
 import { packPermissions } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
@@ -15,6 +16,8 @@ export type TlbDifference = "mapping" | "address" | "size" | "permissions" | "ty
 export interface WalkAt extends TranslationView {
   /** When: steps before. */
   readonly position: number;
+  /** The CPU whose translation it is. */
+  readonly cpu: number;
   /** The address that was translated. */
   readonly va: bigint;
   /** The regime, for those who show the walk. */
@@ -25,16 +28,20 @@ export interface WalkAt extends TranslationView {
   readonly differences: readonly TlbDifference[];
 }
 
-/** Translates an address at the session's cursor. */
-export function walkAt(session: Session, va: bigint): WalkAt {
+/**
+ * Translates an address at the session's cursor.
+ *
+ * @param by the CPU that it is an address of; the one in turn if left out
+ */
+export function walkAt(session: Session, va: bigint, by: Cpu = session.machine.cpu): WalkAt {
   const { machine, position } = session;
-  const view = translationOf(machine, va);
-  const { regime } = machine.processor.translation;
+  const { regime } = by.processor.translation;
+  const cpu = by.index;
+  const view = { ...translationOf(machine, va, by), position, cpu, va, regime };
   const { tlb } = view;
-  if (tlb === null) return { ...view, position, va, regime, fill: null, differences: [] };
-  const fill = fillOf(session, { va, pa: tlb.pa, regime }, position) ?? null;
-  const differences = differencesOf(tlb, view, va);
-  return { ...view, position, va, regime, fill, differences };
+  if (tlb === null) return { ...view, fill: null, differences: [] };
+  const fill = fillOf(session, { va, pa: tlb.pa, regime, cpu }, position) ?? null;
+  return { ...view, fill, differences: differencesOf(tlb, view, va) };
 }
 
 function differencesOf(

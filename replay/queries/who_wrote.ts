@@ -49,6 +49,8 @@ export interface WhoWroteOptions {
   readonly before: number;
   /** Writes given at most; 1 if left out. */
   readonly limit?: number;
+  /** Whose register is asked about; that of the CPU whose step is at `before` if left out. */
+  readonly cpu?: number;
   /** Behind a write that copied bytes, give the write of what it copied, and so on. */
   readonly throughCopies?: boolean;
 }
@@ -80,9 +82,9 @@ function answers(
     case "memory":
       return memoryWrites(session, written.range, options);
     case "register":
-      return registerWrites(session, written.name, options.before);
+      return registerWrites(session, written.name, options);
     case "system":
-      return systemWrites(session, written.name, options.before);
+      return systemWrites(session, written.name, options);
   }
 }
 
@@ -164,10 +166,9 @@ const SWITCHED = new Set(["sp", "nzcv"]);
 function* registerWrites(
   session: Session,
   name: string,
-  before: number,
+  { before, cpu = session.trace.turns.cpuAt(before) }: WhoWroteOptions,
 ): Generator<WriteAnswer> {
   const { turns } = session.trace;
-  const cpu = turns.cpuAt(before);
   for (const { by, position, pc } of registerSteps(session.trace, name, before)) {
     if (turns.cpuAt(position) !== cpu) continue;
     const old = registerAt(session, name, position, cpu);
@@ -297,10 +298,9 @@ const BY_EXCEPTION: Readonly<Record<string, "elr" | "spsr" | "esr" | "far">> = {
 function* systemWrites(
   session: Session,
   name: string,
-  before: number,
+  { before, cpu = session.trace.turns.cpuAt(before) }: WhoWroteOptions,
 ): Generator<WriteAnswer> {
   const { trace } = session;
-  const cpu = trace.turns.cpuAt(before);
   const field = BY_EXCEPTION[name];
   const kinds = new Set(field ? ["sysreg", "exception"] as const : ["sysreg"] as const);
   const mayMatter = ({ strings, has }: EventColumns) =>

@@ -24,6 +24,7 @@ const ALIASES: Readonly<Record<string, string>> = { lr: "x30", fp: "x29" };
  * Reads a target. A virtual address means what it translates to at the position; one that is not
  * mapped there means itself as a physical address, if that is RAM.
  *
+ * @param cpu whose virtual address it is; of the CPU whose step is there if left out
  * @param size bytes, where the text does not say; a symbol's own size or 1 if left out
  * @throws TargetError with one line
  */
@@ -31,7 +32,11 @@ export function readTarget(
   session: Session,
   symbols: Symbolizer,
   text: string,
-  { position, size }: { readonly position: number; readonly size?: number },
+  { position, size, cpu }: {
+    readonly position: number;
+    readonly size?: number;
+    readonly cpu?: number;
+  },
 ): Written {
   const named = namedRegister(text);
   if (named) return named;
@@ -42,7 +47,7 @@ export function readTarget(
   if (!(bytes >= 1 && bytes <= MOST_BYTES)) {
     throw new TargetError(`Cannot look at ${bytes} bytes of ${start}: expected 1 to ${MOST_BYTES}`);
   }
-  const address = pa ? Number(place.address) : physicalOf(session, place.address, position);
+  const address = pa ? Number(place.address) : physicalOf(session, place.address, position, cpu);
   const { memory } = session.machine;
   if (!memory.contains(address, bytes)) {
     throw new TargetError(
@@ -78,10 +83,11 @@ function placeOf(
   return symbol && { address: symbol.address, bytes: Math.max(1, symbol.size) };
 }
 
-function physicalOf(session: Session, va: bigint, position: number): number {
+function physicalOf(session: Session, va: bigint, position: number, cpu?: number): number {
   const { trace } = session;
   session.seek(position);
-  const { pa } = translationOf(session.machine, va);
+  const { machine } = session;
+  const { pa } = translationOf(machine, va, machine.cpus[cpu ?? machine.cpu.index]);
   if (pa !== null) return pa;
   // Not mapped there: what it was when it last was, or the address of the memory itself.
   if (va < 1n << 48n && session.machine.memory.contains(Number(va))) return Number(va);

@@ -33,6 +33,7 @@ ${note("0x4008000c", "stp x1, x1, [x0, #8], 0x0 -> 0x40000701")}
     });
     assertEquals(jsonLines(off.out), [{
       position: 0,
+      cpu: 0,
       va: "0x80080000",
       pa: "0x80080000",
       mmu: false,

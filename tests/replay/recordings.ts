@@ -1,5 +1,5 @@
 /** Recordings in memory for tests of time travel. */
-import { loadImage } from "../../core/loader/boot.ts";
+import { type BootPlan, loadImage } from "../../core/loader/boot.ts";
 import { Machine, type MachineOptions } from "../../core/machine.ts";
 import type { MachineEvent } from "../../core/observer.ts";
 import { openTrace, Recorder, type Trace } from "../../trace/mod.ts";
@@ -23,9 +23,12 @@ export function bootMachine(image: Uint8Array, options: Partial<MachineOptions> 
   return machine;
 }
 
-/** The bytes of a trace of an image. */
-export function recordBytes(image: Uint8Array, options: RecordingOptions = {}): Uint8Array {
-  const plan = loadImage(image, { memory: MEMORY });
+/** The bytes of a trace of an image, or of what is loaded of one. */
+export function recordBytes(
+  image: Uint8Array | BootPlan,
+  options: RecordingOptions = {},
+): Uint8Array {
+  const plan = image instanceof Uint8Array ? loadImage(image, { memory: MEMORY }) : image;
   const { windowSteps = 1 << 20, limit = Infinity, machine: noted = {} } = options;
   const machine = new Machine({ memoryBytes: MEMORY, ...noted, flow: true });
   machine.boot(plan);
@@ -59,7 +62,7 @@ export function recordBytes(image: Uint8Array, options: RecordingOptions = {}): 
 }
 
 /** A trace of an image. */
-export function record(image: Uint8Array, options: RecordingOptions = {}): Trace {
+export function record(image: Uint8Array | BootPlan, options: RecordingOptions = {}): Trace {
   return openTrace(recordBytes(image, options));
 }
 

@@ -195,6 +195,7 @@ Deno.test("Watchpoint.find() tells what was there, what came, and who wrote it",
     position: position + 1,
     access: {
       position,
+      cpu: 0,
       pc,
       by: "instruction",
       write: true,

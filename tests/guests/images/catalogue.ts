@@ -16,6 +16,8 @@ export interface ImageCase {
   readonly gic?: 2 | 3;
   /** The processor; a Cortex-A57 if left out. */
   readonly cpu?: CpuName;
+  /** How many processors; 1 if left out. */
+  readonly cpus?: number;
   /** The processor has EL2. */
   readonly virtualization?: boolean;
   /** Makes a disk anew; gives its path. */
@@ -31,6 +33,20 @@ const DISK_MODULES = [
 ];
 const DISK_BYTES = 64 << 20;
 
+/** Linux on several processors: work on each of them, one switched off and on again. */
+const SMP_INIT = `uname -rm
+cat /sys/devices/system/cpu/online
+busybox grep -c ^processor /proc/cpuinfo
+for cpu in 1 2 3 4 5 6 7 8; do (i=0; while [ $i -lt 500 ]; do i=$((i + 1)); done; echo $i > /done$cpu) & done
+wait
+cat /done*
+echo 0 > /sys/devices/system/cpu/cpu1/online
+cat /sys/devices/system/cpu/online
+echo 1 > /sys/devices/system/cpu/cpu1/online
+cat /sys/devices/system/cpu/online
+ls /
+poweroff -f
+`;
 const BOOT_INIT = `uname -rm
 cat /proc/interrupts | while read number count rest; do echo $number $rest; done
 ls /
@@ -90,6 +106,14 @@ export function imageCases(): ImageCase[] {
       virtualization: true,
       initrd: initramfs("boot", BOOT_INIT),
     },
+    ...([[4, 2], [4, 3], [8, 2], [8, 3]] as const).map(([cpus, gic]): ImageCase => ({
+      name: `linux-smp${cpus}${gic === 3 ? "-gic3" : ""}`,
+      about: `${cpus} CPUs, all at work, one off and on again, GICv${gic}`,
+      ...linux,
+      cpus,
+      gic,
+      initrd: initramfs("smp", SMP_INIT),
+    })),
     {
       name: "linux-vhe",
       about: "the same on max: the kernel stays at EL2 (FEAT_VHE)",

@@ -39,7 +39,7 @@ async function runImage(boot: ImageCase, show: boolean): Promise<boolean> {
   const reference = await bootReference(boot);
   const ours = await recordImage(boot);
   if (show) console.log(ours.console);
-  const problems = compareConsoles(ours.console, reference.console);
+  const problems = compareConsoles(ours.console, reference.console, boot.cpus !== undefined);
   if (ours.reason !== "poweroff") problems.push(`it ended with ${ours.reason}`);
   const verified = await verifyTrace(ours.trace);
   if (verified) problems.push(verified);

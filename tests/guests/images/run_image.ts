@@ -41,6 +41,7 @@ export async function recordImage(boot: ImageCase): Promise<RecordedBoot> {
   file("disk", boot.disk?.());
   file("cpu", boot.cpu);
   if (boot.gic) args.push("--gic", String(boot.gic));
+  if (boot.cpus) args.push("--cpus", String(boot.cpus));
   if (boot.virtualization) args.push("--virtualization");
   if (boot.input !== undefined) {
     Deno.writeTextFileSync(`${base}.input`, boot.input);
@@ -125,6 +126,7 @@ function referenceArguments(boot: ImageCase): string[] {
     ...(machine.length > 0 ? { machine: machine.join(",") } : {}),
     ...(boot.cpu ? { cpu: REFERENCE_CPU[boot.cpu] ?? boot.cpu } : {}),
     ...(boot.gic ? { gic: boot.gic } : {}),
+    ...(boot.cpus ? { cpus: boot.cpus } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append ? { append } : {}),
   });
