@@ -81,6 +81,20 @@ function program(name: string, draft: Draft = {}): Guest {
   };
 }
 
+/** Several processors; which is interrupted where is up to their turns. */
+function smp(name: string, cpus: number, draft: Draft, defines: string[] = []): Guest {
+  return program(name, {
+    file: "smp",
+    cpus,
+    mmu: [12, 39],
+    defines: [`CPUS=${cpus}`, ...(draft.gic === 3 ? ["GIC3"] : []), ...defines],
+    levels: ["-O2"],
+    exceptions: "none",
+    slow: cpus !== 4 && draft.levels === undefined,
+    ...draft,
+  });
+}
+
 /** A guest that never gets anywhere. */
 function broken(name: string, end: EndReason | null, draft: Draft = {}): Guest {
   const { file = name, ...rest } = draft;
@@ -225,16 +239,14 @@ export const GUESTS: readonly Guest[] = [
   program("el0_traps", { tables: [12, 48] }),
   program("tlb"),
   program("psci"),
-  // Which CPU is interrupted where is up to their turns.
-  ...[2, 4, 8].map((cpus) =>
-    program(`smp-${cpus}`, {
-      file: "smp",
-      cpus,
-      mmu: [12, 39],
-      defines: [`CPUS=${cpus}`],
-      exceptions: "none",
-    })
-  ),
+  ...[2, 4, 8].map((cpus) => smp(`smp-${cpus}`, cpus, { levels: LEVELS })),
+  ...[2, 4, 8].flatMap((cpus) => [
+    smp(`smp-${cpus}-gic3`, cpus, { gic: 3 }),
+    smp(`smp-${cpus}-lse`, cpus, { cpu: "max", gic: 3, flags: ["-march=armv8.1-a"] }),
+    smp(`smp-${cpus}-el2`, cpus, { virtualization: true }, ["DROP", "PSCI_SMC"]),
+    smp(`smp-${cpus}-el2-gic3`, cpus, { virtualization: true, gic: 3 }, ["DROP", "PSCI_SMC"]),
+    smp(`smp-${cpus}-el3`, cpus, { secure: true, gic: 3 }, ["DROP", "EL3", "PARK", "PSCI_SMC"]),
+  ]),
   program("psci-reset", { file: "psci", defines: ["RESET"], end: "reset" }),
   program("devicetree", { kind: "image" }),
   program("devicetree-initrd", {

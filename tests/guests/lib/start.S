@@ -1,6 +1,6 @@
 // Start of every guest. Options: IMAGE_HEADER (Linux arm64 boot header), RELOCATE (apply
 // R_AARCH64_RELATIVE relocations of a static PIE), MMU (identity map before main), HIGH (jump to the
-// upper half), LOW_STACK (the stack grows down from the image, where it overwrites nothing of it).
+// upper half), PARK (CPUs but the first go to park), DROP (to_el1 before all else), LOW_STACK (the stack grows down from the image, where it overwrites nothing of it).
     .section .text.start, "ax"
     .global _start
 _start:
@@ -14,6 +14,11 @@ _start:
     .ascii  "ARM\x64"
     .long   0
 entry:
+#endif
+#ifdef PARK
+    mrs     x1, mpidr_el1
+    and     x1, x1, #0xff
+    cbnz    x1, park
 #endif
     mov     x19, x0
 #ifdef SIMD
@@ -29,6 +34,9 @@ entry:
     add     x1, x1, :lo12:stack_top
 #endif
     mov     sp, x1
+#ifdef DROP
+    bl      to_el1
+#endif
     adrp    x1, vectors
     add     x1, x1, :lo12:vectors
     msr     vbar_el1, x1

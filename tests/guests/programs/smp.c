@@ -1,12 +1,21 @@
-/* CPUS processors: started by PSCI, locks, barriers, SGIs, broadcast TLB maintenance, timers, CPU_OFF. */
+/* CPUS processors: started by PSCI, locks, barriers, SGIs, broadcast TLB maintenance, timers, SPIs, CPU_SUSPEND, CPU_OFF. GIC3: with GICv3. DROP: from EL2, with EL3 from EL3, to EL1. */
 #include "guest.h"
-
+#ifdef DROP
+#include "drop.h"
+#endif
+#ifdef GIC3
+#include "gic3.h"
+#else
 #define GICD(o) (*(volatile u32 *)(0x08000000UL + (o)))
 #define GICC(o) (*(volatile u32 *)(0x08010000UL + (o)))
+#endif
 #define CPU_OFF 0x84000002UL
+#define CPU_SUSPEND 0xc4000001UL
+#define MIGRATE_INFO_TYPE 0x84000006UL
 #define CPU_ON 0xc4000003UL
 #define AFFINITY_INFO 0xc4000004UL
 #define TIMER 27
+#define SPI 100
 #define WINDOW 0x60000000UL
 #define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -14,13 +23,16 @@
 __asm__(
     ".text\n.global secondary\nsecondary:\n"
     "ldr x1, [x0]\n mov sp, x1\n"
+#if defined(DROP) && !defined(EL3)
+    "bl to_el1\n"
+#endif
     "adrp x1, vectors\n add x1, x1, :lo12:vectors\n msr vbar_el1, x1\n isb\n"
     "mov x29, xzr\n mov x30, xzr\n b second_main\n");
 extern char secondary[];
 
 struct start { u64 sp, cpu, context; } starts[CPUS];
 static char stacks[CPUS][0x4000] __attribute__((aligned(16)));
-static u32 alive[CPUS], sgis[CPUS][16], ticks[CPUS], seen[CPUS][4];
+static u32 alive[CPUS], sgis[CPUS][16], ticks[CPUS], seen[CPUS][4], spis, slept[CPUS];
 static u64 mpidr[CPUS], contexts[CPUS];
 static volatile u64 lock, counter, ticketed, serving;
 static u32 tickets, order[CPUS * 64], ordered;
@@ -31,10 +43,19 @@ static u32 me(void) { return READ(mpidr_el1) & 0xff; }
 
 void on_exception(struct frame *frame, u32 kind) {
   if (kind != 5) { describe(frame, kind); power_off(); }
+#ifdef GIC3
+  u32 iar = (u32)ICC_READ(ICC_IAR1), id = iar;
+#else
   u32 iar = GICC(0x0c), id = iar & 0x3ff;
+#endif
   if (id < 16) __atomic_fetch_add(&sgis[me()][id], 1, __ATOMIC_RELAXED);
   if (id == TIMER) { WRITE(cntv_ctl_el0, 0); ticks[me()]++; }
+  if (id == SPI) __atomic_fetch_add(&spis, 1, __ATOMIC_RELAXED);
+#ifdef GIC3
+  if (id < 1020) ICC_WRITE(ICC_EOIR1, iar);
+#else
   if (id < 1020) GICC(0x10) = iar;
+#endif
 }
 
 static void take_lock(void) {
@@ -58,13 +79,41 @@ static void barrier(void) {
   } else while (load(&sense) == mine) __asm__ volatile("wfe" ::: "memory");
 }
 
+#ifdef GIC3
 static void gic_on(void) {
-  if (me() == 0) GICD(0) = 1;
+  u64 own = me() * 0x20000;
+  if (me() == 0) GICD(0) = 0x12;
+  GICR(own + 0x14) = 0;
+  while (GICR(own + 0x14) & 4) {}
+  GICR(own + SGI_FRAME + 0x80) = ~0U;
+  GICR(own + SGI_FRAME + 0x100) = 0xffff | 1 << TIMER;
+  if (me() == 0) { GICD(0x80 + SPI / 32 * 4) = ~0U; GICD(0x100 + SPI / 32 * 4) = 1U << SPI % 32; }
+  ICC_WRITE(ICC_SRE, 7);
+  ICC_WRITE(ICC_PMR, 0xff);
+  ICC_WRITE(ICC_IGRPEN1, 1);
+  __asm__ volatile("msr daifclr, #2" ::: "memory");
+}
+static void sgi_to(u32 cpu, u64 id) { ICC_WRITE(ICC_SGI1R, id << 24 | 1UL << cpu); }
+static void sgi_to_others(u64 id) { ICC_WRITE(ICC_SGI1R, 1UL << 40 | id << 24); }
+/* One CPU at a time is sent it. */
+static void spi_to(u32 cpu) { GICD64(0x6000 + 8 * SPI) = cpu; }
+#else
+static void gic_on(void) {
+  if (me() == 0) {
+    GICD(0) = 1;
+    GICD(0x100 + SPI / 32 * 4) = 1U << SPI % 32;
+  }
   GICD(0x100) = 0xffff | 1 << TIMER;
   GICC(4) = 0xff;
   GICC(0) = 1;
   __asm__ volatile("msr daifclr, #2" ::: "memory");
 }
+static void sgi_to(u32 cpu, u64 id) { GICD(0xf00) = 1U << (cpu + 16) | (u32)id; }
+static void sgi_to_others(u64 id) { GICD(0xf00) = 1 << 24 | (u32)id; }
+/* 1 of N: any of the CPUs up to this one takes it. */
+static void spi_to(u32 cpu) { *(volatile u8 *)(0x08000800UL + SPI) = (u8)((2U << cpu) - 1); }
+#endif
+static void spi_raise(void) { GICD(0x200 + SPI / 32 * 4) = 1U << SPI % 32; }
 
 static u64 page_a[512] __attribute__((aligned(4096))), page_b[512] __attribute__((aligned(4096)));
 static u32 code[16] __attribute__((aligned(64)));
@@ -105,8 +154,8 @@ static void work(void) {
     barrier();
   }
   /* SGIs: to the next CPU, to all others. */
-  GICD(0xf00) = 1 << ((cpu + 1) % CPUS + 16) | 3;
-  GICD(0xf00) = 1 << 24 | 5;
+  sgi_to((cpu + 1) % CPUS, 3);
+  sgi_to_others(5);
   while (load(&sgis[cpu][3]) < 1 || load(&sgis[cpu][5]) == 0) __asm__ volatile("wfi");
   barrier();
   /* TLBI …IS and IC IVAU reach every CPU. */
@@ -122,6 +171,22 @@ static void work(void) {
   WRITE(cntv_tval_el0, 1000 * (CPUS - cpu));
   WRITE(cntv_ctl_el0, 1);
   while (load(&ticks[cpu]) == 0) __asm__ volatile("wfi");
+  barrier();
+  /* An SPI to each CPU after the other, raised by the next one; it is taken once. */
+  for (u32 to = 0; to < CPUS; to++) {
+    u32 before = load(&spis);
+    barrier();
+    if (cpu == (to + 1) % CPUS) { spi_to(to); spi_raise(); }
+    while (load(&spis) == before) __asm__ volatile("yield");
+    barrier();
+  }
+  /* CPU_SUSPEND ends with a timer; masked, so that the timer cannot come before it. */
+  __asm__ volatile("msr daifset, #2" ::: "memory");
+  WRITE(cntv_tval_el0, 500 * (cpu + 1));
+  WRITE(cntv_ctl_el0, 1);
+  slept[cpu] = psci(CPU_SUSPEND, 0, (u64)secondary, 0) == 0;
+  __asm__ volatile("msr daifclr, #2\n isb" ::: "memory");
+  while (load(&ticks[cpu]) == 1) __asm__ volatile("yield");
   barrier();
 }
 
@@ -170,10 +235,10 @@ int main(u64 device_tree) {
   for (u32 cpu = 0; cpu < CPUS; cpu++) {
     total += sgis[cpu][5];
     sum = sum * 33 + sums[cpu];
-    print("cpu %u: order %u, sgi %u, pages %x %x, code %u %u, ticks %u\n", cpu, each[cpu], sgis[cpu][3],
-          seen[cpu][0], seen[cpu][1], seen[cpu][2], seen[cpu][3], ticks[cpu]);
+    print("cpu %u: order %u, sgi %u, pages %x %x, code %u %u, ticks %u, slept %u\n", cpu, each[cpu], sgis[cpu][3],
+          seen[cpu][0], seen[cpu][1], seen[cpu][2], seen[cpu][3], ticks[cpu], slept[cpu]);
   }
-  print("sgis to all %s, sums %s\n", total ? "came" : "lost", sum ? "made" : "none");
+  print("sgis to all %s, sums %s, spis %u, migrate %ld\n", total ? "came" : "lost", sum ? "made" : "none", spis, (s64)psci(MIGRATE_INFO_TYPE, 0, 0, 0));
   wait_for_off();
   generation = 1;
   for (u32 cpu = 1; cpu < CPUS; cpu++) alive[cpu] = 0;
