@@ -58,6 +58,10 @@ const COMMANDS: CommandList = {
     summary: "Finds who last wrote memory, a register or a system register, and when.",
     load: () => import("./commands/who_wrote.ts"),
   },
+  writes: {
+    summary: "Lists every write to some bytes of memory, first to last.",
+    load: () => import("./commands/writes.ts"),
+  },
 };
 
 /** Runs the program; returns its exit status. */

@@ -110,7 +110,7 @@ export function* writesBefore(
 const FEW = 100;
 
 /** Calls `seen` for each write to the range from one position to another, in order. */
-function watchWrites(
+export function watchWrites(
   session: Session,
   range: PhysicalRange,
   { from, to }: Stretch,

@@ -15,6 +15,7 @@
 import { PAGE_BYTES } from "../../core/memory.ts";
 import { indexOf } from "../index/trace_index.ts";
 import { ReplayError } from "../replay_error.ts";
+import type { Trace } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
 import type { PhysicalRange } from "./writers.ts";
 
@@ -55,19 +56,26 @@ export function* writtenStretches(
   { from = 0, before, wanted = () => true, many = false }: WrittenOptions,
 ): Generator<Stretch> {
   const units = unitsOf(range);
-  for (const window of windowsThatWrote(session, range, { from, to: before }, wanted)) {
-    const stretch = { from: Math.max(from, window.from), to: Math.min(before, window.to) };
+  const { trace } = session;
+  for (const number of eachWindowThatWrote(trace, range, { from, to: before }, wanted)) {
+    const { start, end } = trace.windows[number];
+    const stretch = { from: Math.max(from, start), to: Math.min(before, end) };
     yield* divided(session, units, stretch, { wanted, many });
   }
 }
 
-/** Windows that wrote to a unit of the range that matters, latest first. */
-function* windowsThatWrote(
-  { trace }: Session,
+/** Numbers of the windows that can have written to a range, latest first. */
+export function windowsThatWrote(trace: Trace, range: PhysicalRange, stretch: Stretch): number[] {
+  return [...eachWindowThatWrote(trace, range, stretch, () => true)];
+}
+
+/** Numbers of the windows that wrote to a unit of the range that matters, latest first. */
+function* eachWindowThatWrote(
+  trace: Trace,
   range: PhysicalRange,
   { from, to }: Stretch,
   wanted: (unit: number) => boolean,
-): Generator<Stretch> {
+): Generator<number> {
   const index = indexOf(trace);
   const first = Math.floor(range.address / PAGE_BYTES);
   const last = Math.floor((range.address + range.length - 1) / PAGE_BYTES);
@@ -81,7 +89,7 @@ function* windowsThatWrote(
       : trace.summary(number).written.some((page) => page >= first && page <= last);
     if (!written) continue;
     if (!known) index?.missed();
-    yield { from: start, to: end };
+    yield number;
   }
 }
 

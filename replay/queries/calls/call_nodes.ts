@@ -13,9 +13,11 @@ export type CallKind = "boot" | "function" | "exception" | "thread";
 
 /** One node, for reading. */
 export interface CallNode {
+  /** Its place among all nodes. */
   readonly id: number;
   /** -1 for the boot. */
   readonly parent: number;
+  /** What it stands for. */
   readonly kind: CallKind;
   /** The function's first instruction, the vector, or where the thread was first seen. */
   readonly address: bigint;
