@@ -66,6 +66,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64PFR0_EL1", 60, 1, "FEAT_CSV3"],
   ["ID_AA64ISAR1_EL1", 48, 1, "FEAT_DGH"],
   ["ID_AA64MMFR1_EL1", 36, 1, "FEAT_ETS"],
+  ["ID_AA64PFR1_EL1", 0, 1, "FEAT_BTI"],
   ["ID_AA64PFR1_EL1", 4, 2, "FEAT_SSBS"],
   ["ID_AA64ISAR0_EL1", 56, 1, "FEAT_TLBIOS"],
   ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
@@ -122,6 +123,7 @@ const MAX_MMU: MmuFeatures = {
   hierarchyCanBeOff: true,
   rangesCanBePrivileged: true,
   longVmids: true,
+  guardedPages: true,
 };
 
 const L1_DATA_32K = 0x701f_e00an, L1_INSTRUCTION_48K = 0x201f_e012n;

@@ -9,7 +9,7 @@ import {
   usesAArch64,
 } from "./privilege.ts";
 import { slotOf } from "./sysregs.ts";
-import { pstateAtEntry } from "./pstate.ts";
+import { PSTATE, pstateAtEntry } from "./pstate.ts";
 import { selectStackPointer } from "./system_stack.ts";
 import { type CpuState, SLOT, STEPPED, STEPPED_EXCLUSIVE } from "./state.ts";
 
@@ -43,6 +43,7 @@ export const EC = {
   unknown: 0x00,
   wfx: 0x01,
   fpTrapped: 0x07,
+  branchTarget: 0x0d,
   illegalState: 0x0e,
   svc: 0x15,
   hvc: 0x16,
@@ -122,6 +123,7 @@ export function enterException(
   const old = state.get32(SLOT.ilss);
   const hasEl0 = toEl === 1 || (toEl === 2 && isInHost(state, levels, 0));
   state.set32(SLOT.ilss, pstateAtEntry(old, laterBits, state.get64(bank.sctlr), hasEl0));
+  state.btype = 0;
   state.pc = vector;
   return { fromEl, toEl, vector, spsr, esr };
 }
@@ -158,9 +160,10 @@ export function returnFromException(
   state.clearExclusive();
   state.nzcv = spsr;
   state.daif = Number(spsr & 0x3c0n);
-  const later = (illegal ? state.get32(SLOT.ilss) : Number(spsr)) & laterBits;
+  const later = (illegal ? state.get32(SLOT.ilss) : Number(spsr)) & laterBits & ~PSTATE.BTYPE;
   state.set32(SLOT.ilss, (illegal ? IL_BIT : Number(spsr) & IL_BIT) | step | later);
   if (!illegal) selectStackPointer(state, toEl, Number(spsr & 1n));
+  state.btype = illegal ? 0 : (Number(spsr) & laterBits & PSTATE.BTYPE) >> 10;
   state.pc = elr;
   return { toEl, elr, spsr, illegal };
 }

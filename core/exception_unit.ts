@@ -198,7 +198,11 @@ export class ExceptionUnit {
     const { position } = this.host;
     // The call has been executed: a software step of it is done.
     clearStep(this.host.processor);
+    const { state } = this.host.engine;
+    const { btype } = state;
     this.host.engine.retire();
+    // SPSR may have it or 0; on the reference it has it.
+    state.btype = btype;
     const exception = { type: "sync", ...what, elr: this.host.engine.pc } as const;
     this.#enter(exception, { position, pc, retires: true });
   }

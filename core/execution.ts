@@ -17,6 +17,7 @@ import type { MemoryAccess } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Processor } from "./processor.ts";
 import type { RomWindow } from "./rom_window.ts";
+import { misplacedLanding } from "./branch_targets.ts";
 import { SLOT } from "./state.ts";
 import type { Turns } from "./turns.ts";
 
@@ -96,7 +97,8 @@ export class Execution {
 
   /** The next instruction, at SLOT.pc, was fetched from the physical page at an address. */
   fetched(address: number): void {
-    this.host.engine.enterAt(this.#hostPage(address));
+    const { engine, processor } = this.host;
+    engine.enterAt(this.#hostPage(address), processor.isGuarded(engine.state.pc));
     this.#entering = false;
   }
 
@@ -156,6 +158,11 @@ export class Execution {
     if (engine.state.get32(SLOT.ilss) & PSTATE_IL) {
       return exceptions.take({ type: "sync", esr: esrOf(EC.illegalState, 0), elr: this.pc });
     }
+    const misplaced = misplacedLanding(engine.state, host.processor.control, () => engine.word);
+    if (misplaced !== 0) {
+      const esr = esrOf(EC.branchTarget, misplaced);
+      return exceptions.take({ type: "sync", esr, elr: this.pc });
+    }
     if (host.loop.nextPosition <= host.position) this.#checkpoint();
     this.#plantProbe();
     const { retired } = engine;
@@ -187,6 +194,8 @@ export class Execution {
         this.resume();
         this.#fetchFailed = true;
         return;
+      case EXIT.landing:
+        return this.#again();
       case EXIT.exception:
         return exceptions.requested();
       case EXIT.callOutException:
@@ -200,7 +209,7 @@ export class Execution {
 
   /** A call-out asked to be seen: a new regime, or WFI. */
   #left(): void {
-    const { processor, engine } = this.host;
+    const { processor } = this.host;
     if (processor.waiting) {
       processor.waiting = false;
       return this.host.wait();
@@ -209,7 +218,12 @@ export class Execution {
       processor.yielding = false;
       return this.host.giveWay();
     }
-    if (!processor.refetch) return;
+    if (processor.refetch) this.#again();
+  }
+
+  /** Enters the page of the next instruction anew. */
+  #again(): void {
+    const { engine } = this.host;
     engine.cut();
     engine.state.pc = engine.pc;
     this.resume();

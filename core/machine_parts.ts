@@ -35,7 +35,9 @@ export function makeEngine(
   const guestBytes = memoryBytes + secureBytes(levels.el3) + RomWindow.bytes;
   // See `Processor.lookupBank`.
   const banks = model.features.has("FEAT_PAN") ? 4 : highestLevel(levels) + 1;
-  return new Engine({ rows, guestBytes, levels: banks, flow, storeMarks, cpus, translate }, {
+  const landings = model.features.has("FEAT_BTI");
+  const made = { rows, guestBytes, levels: banks, flow, storeMarks, cpus, translate, landings };
+  return new Engine(made, {
     fetch: () => inTurn().access.fetch(),
     access: (kind) => inTurn().access.access(kind),
     callOut: (what, argument) => inTurn().callOuts.call(what, argument),

@@ -194,5 +194,6 @@ export function captureProcessor(state: CpuState, pc: bigint): Uint32Array {
   captured[SLOT.pc >> 2] = Number(pc & 0xffff_ffffn);
   captured[(SLOT.pc >> 2) + 1] = Number(pc >> 32n);
   captured[SLOT.flagN >> 2] = Number(state.nzcv);
+  captured[SLOT.btype >> 2] = state.btype;
   return captured;
 }

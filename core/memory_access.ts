@@ -113,7 +113,8 @@ export class MemoryAccess {
     }
     const records = engine.records.recordsOf(hostPage);
     const page = BigInt(pcHi) << 32n | BigInt((lo & ~0xfff) >>> 0);
-    engine.lookup.allowFetch(el, branched, page, records, engine.contextId(el, page, records));
+    const context = engine.contextId(el, page, records);
+    engine.lookup.allowFetch(el, branched, page, records, context, translation.guarded);
     return ANSWER.done;
   }
 

@@ -3,7 +3,7 @@ import { addressTranslation } from "../mmu/par.ts";
 import { ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
 import { dropsStaleEntries, REGIME_EL2, REGIME_EL20, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
-import { Translation } from "../mmu/translate.ts";
+import { canonical, Translation } from "../mmu/translate.ts";
 import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
@@ -189,6 +189,15 @@ export class Processor implements SystemContext {
   /** SCTLR_ELx.A. */
   get alignmentChecked(): boolean {
     return (this.control & SCTLR_A) !== 0n;
+  }
+
+  /** Whether the TLB says of an address that its page is guarded (FEAT_BTI). */
+  isGuarded(address: bigint): boolean {
+    const { tag, asid, guardedPages } = this.translation.regime;
+    if (!guardedPages) return false;
+    const hi = canonical(Number(address >> 32n)), lo = Number(address & 0xffff_ffffn);
+    const entry = this.tlb.lookup(tag, asid, hi, lo);
+    return entry >= 0 && this.tlb.guardedOf(entry);
   }
 
   /** Derives everything anew from the registers: after a reset, a restore or a change of EL. */

@@ -54,6 +54,8 @@ export const SLOT = {
   accessAddress: 0x190,
   /** i32: non-zero where an FP/SIMD instruction is trapped. */
   fpTrap: 0x198,
+  /** i32: what {@linkcode CpuState.btype} is while it is in force. */
+  btype: 0x19c,
   /** Values to and from TypeScript: up to 64 bytes (16 per element). */
   scratch: 0x1a0,
   /**
@@ -68,6 +70,9 @@ export const SLOT = {
   /** i32 each: address of the first guest page, address of the code table. */
   guestBase: 0x1f0,
   guestToCode: 0x1f4,
+  /** i32 each: the budget where `btype` was set; not 0 if the current page is guarded (FEAT_BTI). */
+  btypeBudget: 0x1f8,
+  guarded: 0x1fc,
   /** V0..V31 at 16 bytes each. */
   v: 0x200,
   /** System registers that are plain storage, in the order of the table in `sysregs.ts`. */
@@ -80,7 +85,8 @@ export const SLOT = {
 export const STEPPED = 0x1_0000, STEPPED_EXCLUSIVE = 0x2_0000;
 
 /** Fields of PSTATE that stand beside IL and SS. */
-const LATER_FIELDS = Object.values(PSTATE).reduce((all, bits) => all | bits, 0);
+const LATER_FIELDS = Object.values(PSTATE).reduce((all, bits) => all | bits, 0) & ~PSTATE.BTYPE;
+const BTYPE_SHIFT = 10;
 /** Bits of SPSR and PSTATE (Arm ARM C5.2.18). */
 const SPSR_N = 0x8000_0000n;
 const SPSR_Z = 0x4000_0000n;
@@ -201,7 +207,22 @@ export class CpuState {
 
   /** PSTATE in the form of SPSR_ELx for AArch64 (Arm ARM C5.2.18). */
   get pstate(): bigint {
-    return this.nzcv | BigInt(this.get32(SLOT.ilss) | this.daif | (this.el << 2) | this.spSel);
+    const other = this.get32(SLOT.ilss) | this.daif | (this.el << 2) | this.spSel;
+    return this.nzcv | BigInt(other | this.btype << BTYPE_SHIFT);
+  }
+
+  /**
+   * PSTATE.BTYPE (FEAT_BTI): how the next instruction was branched to, 0 if not by BR or BLR. Those
+   * set it, and nothing clears it: it is in force as long as nothing was executed since.
+   */
+  get btype(): number {
+    const inForce = this.get32(SLOT.record) === this.get32(SLOT.runStart) &&
+      this.get32(SLOT.budget) === this.get32(SLOT.btypeBudget);
+    return inForce ? this.get32(SLOT.btype) : 0;
+  }
+  set btype(value: number) {
+    this.set32(SLOT.btype, value);
+    this.set32(SLOT.btypeBudget, this.get32(SLOT.budget));
   }
 
   /** Sets all of PSTATE. Changing EL or SP exchanges the stack pointers: see `exception.ts`. */
@@ -212,6 +233,7 @@ export class CpuState {
     this.daif = low;
     this.set32(SLOT.el, (low >> 2) & 3);
     this.set32(SLOT.spSel, low & 1);
+    this.btype = (low & PSTATE.BTYPE) >> BTYPE_SHIFT;
   }
 
   /** Closes nothing and opens the local monitor: a following store-exclusive fails. */

@@ -57,6 +57,11 @@ export function notGlobal(lo: number): boolean {
   return (lo & 1 << 11) !== 0;
 }
 
+/** Bit 50, GP: indirect branches into it must land where they may (FEAT_BTI). */
+export function guardedPage(hi: number): boolean {
+  return (hi & 1 << 18) !== 0;
+}
+
 /** Bit 52, the contiguous hint. */
 export function contiguous(hi: number): boolean {
   return (hi & 1 << 20) !== 0;

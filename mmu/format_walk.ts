@@ -31,7 +31,10 @@ export function formatWalk(
   for (const step of walk.steps) {
     const { lo, hi } = step;
     const value = (BigInt(hi) << 32n | BigInt(lo)).toString(16).padStart(16, "0");
-    lines.push(`  L${step.level} [${step.index}]: 0x${value}`, `    -> ${flags(step)}`);
+    lines.push(
+      `  L${step.level} [${step.index}]: 0x${value}`,
+      `    -> ${flags(step, isGuarded(walk, step))}`,
+    );
     if (descriptor.isValid(lo) && descriptor.isTableOrPage(lo) && step.level < 3) {
       lines.push(`    -> Next table at ${hex(descriptor.outputAddress(lo, hi, granuleLog2))}`);
     }
@@ -49,7 +52,7 @@ export function formatWalk(
   return lines.join("\n");
 }
 
-function flags({ lo, hi }: WalkStep): string {
+function flags({ lo, hi }: WalkStep, guarded: boolean): string {
   if (!descriptor.isValid(lo)) return "INVALID";
   return [
     "VALID",
@@ -57,7 +60,13 @@ function flags({ lo, hi }: WalkStep): string {
     `AF=${descriptor.accessFlag(lo) ? 1 : 0}`,
     `UXN=${descriptor.uxn(hi)}`,
     `PXN=${descriptor.pxn(hi)}`,
+    ...(guarded ? ["GP"] : []),
   ].join(" | ");
+}
+
+/** Whether a step is the leaf, and its page guarded. */
+function isGuarded({ leaf }: Walk, { level }: WalkStep): boolean {
+  return leaf !== null && leaf.guarded && leaf.level === level;
 }
 
 const TRANSLATION_CAUSES = {

@@ -27,6 +27,8 @@ export interface MmuFeatures {
   hierarchyCanBeOff?: boolean;
   /** FEAT_E0PD: TCR_EL1.E0PDn keeps EL0 off a range. */
   rangesCanBePrivileged?: boolean;
+  /** FEAT_BTI: descriptors have GP. */
+  guardedPages?: boolean;
   /** FEAT_VMID16: VTCR_EL2.VS makes VMIDs of 16 bits. */
   longVmids?: boolean;
 }
@@ -146,6 +148,8 @@ export interface Regime {
   readonly physicalAddressBits: number;
   /** Blocks at levels without blocks are faults. See {@linkcode MmuFeatures}. */
   readonly reservedBlocksFault: boolean;
+  /** Descriptors have GP (FEAT_BTI). */
+  readonly guardedPages: boolean;
   /** MAIR: attribute byte by AttrIndx. */
   readonly attributes: Uint8Array;
   /** Current ASID, from the TTBR that TCR.A1 names. */
@@ -215,6 +219,7 @@ export function makeRegime(
     outputSize,
     physicalAddressBits: features.physicalAddressBits,
     reservedBlocksFault: features.reservedBlocksFault,
+    guardedPages: features.guardedPages ?? false,
     attributes: attributeBytes(mair),
     asid: field(bit(tcr, TCR_A1) ? ttbr1 : ttbr0, 48, 16) & asidMask,
     asidMask,
@@ -255,6 +260,7 @@ export function makePrivilegedRegime(
     outputSize,
     physicalAddressBits: features.physicalAddressBits,
     reservedBlocksFault: features.reservedBlocksFault,
+    guardedPages: features.guardedPages ?? false,
     attributes: attributeBytes(mair),
     asid: 0,
     asidMask: 0,

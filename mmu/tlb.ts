@@ -21,7 +21,7 @@
  *
  *     0  bit 0 valid, 1 global, 5:2 size class, 7:6 level, 9:8 regime, 11:10 shareability,
  *        14:12 AttrIndx, 23:16 permission fields as permissions.ts packs them, 24 the regime is
- *        Secure, 25 the output is in the Secure address space
+ *        Secure, 25 the output is in the Secure address space, 26 GP
  *     1  15:0 ASID, 31:16 VMID
  *     2  address bits 31:0, aligned to the size        3  address bits 63:32
  *     4  physical address bits 31:0                    5  bits 47:32
@@ -69,6 +69,8 @@ export interface TlbEntry {
   packedPermissions: number;
   /** The output is in the Secure address space. */
   secure: boolean;
+  /** GP of the leaf. */
+  guarded: boolean;
   /** What stage 2 said; null where there is none. Size and base are those of both stages together. */
   stage2: TlbStage2 | null;
 }
@@ -103,7 +105,7 @@ const SET_WORDS = TLB_WAYS * ENTRY_WORDS;
 
 const VALID = 1;
 const GLOBAL = 2;
-const SECURE_REGIME = 1 << 24, SECURE_OUTPUT = 1 << 25;
+const SECURE_REGIME = 1 << 24, SECURE_OUTPUT = 1 << 25, GUARDED = 1 << 26;
 /** Valid, size class and regime. */
 const IDENTITY = VALID | 15 << 2 | 3 << 8 | SECURE_REGIME;
 const STAGE2_FLAT = 1 << 11, STAGE2_SET = 1 << 12;
@@ -193,7 +195,7 @@ export class Tlb {
     const entry = this.#victim(first);
     words[entry] = VALID | (e.global ? GLOBAL : 0) | sizeClass << 2 | e.level << 6 |
       tagBits(e.regime) | e.shareability << 10 | e.attrIndex << 12 | e.packedPermissions << 16 |
-      (e.secure ? SECURE_OUTPUT : 0);
+      (e.secure ? SECURE_OUTPUT : 0) | (e.guarded ? GUARDED : 0);
     words[entry + 1] = e.asid | e.regime >>> 8 << 16;
     words[entry + 6] = e.stage2 === null ? 0 : packStage2(e.stage2);
     words[entry + 2] = e.vaLo & MASK_LO[sizeClass];
@@ -285,6 +287,11 @@ export class Tlb {
     return (this.#words[entry] & SECURE_OUTPUT) !== 0;
   }
 
+  /** GP of an entry. */
+  guardedOf(entry: number): boolean {
+    return (this.#words[entry] & GUARDED) !== 0;
+  }
+
   /** What stage 2 said of an entry. */
   stage2Of(entry: number): TlbStage2 | null {
     const word = this.#words[entry + 6];
@@ -345,6 +352,7 @@ export class Tlb {
         shareability: this.shareabilityOf(entry),
         packedPermissions: this.packedPermissionsOf(entry),
         secure: this.secureOf(entry),
+        guarded: this.guardedOf(entry),
         stage2: this.stage2Of(entry),
       };
     }

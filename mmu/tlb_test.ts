@@ -15,6 +15,7 @@ const PAGE: TlbEntry = {
   shareability: 3,
   packedPermissions: 0xa5,
   secure: false,
+  guarded: false,
   stage2: null,
 };
 

@@ -124,6 +124,8 @@ export class Translation {
   shareability = 0;
   /** `pa` is in the Secure address space. */
   secure = false;
+  /** GP of the leaf. */
+  guarded = false;
 
   /** The fault, after {@linkcode translate} returned false. */
   fault: Fault | null = null;
@@ -201,6 +203,7 @@ export class Translation {
     this.level = tlb.levelOf(entry);
     this.permissions = permissions;
     this.secure = secure;
+    this.guarded = tlb.guardedOf(entry);
     this.attributes = flat
       ? flatAttributes(regime, access)
       : regime.attributes[tlb.attrIndexOf(entry)];
@@ -260,6 +263,7 @@ export class Translation {
     this.sizeLog2 = leaf.sizeLog2;
     this.level = leaf.level;
     this.secure = leaf.secure;
+    this.guarded = leaf.guarded;
     this.attributes = regime.attributes[leaf.attrIndex];
     this.shareability = leaf.shareability;
     if (regime.stage2 !== null && !this.#firstOnly && !this.#secondStage(access)) return false;
@@ -323,6 +327,7 @@ export class Translation {
       shareability: leaf?.shareability ?? 0,
       packedPermissions: leaf === null ? 0 : packPermissions(leaf),
       secure: this.secure,
+      guarded: this.guarded,
       stage2: second === null ? null : { ...second.leaf!, flat: leaf === null },
     });
     this.#listener?.onFill({
@@ -365,6 +370,7 @@ export class Translation {
     this.level = 0;
     this.permissions = ALL_PERMISSIONS;
     this.secure = regime.secure;
+    this.guarded = false;
     this.attributes = flatAttributes(regime, access);
     this.shareability = flatShareability(access);
   }

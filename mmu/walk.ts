@@ -61,6 +61,8 @@ export interface Leaf extends PermissionFields {
   notGlobal: boolean;
   /** The contiguous hint. */
   contiguous: boolean;
+  /** GP, where there is FEAT_BTI. */
+  guarded: boolean;
   /** The output is in the Secure address space. */
   secure: boolean;
 }
@@ -185,7 +187,9 @@ function lookUp(
       if (!descriptor.accessFlag(lo)) result.fault = { kind: "access-flag", level };
       else {
         const toSecure = secure && !descriptor.nonSecure(lo);
-        result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, { ...tables, secure: toSecure });
+        const guarded = regime.guardedPages && descriptor.guardedPage(hi);
+        const rest = { ...tables, secure: toSecure, guarded };
+        result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, rest);
       }
       return;
     }
@@ -246,7 +250,7 @@ function makeLeaf(
   output: number,
   lo: number,
   hi: number,
-  tables: Pick<Leaf, "apTable" | "uxnTable" | "pxnTable" | "secure">,
+  tables: Pick<Leaf, "apTable" | "uxnTable" | "pxnTable" | "secure" | "guarded">,
 ): Leaf {
   const sizeLog2 = levelShift(granuleLog2, level);
   const size = 2 ** sizeLog2;

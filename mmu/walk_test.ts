@@ -51,6 +51,7 @@ Deno.test("walk() reads one descriptor of each level and returns the page", () =
     uxnTable: 0,
     pxnTable: 0,
     secure: false,
+    guarded: false,
   });
   assertEquals(leafAddress(leaf!, 0, 0x1234), 0x8000_1234);
 });

@@ -9,6 +9,7 @@ const CLASSES: Readonly<Record<number, string>> = {
   0x00: "undefined instruction",
   0x01: "trapped WFI or WFE",
   0x07: "trapped FP or SIMD instruction",
+  0x0d: "branch target",
   0x0e: "illegal execution state",
   0x11: "SVC in AArch32",
   0x15: "SVC",

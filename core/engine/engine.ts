@@ -130,6 +130,8 @@ export class Engine implements FlowSource {
   /** The second engine, if it was asked for. */
   readonly translator: Translator | null = null;
   readonly #reserve: number = LONGEST_RUN;
+  /** Indirect branches leave PSTATE.BTYPE. */
+  readonly #landings: boolean;
   readonly #firstSlice: number;
   #sliceLength: number;
 
@@ -141,6 +143,7 @@ export class Engine implements FlowSource {
    * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
    * @param options.cpus how many CPUs take turns; 1 if left out
    * @param options.translate what is translated; nothing if left out
+   * @param options.landings whether indirect branches leave PSTATE.BTYPE (FEAT_BTI)
    */
   constructor(
     options: {
@@ -151,10 +154,12 @@ export class Engine implements FlowSource {
       storeMarks?: boolean;
       cpus?: number;
       translate?: TranslateOptions | undefined;
+      landings?: boolean;
     },
     host: EngineHost,
   ) {
-    const { translate, cpus = 1 } = options;
+    const { translate, cpus = 1, landings = false } = options;
+    this.#landings = landings;
     this.layout = layOut({ ...options, translate: translate !== undefined });
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
     this.memory = memory.buffer as ArrayBuffer;
@@ -173,6 +178,7 @@ export class Engine implements FlowSource {
     const regions = translate === undefined ? undefined : this.layout.regions - arena / 2;
     const interpreter = interpreterFor(options.rows, {
       flow: options.flow,
+      landings,
       ...(storeMarks ? { storeMarks: storeMarks - guest / 8 } : {}),
       regions,
     });
@@ -211,6 +217,7 @@ export class Engine implements FlowSource {
           threshold: translate.samples,
           flow: options.flow,
           turns: cpus > 1,
+          landings,
           storeMarks: storeMarks ? storeMarks - guest / 8 : undefined,
           regions,
           table: functions,
@@ -245,9 +252,11 @@ export class Engine implements FlowSource {
     const kept = ENGINE_SLOTS.map((slot) => from.get32(slot));
     const to = this.states[cpu];
     to.exchange(from, STATE_END);
+    const { btype } = to;
     ENGINE_SLOTS.forEach((slot, i) => to.set32(slot, kept[i]));
     // What stands here is of the time when it ran last; no run is in hand.
     to.set32(SLOT.runStart, to.get32(SLOT.record));
+    to.btype = btype;
     this.#cpu = cpu;
   }
 
@@ -341,13 +350,19 @@ export class Engine implements FlowSource {
     const record = this.#u32[(entry + 16) >> 2] + (Number(pc & 0xffcn) << 2);
     state.set32(SLOT.record, record);
     state.set32(SLOT.runStart, record);
+    state.set32(SLOT.guarded, this.#u32[(entry + 24) >> 2]);
     this.#append(0, this.#u32[(entry + 20) >> 2]);
     return true;
   }
 
-  /** Begins a run at SLOT.pc in the page at engine address `host`, without fetching. */
-  enterAt(host: number): void {
+  /**
+   * Begins a run at SLOT.pc in the page at engine address `host`, without fetching.
+   *
+   * @param guarded GP (FEAT_BTI)
+   */
+  enterAt(host: number, guarded: boolean): void {
     const { state } = this;
+    state.set32(SLOT.guarded, guarded ? 1 : 0);
     const pc = state.pc;
     const page = pc & ~0xfffn;
     const records = this.records.recordsOf(host);
@@ -366,6 +381,7 @@ export class Engine implements FlowSource {
       this.#append(start, record);
       this.#completed += (record - start) >> 4;
       state.set32(SLOT.runStart, record);
+      state.btype = 0;
     }
     if (this.#overrides.size === 0) return;
     this.deliver();
@@ -438,7 +454,9 @@ export class Engine implements FlowSource {
 
   #slice(budget: number): number {
     const { state } = this;
+    const { btype } = state;
     state.set32(SLOT.budget, budget);
+    if (this.#landings) state.btype = btype;
     this.#budget = budget;
     const reason = this.#run();
     this.#completed += budget - state.get32(SLOT.budget);

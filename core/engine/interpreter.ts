@@ -32,6 +32,7 @@ import type { ValueType } from "./wasm/opcodes.ts";
  * ```text
  * block exit
  *   loop outer
+ *     block land                       the same, where a branch leaves PSTATE.BTYPE (FEAT_BTI)
  *     block enter                      a branch to an address: look its page up, then go on
  *       block branch                   a branch inside the page: go on at `next`
  *         block apart                  a handler apart: call its function, record += 16
@@ -89,6 +90,8 @@ export interface Interpreter {
 export interface InterpreterOptions {
   /** Whether it writes the flow ring. */
   readonly flow: boolean;
+  /** Whether indirect branches leave PSTATE.BTYPE (FEAT_BTI); those into guarded pages leave the function. */
+  readonly landings: boolean;
   /** See {@linkcode Frame.storeMarks}. */
   readonly storeMarks?: number;
   /** Where the region table's entry of record 0 would stand, if there is a translator. */
@@ -102,14 +105,15 @@ const generated = new WeakMap<readonly Row[], Map<string, Interpreter>>();
 export function interpreterFor(rows: readonly Row[], options: InterpreterOptions): Interpreter {
   let ofRows = generated.get(rows);
   if (!ofRows) generated.set(rows, ofRows = new Map());
-  const key = `${options.flow} ${options.storeMarks} ${options.regions}`;
+  const { flow, landings, storeMarks, regions } = options;
+  const key = `${flow} ${landings} ${storeMarks} ${regions}`;
   let interpreter = ofRows.get(key);
   if (!interpreter) ofRows.set(key, interpreter = generate(rows, options));
   return interpreter;
 }
 
 function generate(rows: readonly Row[], options: InterpreterOptions): Interpreter {
-  const { flow, storeMarks, regions } = options;
+  const { flow, landings, storeMarks, regions } = options;
   const table = enumerateHandlers(rows);
   const m = new ModuleBuilder();
   m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
@@ -133,7 +137,7 @@ function generate(rows: readonly Row[], options: InterpreterOptions): Interprete
   const apart = defineApart(m, table, shared);
   const { reference, body } = m.function([], "i32");
   const callees = { ...shared, region, apart: apart.reference };
-  const generator = new Generator(body, callees, flow);
+  const generator = new Generator(body, callees, { flow, landings });
   const records = generator.generate(table).concat(apart.records);
   m.export("run", reference);
   return { module: new WebAssembly.Module(m.build()), table, records, helpers };
@@ -168,7 +172,16 @@ class Generator {
   readonly #flags: Readonly<Record<"n" | "z" | "c" | "v", Local>>;
   readonly #temporaries: Temporaries;
 
-  constructor(readonly f: FunctionBuilder, readonly callees: Callees, readonly flow: boolean) {
+  readonly flow: boolean;
+  readonly landings: boolean;
+
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly callees: Callees,
+    { flow, landings }: Pick<InterpreterOptions, "flow" | "landings">,
+  ) {
+    this.flow = flow;
+    this.landings = landings;
     this.#record = f.local("i32");
     this.#runStart = f.local("i32");
     this.#budget = f.local("i32");
@@ -190,26 +203,32 @@ class Generator {
     this.#restore();
     f.block((exit) =>
       f.loop((outer) => {
-        f.block((enter) => {
-          f.block((branch) => {
-            f.block((apart) =>
-              f.loop((dispatch) =>
-                this.#dispatch(table, records, { exit, enter, branch, dispatch, apart })
-              )
-            );
-            // Outside the dispatch loop, which is measurably slower with it inside.
-            this.#callApart(exit);
+        const around = (land: Label | undefined) => {
+          f.block((enter) => {
+            f.block((branch) => {
+              f.block((apart) =>
+                f.loop((dispatch) =>
+                  this.#dispatch(table, records, { exit, enter, branch, dispatch, apart, land })
+                )
+              );
+              // Outside the dispatch loop, which is measurably slower with it inside.
+              this.#callApart(exit);
+              f.branch(outer);
+            });
+            this.#completeRun(op("i32.add", this.#record, i32(16)), false);
+            f.set(this.#record, this.#next);
+            f.set(this.#runStart, this.#next);
+            f.branchIf(exit, this.#mustLeave());
             f.branch(outer);
           });
-          this.#completeRun(op("i32.add", this.#record, i32(16)), false);
-          f.set(this.#record, this.#next);
-          f.set(this.#runStart, this.#next);
+          this.#completeRun(this.#end, true);
+          this.#enterPage(exit);
           f.branchIf(exit, this.#mustLeave());
           f.branch(outer);
-        });
-        this.#completeRun(this.#end, true);
-        this.#enterPage(exit);
-        f.branchIf(exit, this.#mustLeave());
+        };
+        if (!this.landings) return around(undefined);
+        f.block((land) => around(land));
+        this.#land(exit);
         f.branch(outer);
       })
     );
@@ -384,7 +403,9 @@ class Generator {
         f.set(this.#address, lowering.expression(transfer.address));
         lowering.commits();
         f.set(this.#end, op("i32.add", this.#record, i32(16)));
-        return f.branch(to.enter);
+        if (!transfer.landing || !to.land) return f.branch(to.enter);
+        f.store("i32.store", i32(0), lowering.expression(transfer.landing), SLOT.btype);
+        return f.branch(to.land);
       case "exception":
         f.store("i32.store", i32(0), lowering.expression(transfer.argument), SLOT.scratch + 8);
         return this.#exception(transfer.cause, to);
@@ -437,6 +458,25 @@ class Generator {
     f.set(this.#budget, op("i32.sub", this.#budget, op("i32.shr_u", bytes, i32(4))));
   }
 
+  /**
+   * An indirect branch with SLOT.btype as it is behind BR or BLR. It is in force while the budget
+   * stays as it is now and no instruction of the run was executed: see `CpuState.btype`.
+   */
+  #land(exit: Label): void {
+    const { f } = this;
+    this.#completeRun(this.#end, false);
+    const kind = f.local("i32");
+    f.set(kind, load("i32.load", i32(0), SLOT.btype));
+    const lenient = op("i32.eqz", load("i32.load", i32(0), SLOT.guarded));
+    const isJump = op("i32.eq", kind, i32(3));
+    const less = op("i32.shl", op("i32.and", lenient, isJump), i32(1));
+    f.store("i32.store", i32(0), op("i32.sub", kind, less), SLOT.btype);
+    f.store("i32.store", i32(0), this.#budget, SLOT.btypeBudget);
+    this.#enterPage(exit);
+    f.if(load("i32.load", i32(0), SLOT.guarded), () => this.#leave(EXIT.landing, exit));
+    f.branchIf(exit, this.#mustLeave());
+  }
+
   /** Finds the records of the page of `address`, calling TypeScript on a miss. */
   #enterPage(exit: Label): void {
     const { f } = this;
@@ -452,6 +492,7 @@ class Generator {
       this.#spill();
       f.if(call(this.callees.fetch), () => this.#leave(EXIT.fetchFault, exit));
     });
+    if (this.landings) f.store("i32.store", i32(0), load("i32.load", entry, 24), SLOT.guarded);
     f.set(this.#pcBase, load("i64.load", entry, 8));
     const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
     const start = op("i32.add", load("i32.load", entry, 16), op("i32.shl", offset, i32(2)));
@@ -513,4 +554,6 @@ interface Labels {
   readonly branch: Label;
   readonly dispatch: Label;
   readonly apart: Label;
+  /** An indirect branch that leaves PSTATE.BTYPE; undefined where there is none. */
+  readonly land: Label | undefined;
 }

@@ -28,7 +28,8 @@
  * | 20 | u32 | bit 0: an unaligned access within the page is an ordinary one |
  * | 24 | u64 | tag for writes to a page that holds code: allowed where the line written is not decoded |
  *
- * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context.
+ * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context,
+ *   u32 GP (FEAT_BTI).
  *
  * **Region table entry** (of each record that is a way into translated code): u16 handler under it, u16 number of the way, u32 index in the table of functions plus 1.
  *

@@ -71,6 +71,7 @@ export class LookupCaches {
    *
    * @param address as branched to; its page is the tag
    * @param page the page's address as PC holds it (a tag in the top byte may be gone)
+   * @param guarded GP (FEAT_BTI)
    */
   allowFetch(
     el: number,
@@ -78,6 +79,7 @@ export class LookupCaches {
     page: bigint,
     records: number,
     context: number,
+    guarded = false,
   ): void {
     const va = address;
     const tag = BigInt(va.hi) << 32n | BigInt((va.lo & ~0xfff) >>> 0);
@@ -86,6 +88,7 @@ export class LookupCaches {
     this.#u64[(entry >> 3) + 1] = BigInt.asUintN(64, page - BigInt(records >>> 2));
     this.#u32[(entry >> 2) + 4] = records;
     this.#u32[(entry >> 2) + 5] = context;
+    this.#u32[(entry >> 2) + 6] = guarded ? 1 : 0;
   }
 
   /** Drops what was derived from a translation of 2^`sizeLog2` bytes at an address, whatever its top byte. */

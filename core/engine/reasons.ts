@@ -20,6 +20,8 @@ export const EXIT = {
   callOutException: 7,
   /** The probe's processor state was met again. */
   probe: 8,
+  /** BR or BLR has come to a guarded page; the run has ended, and the next instruction is at the record. */
+  landing: 9,
 } as const;
 
 /** Why a translated function returned. */

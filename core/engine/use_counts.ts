@@ -9,7 +9,10 @@ export function countUses({ statements, commits, transfer }: Ops): Map<Value, nu
   countStatements(uses, statements);
   for (const commit of commits) count(uses, commit.value);
   if (transfer?.k === "relative" && transfer.condition) count(uses, transfer.condition);
-  if (transfer?.k === "absolute") count(uses, transfer.address);
+  if (transfer?.k === "absolute") {
+    count(uses, transfer.address);
+    if (transfer.landing) count(uses, transfer.landing);
+  }
   if (transfer?.k === "exception") count(uses, transfer.argument);
   return uses;
 }

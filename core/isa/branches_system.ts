@@ -70,12 +70,21 @@ const EXCEPTION_GENERATION: readonly Row[] = [
   exceptionRow("DCPS3", "101", "000 11", "undefined"),
 ];
 
+/** PSTATE.BTYPE behind a call. */
+export const CALL_LANDING = 2;
+
+/** PSTATE.BTYPE behind BR: X16 and X17 may go where calls go. From a page that is not guarded, all may. */
+export function jumpLanding({ Rn }: Readonly<Record<string, number>>): number {
+  return Rn === 16 || Rn === 17 ? 1 : 3;
+}
+
 const BRANCH_REGISTER: readonly Row[] = [
   row("BR", "1101011 0000 11111 000000 Rn 00000", {
     ends: "indirect",
+    derive: { landing: jumpLanding },
     assembly: [{ mnemonic: "br", operands: [x("Rn")] }],
     execute(o) {
-      o.branchTo(o.x("Rn"));
+      o.branchTo(o.x("Rn"), o.immediate("landing"));
     },
   }),
   row("BLR", "1101011 0001 11111 000000 Rn 00000", {
@@ -83,7 +92,7 @@ const BRANCH_REGISTER: readonly Row[] = [
     assembly: [{ mnemonic: "blr", operands: [x("Rn")] }],
     execute(o) {
       o.setLink(returnAddress(o));
-      o.branchTo(o.x("Rn"));
+      o.branchTo(o.x("Rn"), o.c32(CALL_LANDING));
     },
   }),
   row("RET", "1101011 0010 11111 000000 Rn 00000", {

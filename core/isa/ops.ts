@@ -395,9 +395,9 @@ export class Ops {
     this.transfer = condition ? { k: "relative", target, condition } : { k: "relative", target };
   }
 
-  /** Branches to an address. */
-  branchTo(address: Value): void {
-    this.transfer = { k: "absolute", address };
+  /** Branches to an address; with `landing`, an i32, as PSTATE.BTYPE (FEAT_BTI). */
+  branchTo(address: Value, landing?: Value): void {
+    this.transfer = landing ? { k: "absolute", address, landing } : { k: "absolute", address };
   }
 
   /** Takes an exception; SVC, HVC and SMC complete first. `argument` is the 16-bit immediate. */

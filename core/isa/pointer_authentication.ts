@@ -1,3 +1,4 @@
+import { CALL_LANDING, jumpLanding } from "./branches_system.ts";
 import { memory, optional, parseInteger, x, xsp } from "./operands.ts";
 import type { Ops, Value } from "./ops.ts";
 import { type Fields, type Operand, type Row, row, type RowSpecification } from "./row.ts";
@@ -120,12 +121,15 @@ function branch(name: string, op: string, M: number, Z: number): Row {
   return row(name, `1101011 ${Z} ${op} 11111 00001 ${M} Rn ${Z ? "Rm" : "11111"}`, {
     ...PAUTH,
     ends,
-    ...(Z ? { derive: modifiedBy(operation, "Rm") } : {}),
+    derive: {
+      ...(Z ? modifiedBy(operation, "Rm") : {}),
+      ...(isCall ? {} : { landing: jumpLanding }),
+    },
     assembly: [{ mnemonic: name.toLowerCase(), operands: Z ? [x("Rn"), xsp("Rm")] : [x("Rn")] }],
     execute(o) {
       const address = target(o);
       if (isCall) o.setLink(o.add(o.pc(), o.c64(4)));
-      o.branchTo(address);
+      o.branchTo(address, isCall ? o.c32(CALL_LANDING) : o.immediate("landing"));
     },
   });
 }

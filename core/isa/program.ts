@@ -144,7 +144,8 @@ export type CallOut =
 /** How the instruction ends, if not by going on to the next one. */
 export type Transfer =
   | { readonly k: "relative"; readonly target: string; readonly condition?: Value }
-  | { readonly k: "absolute"; readonly address: Value }
+  /** `landing`: PSTATE.BTYPE as it leaves it (FEAT_BTI); none where it leaves 0. */
+  | { readonly k: "absolute"; readonly address: Value; readonly landing?: Value }
   | { readonly k: "exception"; readonly cause: ExceptionCause; readonly argument: Value }
   | { readonly k: "eret" };
 

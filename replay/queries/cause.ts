@@ -35,6 +35,7 @@ export type Cause =
   | "alignment"
   | "device-alignment"
   | "sp-alignment"
+  | "branch-target"
   | "pc-alignment"
   | "external-abort"
   | "undefined"
@@ -81,6 +82,7 @@ export interface Diagnosis {
 
 const EC = {
   fpTrapped: 0x07,
+  branchTarget: 0x0d,
   illegalState: 0x0e,
   instructionAborts: [0x20, 0x21],
   dataAborts: [0x24, 0x25],
@@ -106,6 +108,11 @@ export function diagnose(session: Session, event: ExceptionEvent): Diagnosis {
   }
   if (ec === EC.pcAlignment) {
     return plain(event, "pc-alignment", "the program counter is not a multiple of 4");
+  }
+  if (ec === EC.branchTarget) {
+    const how = (event.esr & 3n) === 2n ? "BLR" : "BR";
+    const why = `${how} to an instruction of a guarded page that is no target of ${how} (BTI)`;
+    return plain(event, "branch-target", why);
   }
   if (ec === EC.spAlignment) {
     return plain(event, "sp-alignment", "the stack pointer is not a multiple of 16");

@@ -11,7 +11,6 @@ export const UNSUPPORTED_LIST = new URL("../../docs/unsupported.md", import.meta
 const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_SVE, FEAT_SVE2, FEAT_SME", "scalable vectors and matrices"],
   ["FEAT_BF16", "arithmetic on BFloat16"],
-  ["FEAT_BTI", "branch targets: BTI is a hint that does nothing"],
   ["FEAT_MTE", "memory tags"],
   ["FEAT_HCX, FEAT_SEL2, FEAT_FWB, FEAT_EVT", "later controls of EL2"],
   ["FEAT_HAFDBS", "access flag and dirty state set by the walk"],

@@ -77,6 +77,7 @@ for (const shape of SHAPES) {
 // ---- traps, calls and exceptions ----
 
 const CODE = [
+  "ldr x0, =0x40000001 ; br x0",
   ...["svc #0x1234", "smc #0x66", "brk #0x77", "hlt #0", ".inst 0", "wfi", "fmov x0, d0", "nop"],
   ...["ldr x0, =0x50000000 ; ldr x1, [x0]", "dc zva, x16"],
   ...["mrs x0, dczid_el0", "mrs x0, ctr_el0", "mrs x0, daif", "msr daifclr, #2", "dc civac, x16"],

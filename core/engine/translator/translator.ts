@@ -177,10 +177,16 @@ export class Translator {
 
   #handlerOf(record: number): Handler | undefined {
     const handler = this.#handlers[this.engine.records.operation(record)];
-    return handler && isTranslatable(this.#programOf(handler)) &&
+    return handler && isTranslatable(this.#programOf(handler)) && !this.#guards(handler) &&
         (!handler.row.ends || this.#programOf(handler).transfer)
       ? handler
       : undefined;
+  }
+
+  /** What enters other pages is the interpreter's where it has to note whether they are guarded. */
+  #guards(handler: Handler): boolean {
+    if (!this.options.landings) return false;
+    return handler.far || this.#programOf(handler).transfer?.k === "absolute";
   }
 
   #programOf(handler: Handler): Ops {
@@ -226,6 +232,8 @@ export interface TranslatorOptions {
   readonly flow: boolean;
   /** Whether CPUs take turns, which end at the first end of a run where the budget is spent. */
   readonly turns: boolean;
+  /** Whether indirect branches leave PSTATE.BTYPE (FEAT_BTI). */
+  readonly landings: boolean;
   readonly storeMarks: number | undefined;
   readonly regions: number;
   readonly table: WebAssembly.Table;
