@@ -11,6 +11,7 @@ import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import type { ExceptionUnit } from "./exception_unit.ts";
 import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_routing.ts";
+import { KnownAddresses } from "./known_addresses.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine_options.ts";
 import type { MemoryAccess } from "./memory_access.ts";
@@ -54,6 +55,7 @@ const PSTATE_IL = 0x10_0000;
 export class Execution {
   /** The next instruction is at SLOT.pc and has not been fetched yet. */
   #entering = true;
+  readonly #addresses = new KnownAddresses();
   /** It was tried, and the fault is to be taken. */
   #fetchFailed = false;
   /** Record where the loop detector's checkpoint was taken. */
@@ -66,7 +68,7 @@ export class Execution {
   /** Address of the next instruction. */
   get pc(): bigint {
     const { engine, access } = this.host;
-    return this.#entering || access.fetching ? engine.state.pc : engine.pc;
+    return this.#entering || access.fetching ? engine.state.pc : this.#addresses.of(engine);
   }
 
   /** Position at which to stop and look again: where the probe is planted, or a checkpoint taken. */

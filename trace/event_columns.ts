@@ -48,6 +48,17 @@ interface WritableColumn {
   take: () => Uint8Array;
 }
 
+/** What is kept of the events of one kind. */
+interface OfKind {
+  readonly kind: EventKind;
+  readonly code: number;
+  readonly columns: WritableColumn[];
+  /** In the item in hand. */
+  count: number;
+  /** Since `takeCounts`. */
+  total: number;
+}
+
 /** Collects the events of one item. */
 export class EventWriter {
   readonly #strings = new Map<string, number>();
@@ -55,7 +66,11 @@ export class EventWriter {
   readonly #position = new ByteColumn();
   readonly #cpu = new ByteColumn();
   readonly #pc = new WordColumn();
-  readonly #byKind = new Map<EventKind, { columns: WritableColumn[]; count: number }>();
+  readonly #byKind = new Map<EventKind, OfKind>();
+  /** What the event before was of: many are like the one before. */
+  #lastOwn: OfKind | undefined;
+  /** Kinds since `takeCounts`, in the order of their first events. */
+  #seen: OfKind[] = [];
   #first = 0;
   #last = 0;
   #cpus = 0;
@@ -74,20 +89,40 @@ export class EventWriter {
   /** Adds an event. Positions must not descend. */
   add(event: MachineEvent): void {
     if (this.#count++ === 0) this.#first = this.#last = event.position;
-    this.#kind.push(EVENTS[event.kind].code);
+    const { kind } = event;
+    let own = this.#lastOwn;
+    if (own?.kind !== kind) own = this.#lastOwn = this.#ofKind(kind);
+    own.count++;
+    if (own.total++ === 0) this.#seen.push(own);
+    this.#kind.push(own.code);
     this.#position.pushUint(event.position - this.#last);
     this.#last = event.position;
     this.#cpu.pushUint(event.cpu);
     this.#cpus |= event.cpu;
     this.#pc.push(event.pc);
-    let own = this.#byKind.get(event.kind);
-    if (!own) {
-      own = { columns: this.#columnsOf(event.kind), count: 0 };
-      this.#byKind.set(event.kind, own);
-    }
-    own.count++;
     const { columns } = own;
     for (let i = 0; i < columns.length; i++) columns[i].push(event as unknown as EventRecord);
+  }
+
+  /** How many events of each kind were added since the last call. */
+  takeCounts(): Partial<Record<EventKind, number>> {
+    const counts: Partial<Record<EventKind, number>> = {};
+    for (const own of this.#seen) {
+      counts[own.kind] = own.total;
+      own.total = 0;
+    }
+    this.#seen = [];
+    return counts;
+  }
+
+  #ofKind(kind: EventKind): OfKind {
+    let own = this.#byKind.get(kind);
+    if (!own) {
+      const { code } = EVENTS[kind];
+      own = { kind, code, columns: this.#columnsOf(kind), count: 0, total: 0 };
+      this.#byKind.set(kind, own);
+    }
+    return own;
   }
 
   /** The item's content; empties the writer. */

@@ -118,7 +118,6 @@ export class Recorder implements Observer, FlowObserver {
   readonly #flow: FlowEncoder;
   readonly #keyframes: KeyframeWriter;
   readonly #totals: Partial<Record<EventKind, number>> = {};
-  #windowEvents: Partial<Record<EventKind, number>> = {};
   #inputs: InputEvent[] = [];
   #inputBytes = 0;
   #window = 0;
@@ -157,7 +156,6 @@ export class Recorder implements Observer, FlowObserver {
   }
 
   event(event: MachineEvent): void {
-    this.#windowEvents[event.kind] = (this.#windowEvents[event.kind] ?? 0) + 1;
     this.#events.add(event);
     if (this.#events.full) this.#writer.item(ITEM.events, this.#events.take());
   }
@@ -292,7 +290,6 @@ export class Recorder implements Observer, FlowObserver {
   #startWindow(position: number): void {
     this.#window++;
     this.#windowStart = position;
-    this.#windowEvents = {};
     this.#flow.startWindow(this.#window);
   }
 
@@ -310,22 +307,23 @@ export class Recorder implements Observer, FlowObserver {
     this.#writeInputs();
     this.#writeFlow(true);
     if (this.#events.count > 0) this.#writer.item(ITEM.events, this.#events.take());
+    const events = this.#events.takeCounts();
     const written = this.#keyframes.writtenPages();
     const cpu = this.#writeKeyframe(position);
     this.#writer.item(ITEM.summary, {
-      events: this.#windowEvents,
+      events,
       ...cpu,
       ...summarizeBlocks(this.#flow.table, this.#flow.executedBlocks()),
       written: encodeAscending(written),
     });
     this.#writer.commit(this.#window, this.#windowStart, position);
-    if (!this.#error) this.#commitTotals(position);
+    if (!this.#error) this.#commitTotals(position, events);
     this.#startWindow(position);
   }
 
-  #commitTotals(position: number): void {
+  #commitTotals(position: number, events: Partial<Record<EventKind, number>>): void {
     this.#committed = { position, retired: this.#retired };
-    for (const [kind, count] of Object.entries(this.#windowEvents)) {
+    for (const [kind, count] of Object.entries(events)) {
       this.#totals[kind as EventKind] = (this.#totals[kind as EventKind] ?? 0) + count;
     }
   }

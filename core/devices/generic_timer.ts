@@ -16,7 +16,8 @@ export type TimerName = "virtual" | "physical" | "hypervisor" | "hypervisorVirtu
 /** Private interrupt numbers as the board wires them: as on the reference, EL2's virtual timer has none. */
 export const TIMER_INTERRUPT = { virtual: 27, physical: 30, hypervisor: 26, secure: 29 } as const;
 
-const NANOSECONDS_PER_TICK = 16;
+/** Of the counter. */
+export const NANOSECONDS_PER_TICK = 16;
 /** CNTx_CTL: read as words, because this is asked between any two stretches of execution. */
 const ENABLE = 1;
 const IMASK = 2;
