@@ -64,6 +64,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   // Nothing is speculated, and accesses are in order.
   ["ID_AA64PFR0_EL1", 56, 1, "FEAT_CSV2"],
   ["ID_AA64PFR0_EL1", 60, 1, "FEAT_CSV3"],
+  ["ID_AA64ISAR1_EL1", 44, 1, "FEAT_BF16"],
   ["ID_AA64ISAR1_EL1", 48, 1, "FEAT_DGH"],
   ["ID_AA64MMFR1_EL1", 36, 1, "FEAT_ETS"],
   ["ID_AA64PFR1_EL1", 0, 1, "FEAT_BTI"],

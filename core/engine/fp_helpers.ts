@@ -1,4 +1,5 @@
 import { defineAdd, defineDivide, defineMultiply, defineSquareRoot } from "./fp_arithmetic.ts";
+import { defineConvertBrain, defineDotAddBrain } from "./fp_brain.ts";
 import { defineFpBase, type FpBase } from "./fp_base.ts";
 import {
   defineCompare,
@@ -67,6 +68,8 @@ export function defineFpHelpers(m: ModuleBuilder): [string, FunctionReference][]
     ["UnsignedRSqrtEstimate", defineUnsignedEstimate(m, estimates.squareRoot, 1 << 30)],
     ["FPToFixedJS64", defineToFixedJavaScript(m, formats[2])],
     ["FPWidenHalf16", defineWidenHalf(m, formats[0])],
+    ["FPConvertBF32", defineConvertBrain(m, formats[1])],
+    ["BFDotAdd32", defineDotAddBrain(m)],
   ];
 }
 

@@ -127,6 +127,14 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   // Bits of fraction, whether unsigned, rounding.
   FPToFixed: conversion("FPToFixed"),
   FixedToFP: conversion("FixedToFP"),
+  BFDotAdd: { ...named("BFDotAdd", 3), sizes: [2] },
+  // The result's elements are halfwords, their shape is that of the result.
+  FPConvertBF: {
+    vectors: 1,
+    wide: "operands",
+    sizes: [1],
+    element: ({ call, operands }) => call("FPConvertBF32", ...operands),
+  },
   FPConvertLong: {
     vectors: 1,
     wide: "result",

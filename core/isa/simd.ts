@@ -12,6 +12,7 @@ import { SIMD_FP_SCALAR_THREE_SAME, SIMD_FP_THREE_SAME } from "./simd_fp_three_s
 import { SIMD_FP_SCALAR_TWO_MISC, SIMD_FP_TWO_MISC } from "./simd_fp_two_misc.ts";
 import { SIMD_IMMEDIATE } from "./simd_immediate.ts";
 import { SIMD_PERMUTE } from "./simd_permute.ts";
+import { SIMD_BRAIN } from "./simd_brain.ts";
 import { SIMD_PRODUCTS } from "./simd_products.ts";
 import { SIMD_SCALAR_SHIFT, SIMD_SHIFT } from "./simd_shift.ts";
 import { SIMD_SCALAR_THREE_DIFFERENT, SIMD_THREE_DIFFERENT } from "./simd_three_different.ts";
@@ -49,6 +50,7 @@ export const SIMD: readonly Row[] = [
   ...SIMD_ELEMENT,
   ...SIMD_FP_ELEMENT,
   ...SIMD_PRODUCTS,
+  ...SIMD_BRAIN,
   ...SIMD_COMPLEX,
 ];
 

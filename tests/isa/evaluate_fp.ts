@@ -80,6 +80,12 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   FPCompareGT: compared("FPCompareGT", false),
   FPAbsCompareGE: compared("FPCompareGE", true),
   FPAbsCompareGT: compared("FPCompareGT", true),
+  BFDotAdd: same("BFDotAdd", 3),
+  FPConvertBF: {
+    vectors: 1,
+    from: 2,
+    element: ({ call, operands }) => call("FPConvertBF32", ...operands),
+  },
   FPConvertLong: {
     vectors: 1,
     to: 2,

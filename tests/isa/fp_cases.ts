@@ -169,6 +169,8 @@ export function* functions(): Generator<[string, readonly Parameter[], Format]> 
   }
   yield ["FPToFixedJS64", ["n"], FORMATS[64]];
   yield ["FPWidenHalf16", ["n"], FORMATS[16]];
+  yield ["FPConvertBF32", ["n"], FORMATS[32]];
+  yield ["BFDotAdd32", ["n", "n", "n"], FORMATS[32]];
   yield ["UnsignedRecipEstimate", ["integer"], FORMATS[32]];
   yield ["UnsignedRSqrtEstimate", ["integer"], FORMATS[32]];
 }

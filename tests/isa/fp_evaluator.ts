@@ -1,3 +1,4 @@
+import { BRAIN_FUNCTIONS } from "./fp_evaluator_brain.ts";
 import { evaluateConversion } from "./fp_evaluator_conversions.ts";
 import {
   type Format,
@@ -206,6 +207,7 @@ const FUNCTIONS: Readonly<Record<string, Function>> = {
   FPRecipStepFused: step(2n, 1n),
   FPRSqrtStepFused: step(3n, 2n),
   FPSqrt: root,
+  ...BRAIN_FUNCTIONS,
   FPCompare: compareFlags,
   FPCompareEQ: comparison((order) => order === 0n, false),
   FPCompareGE: comparison((order) => order >= 0n, true),

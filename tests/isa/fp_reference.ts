@@ -138,6 +138,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
   entry("FPConvert64to32", 1, "fcvtxn s3, d0", [5]),
   entry("UnsignedRecipEstimate", 1, "urecpe v3.2s, v0.2s", [], (o) => o.vector & 0xffff_ffffn),
   entry("UnsignedRSqrtEstimate", 1, "ursqrte v3.2s, v0.2s", [], (o) => o.vector & 0xffff_ffffn),
+  entry("FPConvertBF32", 1, "bfcvt h3, s0"),
+  entry("BFDotAdd32", 3, "mov v3.16b, v0.16b\n bfdot v3.2s, v1.4h, v2.4h"),
   entry("FPToFixedJS64", 1, "fjcvtzs w1, d0", [], (o) => o.general | (o.nzcv >> 2n & 1n) << 32n),
 ];
 
@@ -192,7 +194,7 @@ function readOutcomes(stdout: Uint8Array): Outcome[] {
 function build(folder: string): string {
   const labels = INSTRUCTIONS.map((_, i) => `instruction${i}`);
   const source = [
-    ".arch armv8.5-a+fp16",
+    ".arch armv8.5-a+fp16+bf16",
     ".text",
     ...INSTRUCTIONS.map(({ assembly }, i) => `${labels[i]}: ${assembly}\n ret`),
     ".data\n.balign 8\n.global instruction_table\ninstruction_table:",

@@ -10,7 +10,6 @@ export const UNSUPPORTED_LIST = new URL("../../docs/unsupported.md", import.meta
 /** What QEMU 7.2's `max` shows in its identification registers and ours does not, with why. */
 const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_SVE, FEAT_SVE2, FEAT_SME", "scalable vectors and matrices"],
-  ["FEAT_BF16", "arithmetic on BFloat16"],
   ["FEAT_MTE", "memory tags"],
   ["FEAT_HCX, FEAT_SEL2, FEAT_FWB, FEAT_EVT", "later controls of EL2"],
   ["FEAT_HAFDBS", "access flag and dirty state set by the walk"],
