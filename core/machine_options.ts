@@ -30,8 +30,8 @@ export interface MachineOptions {
   readonly flow?: boolean;
   /** Whether stores are marked, see `Engine.storeMarks`; without it is a little faster. */
   readonly storeMarks?: boolean;
-  /** Translates hot code, see `Engine`; nothing the guest or a trace can see depends on it. */
-  readonly translate?: TranslateOptions | undefined;
+  /** When hot code is translated, null for never; nothing the guest or a trace can see depends on it. */
+  readonly translate?: TranslateOptions | null;
   /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */
   readonly nsPerInstruction?: number;
   /** Make what the reference lets pass fail as the architecture permits. */

@@ -27,6 +27,8 @@ export class CodeCache {
   /** Handlers that plants replaced, by record. */
   readonly #planted = new Map<number, number>();
   #probe = 0;
+  /** Told of the record when the probe moves. */
+  onProbe: (record: number) => void = () => {};
   /** Handlers under the ways into translated code. */
   readonly #ways = new Map<number, number>();
   /** Lines written since they were decoded and not maintained since: their words before. */
@@ -236,6 +238,7 @@ export class CodeCache {
    * slot must be one that generated code keeps in memory at all times.
    */
   plantProbe(record: number, slot: number, value: bigint): void {
+    if (record !== this.#probe) this.onProbe(record);
     this.#probe = record;
     this.plant(record, BUILT_IN.probe);
     this.#u32[(LAYOUT.probe >> 2) + 1] = slot;

@@ -75,10 +75,14 @@ export const BLOCK_KIND = {
 const LONGEST_RUN = 1024;
 /** The same with a translator: its function may retire as much as a region has before the run begins. */
 const LONGEST_TRANSLATED = 2048;
+/** Code is translated where two slices have ended before. */
+const TRANSLATE: TranslateOptions = { samples: 2 };
 /** Slices of translating engines begin this short, so that hot code is found soon. */
 const FIRST_SLICE = 1 << 15;
 /** A slice is at most this long, so that an optimised version of the function is picked up. */
 const SLICE = 1 << 20;
+/** The same with a translator, which samples where slices end. */
+const SAMPLED_SLICE = 1 << 18;
 
 /** First byte behind the state slots that are in use. */
 const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
@@ -142,7 +146,7 @@ export class Engine implements FlowSource {
    * @param options.flow whether runs are recorded
    * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
    * @param options.cpus how many CPUs take turns; 1 if left out
-   * @param options.translate what is translated; nothing if left out
+   * @param options.translate what is translated; null for nothing
    * @param options.landings whether indirect branches leave PSTATE.BTYPE (FEAT_BTI)
    */
   constructor(
@@ -153,14 +157,14 @@ export class Engine implements FlowSource {
       flow: boolean;
       storeMarks?: boolean;
       cpus?: number;
-      translate?: TranslateOptions | undefined;
+      translate?: TranslateOptions | null | undefined;
       landings?: boolean;
     },
     host: EngineHost,
   ) {
-    const { translate, cpus = 1, landings = false } = options;
+    const { translate = TRANSLATE, cpus = 1, landings = false } = options;
     this.#landings = landings;
-    this.layout = layOut({ ...options, translate: translate !== undefined });
+    this.layout = layOut({ ...options, translate: translate !== null });
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
     this.memory = memory.buffer as ArrayBuffer;
     const { lookups } = this.layout;
@@ -175,7 +179,7 @@ export class Engine implements FlowSource {
     this.#u64 = new BigUint64Array(this.memory);
     this.#host = host;
     const { arena } = this.layout;
-    const regions = translate === undefined ? undefined : this.layout.regions - arena / 2;
+    const regions = translate === null ? undefined : this.layout.regions - arena / 2;
     const interpreter = interpreterFor(options.rows, {
       flow: options.flow,
       landings,
@@ -209,7 +213,7 @@ export class Engine implements FlowSource {
     this.#run = instance.exports.run as () => number;
     this.#firstSlice = translate?.firstSlice ?? (translate ? FIRST_SLICE : SLICE);
     this.#sliceLength = this.#firstSlice;
-    if (translate !== undefined && regions !== undefined) {
+    if (translate !== null && regions !== undefined) {
       this.#reserve = LONGEST_TRANSLATED;
       this.translator = new Translator(
         { memory, state: () => this.state, records: this.records, interpreter },
@@ -224,6 +228,7 @@ export class Engine implements FlowSource {
         },
       );
       this.translator.connect(instance.exports);
+      this.records.onProbe = (record) => this.translator?.watch(record);
     }
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
@@ -474,7 +479,7 @@ export class Engine implements FlowSource {
     translator.sample();
     const found = translator.statistics.made > made;
     const longer = this.#sliceLength + (this.#sliceLength >> 3);
-    this.#sliceLength = found ? this.#firstSlice : Math.min(longer, SLICE);
+    this.#sliceLength = found ? this.#firstSlice : Math.min(longer, SAMPLED_SLICE);
   }
 
   #unplantRequest(): void {

@@ -76,7 +76,7 @@ const COMPILED: readonly Subject[] = GUESTS.filter(({ slow, input }, i) =>
 function record(
   { steps, options }: Subject,
   plan: BootPlan,
-  translate: TranslateOptions | undefined,
+  translate: TranslateOptions | null,
 ): { bytes: Uint8Array; made: number } {
   const machine = new Machine({ memoryBytes: MEMORY, ...options, flow: true, translate });
   machine.boot(plan);
@@ -104,7 +104,7 @@ function modes(n: number): TranslateOptions[] {
 
 async function compare(subject: Subject, n: number): Promise<void> {
   const plan = await subject.plan();
-  const expected = record(subject, plan, undefined);
+  const expected = record(subject, plan, null);
   let made = 0;
   for (const mode of modes(n)) {
     const actual = record(subject, plan, mode);

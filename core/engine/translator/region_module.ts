@@ -32,6 +32,8 @@ export interface RegionOptions {
   readonly turns: boolean;
   readonly storeMarks: number | undefined;
   readonly regions: number;
+  /** Whether the probe may stand in it. */
+  readonly watched: boolean;
   readonly memory: ArrayBufferLike;
   /** Types of the helper functions that the interpreter's module exports. */
   readonly helpers: ReadonlyMap<string, FunctionReference>;
@@ -218,12 +220,11 @@ class RegionWriter {
 
   #code(block: Block): void {
     this.#block = block;
-    const inside = op(
-      "i32.lt_u",
-      op("i32.sub", this.#probe, i32(block.start)),
-      i32(block.end - block.start),
-    );
-    this.f.if(inside, () => this.#watched(block), () => this.#straight(block));
+    if (this.options.watched) {
+      const length = i32(block.end - block.start);
+      const inside = op("i32.lt_u", op("i32.sub", this.#probe, i32(block.start)), length);
+      this.f.if(inside, () => this.#watched(block), () => this.#straight(block));
+    } else this.#straight(block);
     const { branch } = block;
     if (branch !== undefined) return this.#branch(block, branch);
     this.#place(block.end);
@@ -476,6 +477,7 @@ class RegionWriter {
     word(this.#flags.c, SLOT.flagC);
     wide(this.#flags.v, SLOT.flagV);
     for (const [slot, local] of this.#registers) wide(local, slot);
+    if (!this.options.watched) return;
     f.set(this.#probe, load("i32.load", i32(0), LAYOUT.probe + 16));
   }
 

@@ -8,7 +8,7 @@ import type { CpuState } from "../../state.ts";
 import type { FunctionReference } from "../wasm/function_builder.ts";
 import { type Block, type CodeSource, findRegion, isTranslatable, slotsOf } from "./region.ts";
 import { buildRegion } from "./region_module.ts";
-import { structureOf } from "./structure.ts";
+import { type Structure, structureOf } from "./structure.ts";
 
 /**
  * The second engine: hot regions of code, translated to WebAssembly from the same rows.
@@ -30,8 +30,8 @@ import { structureOf } from "./structure.ts";
  * spent; it is spent throughout the last stretch before an exact stop, so planted stops need no
  * attention. Ways are the seed, the headers of loops, and where calls return to. The budget is
  * looked at on edges back and through the dispatcher; what can retire in between is bounded by
- * the size of a region, which the engine's reserve allows for. Of each block there is a second copy,
- * taken while the probe stands in it, which keeps the registers in the state too, where the probe looks.
+ * the size of a region, which the engine's reserve allows for. A region to which the probe comes
+ * gets a second function, where blocks have a copy that keeps the registers in the state too.
  *
  * **Found** by sampling where slices end, which costs the hot path nothing. When a region is made
  * depends on nothing but the guest's own instructions, yet nothing may depend on it.
@@ -44,6 +44,8 @@ import { structureOf } from "./structure.ts";
 export class Translator {
   readonly #table: WebAssembly.Table;
   readonly #regions = new Set<Region>();
+  /** Those whose function looks for the probe. */
+  readonly #watched = new Set<Region>();
   /** Regions by the slot of the arena that they have records of. */
   readonly #bySlot = new Map<number, Set<Region>>();
   readonly #samples = new Map<number, number>();
@@ -56,6 +58,8 @@ export class Translator {
   readonly #source: CodeSource;
   #imports: Record<string, WebAssembly.ExportValue> = {};
   #bytes = 0;
+  /** Record at which the probe stands or stood last, or 0. */
+  #probe = 0;
   /** Regions made and dropped so far. */
   readonly statistics = { made: 0, dropped: 0 };
 
@@ -104,6 +108,27 @@ export class Translator {
     }
   }
 
+  /** The probe goes to a record: the region around it must look for it. */
+  watch(record: number): void {
+    for (const region of this.#watched) {
+      if (!contains(region, record)) this.#watch(region, false);
+    }
+    const slot = Math.floor((record - this.engine.records.layout.arena) / RECORD_SLOT_BYTES);
+    for (const region of this.#bySlot.get(slot) ?? []) {
+      if (contains(region, record)) this.#watch(region, true);
+    }
+    this.#probe = record;
+  }
+
+  /** Has a region's other function run from here on. */
+  #watch(region: Region, watched: boolean): void {
+    if (this.#watched.has(region) === watched) return;
+    this.#closeWays(region);
+    if (watched) this.#watched.add(region);
+    else this.#watched.delete(region);
+    this.#openWays(region);
+  }
+
   /** Drops all regions. */
   clear(): void {
     for (const region of [...this.#regions]) this.#drop(region);
@@ -113,7 +138,6 @@ export class Translator {
   #translate(seed: number): void {
     if (this.#bytes >= MOST_BYTES) this.clear();
     this.#samples.delete(seed);
-    const { records, interpreter } = this.engine;
     const state = this.engine.state();
     const blocks = findRegion(this.#source, seed, state.get64(SLOT.pcBase));
     const worth = blocks.some(({ branch }) => branch !== undefined);
@@ -123,33 +147,58 @@ export class Translator {
     );
     const returns = returning ? blocks.flatMap(({ after }) => after ?? []) : [];
     const structure = structureOf(blocks[0], returns);
+    const region: Region = { blocks, structure, functions: new Map(), bytes: 0 };
+    this.#add(region);
+    this.statistics.made++;
+    if (contains(region, this.#probe)) this.#watched.add(region);
+    this.#openWays(region);
+  }
+
+  #openWays(region: Region): void {
+    const { records } = this.engine;
+    const index = this.#functionOf(region);
+    region.structure.ways.forEach(({ start }, way) => {
+      if (records.hasWay(start)) records.closeWay(start);
+      records.openWay(start, index, way);
+    });
+  }
+
+  #closeWays({ structure, functions }: Region): void {
+    const { records } = this.engine;
+    const own = [...functions.values()];
+    for (const { start } of structure.ways) {
+      if (own.includes(records.wayInto(start))) records.closeWay(start);
+    }
+  }
+
+  /** Index of the region's function, watched or not; makes it first. */
+  #functionOf(region: Region): number {
+    const watched = this.#watched.has(region);
+    const known = region.functions.get(watched);
+    if (known !== undefined) return known;
     const index = this.#free.pop() ?? this.#table.grow(1);
-    const { flow, turns, storeMarks } = this.options;
+    const { flow, turns, storeMarks, regions } = this.options;
     const bytes = buildRegion({
       index,
-      structure,
+      structure: region.structure,
       flow,
       turns,
       storeMarks,
-      regions: this.options.regions,
+      regions,
+      watched,
       memory: this.engine.memory.buffer,
       helpers: this.#helpers,
       handlerOf: (record) => this.#handlerOf(record)!,
       programOf: (handler) => this.#programOf(handler),
-      fieldsOf: (handler) => interpreter.records[handler.id]!,
+      fieldsOf: (handler) => this.engine.interpreter.records[handler.id]!,
     });
     const module = new WebAssembly.Module(bytes);
     const instance = new WebAssembly.Instance(module, { engine: this.#imports });
     this.#table.set(index, instance.exports.region as () => number);
-    const ways = structure.ways.map(({ start }) => start);
-    const region = { index, blocks, ways, bytes: bytes.length };
-    this.#add(region);
-    region.ways.forEach((record, way) => {
-      if (records.hasWay(record)) records.closeWay(record);
-      records.openWay(record, index, way);
-    });
-    this.statistics.made++;
+    region.functions.set(watched, index);
+    region.bytes += bytes.length;
     this.#bytes += bytes.length;
+    return index;
   }
 
   #add(region: Region): void {
@@ -162,11 +211,12 @@ export class Translator {
 
   #drop(region: Region): void {
     const { records } = this.engine;
-    for (const record of region.ways) {
-      if (records.wayInto(record) === region.index) records.closeWay(record);
+    this.#closeWays(region);
+    for (const index of region.functions.values()) {
+      this.#table.set(index, null);
+      this.#free.push(index);
     }
-    this.#table.set(region.index, null);
-    this.#free.push(region.index);
+    this.#watched.delete(region);
     this.#regions.delete(region);
     for (const slot of slotsOf(region.blocks, records.layout.arena)) {
       this.#bySlot.get(slot)?.delete(region);
@@ -240,12 +290,16 @@ export interface TranslatorOptions {
 }
 
 interface Region {
-  readonly index: number;
   readonly blocks: readonly Block[];
-  /** Records of its ways in. */
-  readonly ways: readonly number[];
-  /** Size of its module. */
-  readonly bytes: number;
+  readonly structure: Structure;
+  /** Indices of its functions in the table: that which looks for the probe, and that which does not. */
+  readonly functions: Map<boolean, number>;
+  /** Size of their modules. */
+  bytes: number;
+}
+
+function contains({ blocks }: Region, record: number): boolean {
+  return blocks.some(({ start, end }) => start <= record && record < end);
 }
 
 /** Bytes of modules before all are dropped: what the host makes of them is some times that. */
