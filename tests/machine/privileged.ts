@@ -19,6 +19,8 @@ export interface Experiment {
   /** Executed at the highest level before; may use x0 to x15. */
   readonly setup?: string;
   readonly code: string;
+  /** PSTATE.DAIF, in bits 9:6, that `code` begins with; all masked if left out. */
+  readonly masks?: number;
 }
 
 /** A shape of the machine. */
@@ -157,13 +159,13 @@ ${topVectors(top)}
 /** The program of some experiments on a machine of this shape. */
 export function privilegedProgram(experiments: readonly Experiment[], shape: Shape): Program {
   const top = topOf(shape);
-  const bodies = experiments.map(({ el, code, setup = "" }, n) => `
+  const bodies = experiments.map(({ el, code, setup = "", masks = 0x3c0 }, n) => `
         adr x27, after_${n}
         ldr x16, =scratch
         ${own(setup, n, "s")}
         isb
         adr x14, enter_${n} ; msr elr_el${top}, x14
-        mov x14, #${0x3c0 | el << 2 | (el === 0 ? 0 : 1)} ; msr spsr_el${top}, x14
+        mov x14, #${masks | el << 2 | (el === 0 ? 0 : 1)} ; msr spsr_el${top}, x14
         mov x0, #0 ; mov x1, #0 ; mov x2, #0 ; mov x3, #0
         eret
 enter_${n}: ${own(code, n, "c")}
