@@ -28,7 +28,7 @@ import {
 } from "./privilege.ts";
 import { fillEvent } from "./fill_context.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
-import { PSTATE } from "./pstate.ts";
+import { fpcrBits, PSTATE } from "./pstate.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import type {
   AddressTranslation,
@@ -122,6 +122,7 @@ export class Processor implements SystemContext {
     this.cpu = host.cpu;
     this.cpuCount = host.cpuCount;
     this.state = engine.states[host.cpu];
+    this.state.set32(SLOT.fpcrBits, fpcrBits(host.model.features));
     const lookup = this.#lookup = engine.lookups[host.cpu];
     const words = host.cpu === 0
       ? new Uint32Array(engine.memory, LAYOUT.tlb, TLB_WORDS)

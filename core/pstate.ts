@@ -21,6 +21,14 @@ const FEATURES = {
   DIT: "FEAT_DIT",
 } as const;
 
+/** AHP, DN, FZ, RMode, and the AArch32 fields Stride and Len, which the reference keeps. */
+const FPCR_BITS = 0x07f7_0000, FPCR_FZ16 = 1 << 19;
+
+/** The bits of FPCR that a processor with these extensions has (Arm ARM C5.2.8). */
+export function fpcrBits(features: ReadonlySet<string>): number {
+  return features.has("FEAT_FP16") ? FPCR_BITS | FPCR_FZ16 : FPCR_BITS;
+}
+
 /** SCTLR_ELx.SPAN (clear: PAN is set by exceptions to EL1 and to a host) and DSSBS. */
 const SCTLR_SPAN = 1n << 23n, SCTLR_DSSBS = 1n << 44n;
 

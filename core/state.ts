@@ -36,6 +36,8 @@ export const SLOT = {
   flagZ: 0x138,
   flagV: 0x140,
   flagC: 0x148,
+  /** i32: the bits that FPCR has on this processor. */
+  fpcrBits: 0x14c,
   exclusiveAddress: 0x150,
   /** 0 while the monitor is open. */
   exclusiveSize: 0x158,

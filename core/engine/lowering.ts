@@ -97,8 +97,14 @@ const STATE: Readonly<Record<StateName, number>> = {
   "exclusive-low": SLOT.exclusiveLow,
   "exclusive-high": SLOT.exclusiveHigh,
   fpcr: SLOT.fpcr,
+  "fpcr-bits": SLOT.fpcrBits,
   fpsr: SLOT.fpsr,
 };
+
+/** All but one have 64 bits. */
+function stateLoad(name: StateName): string {
+  return name === "fpcr-bits" ? "i64.load32_u" : "i64.load";
+}
 
 /** Lowers one program; afterwards `fields` says what the decoder must put into the record. */
 export class Lowering {
@@ -214,7 +220,7 @@ export class Lowering {
       case "flag":
         return this.#frame.flags[kind.flag].emit(f);
       case "state":
-        return load("i64.load", i32(STATE[kind.name])).emit(f);
+        return load(stateLoad(kind.name), i32(STATE[kind.name])).emit(f);
       case "helper":
         return this.#call(kind.name, operands, value.type).emit(f);
       case "variable":

@@ -1,5 +1,5 @@
 import { type Fields, type Row, row, type Syntax } from "./row.ts";
-import type { Ops, StateName, Value } from "./ops.ts";
+import type { Ops, Value } from "./ops.ts";
 import { hexadecimal, literal, x } from "./operands.ts";
 import {
   barrierOption,
@@ -136,11 +136,8 @@ function msrImmediate(field: string, op1: string, op2: string, feature?: string)
 // ---- registers that engines keep ----
 
 const NZCV_BITS = { n: 31, z: 30, c: 29, v: 28 } as const;
-/**
- * Bits that a write sets: AHP, DN, FZ, RMode, and the AArch32 fields Stride and Len, which the
- * reference keeps; N, Z, C, V, QC and the cumulative exception bits.
- */
-const FPCR_BITS = 0x07f7_0000n, FPSR_BITS = 0xf800_009fn;
+/** Bits that a write sets: N, Z, C, V, QC and the cumulative exception bits. */
+const FPSR_BITS = 0xf800_009fn;
 
 function readNzcv(o: Ops): Value {
   const at = (value: Value, bit: number) => o.shl(value, o.c32(bit));
@@ -182,17 +179,13 @@ function writeRow(name: string, bits: string, fp: boolean, write: (o: Ops) => vo
   });
 }
 
-function setMasked(name: StateName, mask: bigint): (o: Ops) => void {
-  return (o) => o.setState(name, o.and(o.x("Rt"), o.c64(mask)));
-}
-
 const ENGINE_REGISTERS: readonly Row[] = [
   readRow("NZCV", NZCV, false, readNzcv),
   readRow("FPCR", FPCR, true, (o) => o.state("fpcr")),
   readRow("FPSR", FPSR, true, (o) => o.state("fpsr")),
   writeRow("NZCV", NZCV, false, (o) => writeNzcv(o, o.x("Rt"))),
-  writeRow("FPCR", FPCR, true, setMasked("fpcr", FPCR_BITS)),
-  writeRow("FPSR", FPSR, true, setMasked("fpsr", FPSR_BITS)),
+  writeRow("FPCR", FPCR, true, (o) => o.setState("fpcr", o.and(o.x("Rt"), o.state("fpcr-bits")))),
+  writeRow("FPSR", FPSR, true, (o) => o.setState("fpsr", o.and(o.x("Rt"), o.c64(FPSR_BITS)))),
 ];
 
 // ---- SYS, SYSL, MRS, MSR ----

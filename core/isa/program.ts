@@ -69,6 +69,7 @@ export type StateName =
   | "exclusive-low"
   | "exclusive-high"
   | "fpcr"
+  | "fpcr-bits"
   | "fpsr";
 
 /** How one access is made. */

@@ -10,6 +10,7 @@ import {
   type Value,
 } from "../../core/isa/ops.ts";
 import type { Fields, Row } from "../../core/isa/row.ts";
+import { fpcrBits } from "../../core/pstate.ts";
 import type { CpuSnapshot } from "./vectors.ts";
 import { HELPERS, loadOperation, plainOperation } from "./evaluate_operations.ts";
 import { evaluateFloat } from "./evaluate_fp.ts";
@@ -189,6 +190,7 @@ class Evaluation {
         return FLAGS[kind.flag].from((state.nzcv & FLAGS[kind.flag].bit) !== 0);
       case "state":
         if (kind.name === "fpcr" || kind.name === "fpsr") return state[kind.name];
+        if (kind.name === "fpcr-bits") return BigInt(fpcrBits(WITH_HALF));
         return state.exclusive[exclusivePart(kind.name)];
       case "helper":
         return (HELPERS[kind.name] ?? SIMD_HELPERS[kind.name])(
@@ -302,6 +304,8 @@ const FLAGS = {
 function isNegative(value: bigint): boolean {
   return value >> 63n !== 0n;
 }
+
+const WITH_HALF: ReadonlySet<string> = new Set(["FEAT_FP16"]);
 
 function exclusivePart(name: string): "address" | "size" | "low" | "high" {
   return name.slice("exclusive-".length) as "address" | "size" | "low" | "high";

@@ -76,6 +76,7 @@ export function* makeCases({ features, only }: CaseChoice, random: Random): Gene
 
 /** Whether a row's effect is on what is compared, and the same wherever it is executed. */
 export function isComparable(row: Row): boolean {
+  if (/^M(RS|SR) \((NZCV|FPCR|FPSR)\)$/.test(row.name)) return true;
   return row.ends !== "exception" && row.ends !== "sequential" &&
     !/^(MRS|MSR|SYS|SYSL|WFE|WFI|SEV|YIELD|DC ZVA)/.test(row.name);
 }
