@@ -1,6 +1,7 @@
 import { Machine } from "../core/machine.ts";
 import type { Note } from "../core/medium.ts";
-import type { ExceptionEvent } from "../core/observer.ts";
+import type { ExceptionEvent, MmioEvent } from "../core/observer.ts";
+import { SECURE_UART } from "../core/virt_board.ts";
 import { isFaultEvent } from "../replay/mod.ts";
 import { type EndReason, PROFILES, Recorder, type RecorderOptions } from "../trace/mod.ts";
 import type { InputSource } from "../core/input_source.ts";
@@ -36,6 +37,7 @@ const OPTIONS = {
   ...BOOT_OPTIONS,
   "max-instructions": option("N", positive, "end the recording after so many steps"),
   console: option("FILE", text, "where the guest's console goes: FILE, - for here, or none"),
+  "secure-console": option("FILE", text, "where the bytes of the Secure UART go (see --secure)"),
   "no-symbols": flag("leave the image's symbols and source lines out"),
   profile: optionOr(
     "full|attach",
@@ -89,6 +91,10 @@ async function run(
   machine.boot(guest.plan);
   // Last, because it empties an older trace.
   const console = new GuestConsole(consoleSink(values.console, values.json, io));
+  const secureFile = values["secure-console"];
+  const secure = new GuestConsole(
+    secureFile === undefined ? null : new Output(openOutput(secureFile)),
+  );
   const sink = createTrace(path);
   const recorder = new Recorder(machine, sink, recorderOptions(guest, values));
   let firstFault: ExceptionEvent | undefined;
@@ -96,7 +102,9 @@ async function run(
     event(event) {
       recorder.event(event);
       if (event.kind === "console") console.add(event.byte);
-      else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
+      else if (event.kind === "mmio" && isSecureByte(event)) {
+        secure.add(Number(event.value & 0xffn));
+      } else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
     },
   };
   note = (source, bytes) => recorder.input(source, bytes);
@@ -110,6 +118,7 @@ async function run(
     console,
     progress: new Progress(io.err, started),
   }).finally(() => terminal?.close());
+  secure.flush();
   const result = recorder.finish(outcome.reason, detailOf(machine, outcome));
   sink.close();
   if (!console.atLineStart && !values.json) io.err.line();
@@ -126,6 +135,11 @@ async function run(
   }
   const { exitCode } = machine;
   return exitCode === null || exitCode === 0n ? statusOf(result.reason) : STATUS.guest;
+}
+
+/** Whether this sends a byte by the UART that only Secure accesses find: its first register is DR. */
+function isSecureByte({ write, address }: MmioEvent): boolean {
+  return write && address === SECURE_UART;
 }
 
 /** The script that `--input` names, if it names one. */

@@ -51,6 +51,8 @@ const BASE = {
   secureGpio: 0x090b_0000,
   virtio: 0x0a00_0000,
 } as const;
+/** Physical address of the UART that only Secure accesses find. */
+export const SECURE_UART = BASE.secureUart;
 const FLASH_BANK_BYTES = 0x0400_0000;
 /** Windows of the PCI Express host bridge: name, base, bytes. */
 const PCI_WINDOWS = [

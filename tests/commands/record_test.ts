@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { cliCommand, runCli, withFolder } from "./run_cli.ts";
-import { endlessGuest, noisyGuest, oneInstruction, smallGuest } from "./small_guest.ts";
+import {
+  endlessGuest,
+  noisyGuest,
+  oneInstruction,
+  secureGuest,
+  smallGuest,
+} from "./small_guest.ts";
 
 /** A folder with the guests in it. */
 async function withGuests(body: (cwd: string) => Promise<void>): Promise<void> {
@@ -54,6 +60,15 @@ Deno.test("record --console names a file, or none", async () => {
     assertEquals(await Deno.readTextFile(`${cwd}/console.txt`), "hi\n");
     assertEquals((await runCli([...line, "none"], { cwd })).out, "");
     assertMatch((await runCli([...line, "-", "--json"], { cwd })).out, /^hi\n\{/);
+  });
+});
+
+Deno.test("record --secure-console names a file for what the Secure UART sends", async () => {
+  await withGuests(async (cwd) => {
+    await Deno.writeFile(`${cwd}/secure.elf`, secureGuest());
+    const line = ["record", "secure.elf", "--secure", "-o", "a", "--secure-console", "s.txt"];
+    assertEquals((await runCli(line, { cwd })).out, "");
+    assertEquals(await Deno.readTextFile(`${cwd}/s.txt`), "s");
   });
 });
 

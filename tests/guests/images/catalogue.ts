@@ -1,7 +1,9 @@
 /** Other people's images: what boots, and what is typed at it. */
 import type { CpuName } from "../../../core/cpu_models.ts";
 import { CACHE, fetchPackages } from "./fetch_images.ts";
+import { makeFatDisk } from "./fat.ts";
 import { makeInitramfs } from "./initramfs.ts";
+import { makeXenTree } from "./xen_tree.ts";
 
 /** A boot, on our machine and on the reference. Files are paths. */
 export interface ImageCase {
@@ -18,8 +20,12 @@ export interface ImageCase {
   readonly cpu?: CpuName;
   /** How many processors; 1 if left out. */
   readonly cpus?: number;
-  /** The processor has EL2. */
+  /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
+  readonly secure?: boolean;
+  readonly dtb?: string;
+  /** Files that are put into RAM, and where. */
+  readonly loads?: readonly { readonly path: string; readonly address: number }[];
   /** Makes a disk anew; gives its path. */
   readonly disk?: () => string;
   /** A script for `--input`. */
@@ -80,6 +86,20 @@ const EDK2_INPUT = `after "any other key to continue." send "\\r"
 after "Shell> " send "ver\\r"
 after "Shell> " send "reset -s\\r"
 `;
+
+const GRUB_CONFIGURATION = `set timeout=1
+menuentry "Linux" {
+  echo "Loading Linux"
+  linux /linux console=ttyAMA0
+  initrd /initrd
+}
+menuentry "Halt" { halt }
+`;
+const GRUB_DISK_BYTES = 128 << 20;
+
+/** Where Xen's modules are put. */
+const XEN_GUEST = 0x5000_0000;
+const XEN_RAMDISK = 0x5800_0000;
 
 /** All of them; fetches what they need. */
 export function imageCases(): ImageCase[] {
@@ -166,7 +186,43 @@ export function imageCases(): ImageCase[] {
       firmware: edk2,
       initrd: initramfs("boot", BOOT_INIT),
     },
+    {
+      name: "grub-linux",
+      about: "EDK2 starts GRUB from a disk, its menu Debian's kernel",
+      memory: "512M",
+      firmware: edk2,
+      disk: makeGrubDisk,
+    },
+    ...([2, 3] as const).map(xenCase),
   ];
+}
+
+/** Xen with Debian's kernel as its first guest. */
+function xenCase(gic: 2 | 3): ImageCase {
+  const { xen, kernel } = fetchPackages();
+  const ramdisk = initramfs("boot", BOOT_INIT);
+  const dtb = `${CACHE}/xen-gic${gic}.dtb`;
+  const tree = makeXenTree({
+    memory: 2 ** 30,
+    gic,
+    xen: "console=dtuart dtuart=/pl011@9000000 dom0_mem=256M noreboot",
+    guest: "console=hvc0",
+    modules: [
+      { kind: "kernel", address: XEN_GUEST, bytes: Deno.statSync(kernel).size },
+      { kind: "ramdisk", address: XEN_RAMDISK, bytes: Deno.statSync(ramdisk).size },
+    ],
+  });
+  Deno.writeFileSync(dtb, tree);
+  return {
+    name: `xen-gic${gic}`,
+    about: `Xen at EL2 with Debian's kernel as its first guest, GICv${gic}`,
+    image: xen,
+    memory: "1G",
+    gic,
+    virtualization: true,
+    dtb,
+    loads: [{ path: kernel, address: XEN_GUEST }, { path: ramdisk, address: XEN_RAMDISK }],
+  };
 }
 
 function initramfs(name: string, init: string, paths: readonly string[] = []): string {
@@ -191,6 +247,20 @@ function makeDisk(): string {
     env: { E2FSPROGS_FAKE_TIME: "946684800" },
   }).outputSync();
   if (!success) throw new Error(`mkfs.ext4: ${new TextDecoder().decode(stderr)}`);
+  return path;
+}
+
+/** A disk that firmware boots GRUB from, and GRUB Linux. */
+function makeGrubDisk(): string {
+  const { grub, kernel } = fetchPackages();
+  const path = `${CACHE}/grub.img`;
+  const disk = makeFatDisk(GRUB_DISK_BYTES, [
+    { path: "EFI/BOOT/BOOTAA64.EFI", bytes: Deno.readFileSync(grub) },
+    { path: "EFI/DEBIAN/GRUB.CFG", bytes: new TextEncoder().encode(GRUB_CONFIGURATION) },
+    { path: "LINUX", bytes: Deno.readFileSync(kernel) },
+    { path: "INITRD", bytes: Deno.readFileSync(initramfs("boot", BOOT_INIT)) },
+  ]);
+  Deno.writeFileSync(path, disk);
   return path;
 }
 

@@ -19,11 +19,15 @@ export interface Packages {
   readonly busybox: string;
   readonly uBoot: string;
   readonly edk2: string;
+  /** GRUB as an EFI program with all its modules. */
+  readonly grub: string;
+  readonly xen: string;
 }
 
-/** Metapackage of the kernel, and the other packages. */
+/** Metapackages of the kernel and of Xen, and the other packages. */
 const KERNEL = "linux-image-arm64";
-const OTHERS = ["busybox-static", "u-boot-qemu", "qemu-efi-aarch64"];
+const XEN = "xen-system-arm64";
+const OTHERS = ["busybox-static", "u-boot-qemu", "qemu-efi-aarch64", "grub-efi-arm64-bin"];
 
 /** Whether everything is there already, or can be fetched on this machine. */
 export function canFetch(): boolean {
@@ -48,10 +52,14 @@ export function fetchPackages(): Packages {
     ...[`Dir::Cache=${apt}/cache`, "Dir::State::status=/dev/null", "Acquire::Languages=none"],
   ].flatMap((option) => ["-o", option]);
   must("apt-get", [...options, "-qq", "update"]);
-  const depends = must("apt-cache", [...options, "depends", KERNEL]);
-  const kernel = /Depends: (linux-image-\S+-arm64)\b/.exec(depends)?.[1];
-  if (!kernel) throw new Error(`apt knows no kernel behind ${KERNEL}`);
-  must("apt-get", [...options, "-qq", "download", kernel, ...OTHERS], apt);
+  const behind = (meta: string, pattern: RegExp) => {
+    const name = pattern.exec(must("apt-cache", [...options, "depends", meta]))?.[1];
+    if (!name) throw new Error(`apt knows no package behind ${meta}`);
+    return name;
+  };
+  const kernel = behind(KERNEL, /Depends: (linux-image-\S+-arm64)\b/);
+  const xen = behind(XEN, /Depends: (xen-hypervisor-\S+-arm64)\b/);
+  must("apt-get", [...options, "-qq", "download", kernel, xen, ...OTHERS], apt);
   for (const { name } of Deno.readDirSync(apt)) {
     if (name.endsWith(".deb")) must("dpkg-deb", ["-x", `${apt}/${name}`, `${CACHE}/root`]);
   }
@@ -63,12 +71,15 @@ export function fetchPackages(): Packages {
 function findPackages(): Packages | null {
   const root = `${CACHE}/root`;
   const version = entries(`${root}/boot`).find((name) => name.startsWith("vmlinuz-"))?.slice(8);
+  const xen = entries(`${root}/boot`).find((name) => /^xen-[\d.]+-arm64$/.test(name));
   const paths = {
     kernel: `${root}/boot/vmlinuz-${version}`,
     modules: `${root}/lib/modules/${version}`,
     busybox: `${root}/bin/busybox`,
     uBoot: `${root}/usr/lib/u-boot/qemu_arm64/u-boot.bin`,
     edk2: `${root}/usr/share/qemu-efi-aarch64/QEMU_EFI.fd`,
+    grub: `${root}/usr/lib/grub/arm64-efi/monolithic/grubaa64.efi`,
+    xen: `${root}/boot/${xen}`,
   };
   return Object.values(paths).every(exists) ? paths : null;
 }

@@ -7,7 +7,7 @@ import { CACHE } from "./fetch_images.ts";
 /** Wall-clock bound of a boot, in milliseconds. */
 const TIMEOUT_MS = 180_000;
 /** Steps that are more than any of the boots needs. */
-const MOST_STEPS = "3000M";
+const MOST_STEPS = "10000M";
 const CLI = new URL("../../../cli.ts", import.meta.url).pathname;
 
 /** A boot on the reference. */
@@ -39,10 +39,13 @@ export async function recordImage(boot: ImageCase): Promise<RecordedBoot> {
   file("initrd", boot.initrd);
   file("append", boot.append);
   file("disk", boot.disk?.());
+  file("dtb", boot.dtb);
   file("cpu", boot.cpu);
+  for (const { path, address } of boot.loads ?? []) args.push("--load", `${path}@${address}`);
   if (boot.gic) args.push("--gic", String(boot.gic));
   if (boot.cpus) args.push("--cpus", String(boot.cpus));
   if (boot.virtualization) args.push("--virtualization");
+  if (boot.secure) args.push("--secure");
   if (boot.input !== undefined) {
     Deno.writeTextFileSync(`${base}.input`, boot.input);
     file("input", `${base}.input`);
@@ -114,11 +117,15 @@ function referenceArguments(boot: ImageCase): string[] {
     extra.push("-drive", `if=none,file=${boot.disk()},format=raw,id=d`);
     extra.push("-device", "virtio-blk-device,drive=d");
   }
-  const { memory, initrd, append } = boot;
+  for (const { path, address } of boot.loads ?? []) {
+    extra.push("-device", `loader,file=${path},addr=0x${address.toString(16)},force-raw=on`);
+  }
+  const { memory, initrd, append, dtb } = boot;
   // Firmware would hand ACPI tables to the kernel, which this board has not got.
   const machine = [
     ...boot.firmware ? ["acpi=off"] : [],
     ...boot.virtualization ? ["virtualization=on"] : [],
+    ...boot.secure ? ["secure=on"] : [],
   ];
   const args = qemuArguments(boot.image, {
     memory,
@@ -127,6 +134,7 @@ function referenceArguments(boot: ImageCase): string[] {
     ...(boot.cpu ? { cpu: REFERENCE_CPU[boot.cpu] ?? boot.cpu } : {}),
     ...(boot.gic ? { gic: boot.gic } : {}),
     ...(boot.cpus ? { cpus: boot.cpus } : {}),
+    ...(dtb ? { dtb } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append ? { append } : {}),
   });
