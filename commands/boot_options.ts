@@ -9,6 +9,7 @@ import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../cor
 import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
 import type { SemihostingOptions } from "../core/devices/mod.ts";
 import { MAX_CPUS } from "../core/turns.ts";
+import { virtioDevices } from "../core/virt_board.ts";
 import type { Media } from "../core/medium.ts";
 import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
@@ -52,6 +53,8 @@ export const BOOT_OPTIONS = {
   firmware: option("FILE", text, "firmware for flash, which boots first; IMAGE is offered to it"),
   pflash: option("FILE", text, "contents of the second flash bank, where firmware keeps variables"),
   disk: repeated("FILE", text, "a disk, a raw image; what the guest writes stays in the trace"),
+  "virtio-console": flag("a virtio console (hvc0); input goes there once the guest opens it"),
+  rng: flag("a virtio source of random numbers, which follow from --seed"),
   input: option("FILE", text, "what is typed at the guest: a script, or - for standard input"),
 } as const;
 
@@ -110,6 +113,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       reboots: values.reboots,
       rtc: values.rtc,
       ...(values.semihosting ? { semihosting: semihostingOf(name, plan, values) } : {}),
+      virtio: virtioDevices(values["virtio-console"], values.rng, values.seed),
       gic: values.gic,
       cpu: values.cpu,
       cpus: values.cpus,

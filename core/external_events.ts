@@ -30,18 +30,18 @@ export class ExternalEvents {
 
   /** Gives the first UART a byte of input before the next step. Gives false if it has no room. */
   receive(byte: number): boolean {
-    const { board: { uart }, time } = this.host;
-    if (!uart.canReceive) return false;
+    const { board, time } = this.host;
+    if (!board.canReceive) return false;
     time.reads++;
-    uart.receive(byte);
+    board.receive(byte);
     return true;
   }
 
   /** Hands over input that is due, as far as the UART has room. */
   type(input: InputSource): void {
-    const { board: { uart }, time } = this.host;
+    const { board, time } = this.host;
     while (
-      uart.canReceive &&
+      board.canReceive &&
       (input.nextPosition() <= this.host.position || input.nextTime() <= time.nanoseconds)
     ) {
       const byte = input.take();
@@ -74,7 +74,7 @@ export class ExternalEvents {
   /** Whether input comes before virtual time `next`, to which it then skips. */
   #inputEndsWait(next: number): boolean {
     const { input, time, position, board, inputObserver } = this.host;
-    if (!input || !board.uart.canReceive) return false;
+    if (!input || !board.canReceive) return false;
     const from = time.nanoseconds;
     const end = input.waitUntil({ position, from, to: next });
     if (!(end < next)) return false;

@@ -374,7 +374,7 @@ export class Machine {
     this.#emit({ kind: "mmio", ...this.processor.here(), ...access });
     if (access.write && this.board.bus.nextEvent() !== Infinity) this.engine.stopAfterAccess();
     // It may have made room for input, or printed what input waits for.
-    else if (this.input && this.board.isUart(access.address)) this.engine.stopAfterAccess();
+    else if (this.input && this.board.takesInput(access.address)) this.engine.stopAfterAccess();
   }
 
   /** HVC or SMC that calls the board's firmware. */

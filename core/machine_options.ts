@@ -3,7 +3,7 @@ import type { CpuName } from "./cpu_models.ts";
 import type { TranslateOptions } from "./engine/engine.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import type { Media } from "./medium.ts";
-import { RAM_BASE } from "./virt_board.ts";
+import { RAM_BASE, type VirtioDevices } from "./virt_board.ts";
 
 /** 2000-01-01T00:00:00Z: what the real-time clock shows at `#0` if nothing else is said. */
 export const DEFAULT_RTC = 946_684_800;
@@ -60,6 +60,8 @@ export interface MachineOptions {
   readonly semihosting?: SemihostingOptions;
   /** Contents of flash, disks and fw_cfg's files; none if left out. */
   readonly media?: Media;
+  /** Devices behind virtio transports, beside the disks; none if left out. */
+  readonly virtio?: VirtioDevices;
 }
 
 /** What of a plan a boot needs. */

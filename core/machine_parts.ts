@@ -63,7 +63,7 @@ export function makeMemory(
 
 /** The board with its devices. */
 export function makeBoard(
-  { memoryBytes, rtc = DEFAULT_RTC, gic, virtualization, secure, media }: MachineOptions,
+  { memoryBytes, rtc = DEFAULT_RTC, gic, virtualization, secure, media, virtio }: MachineOptions,
   parts: { engine: Engine; memory: GuestMemory; clock: Clock },
   host: Required<Pick<VirtBoardOptions, "console" | "powerLine" | "interruptsChanged">>,
 ): VirtBoard {
@@ -78,6 +78,7 @@ export function makeBoard(
     virtualization,
     secure,
     media,
+    virtio,
     ...host,
   });
 }

@@ -21,7 +21,10 @@ import {
   TIMER_INTERRUPT,
   VIRTIO_SLOTS,
   VirtioBlk,
+  VirtioConsole,
+  type VirtioDevice,
   VirtioMmio,
+  VirtioRng,
 } from "./devices/mod.ts";
 import type { Media, Medium } from "./medium.ts";
 import type { CpuState } from "./state.ts";
@@ -76,6 +79,19 @@ const IRQ = 0x80, FIQ = 0x40;
 /** The part of an interrupt controller that devices are wired to. */
 type InterruptController = Pick<GicV2 | GicV3, "sharedLine" | "privateLine" | "giveToNonSecure">;
 
+/** Devices behind virtio transports, beside the disks. */
+export interface VirtioDevices {
+  /** A console, which takes the input that comes while the guest has it open. */
+  readonly console?: boolean;
+  /** A source of random numbers, and what they follow from: 64 bits. */
+  readonly rng?: bigint;
+}
+
+/** The devices that are asked for. Without a seed, random numbers follow from 0. */
+export function virtioDevices(console: boolean, rng: boolean, seed = 0n): VirtioDevices {
+  return { console, ...rng ? { rng: seed } : {} };
+}
+
 /** What the board is connected to. */
 export interface VirtBoardOptions {
   /** Registers of each CPU. */
@@ -99,6 +115,8 @@ export interface VirtBoardOptions {
   readonly memoryBytes?: number | undefined;
   /** Contents of flash, disks and fw_cfg. */
   readonly media?: Media | undefined;
+  /** Devices behind transports that are not media. */
+  readonly virtio?: VirtioDevices | undefined;
   /** The set of interrupts that wait for a CPU has changed. */
   readonly interruptsChanged: (cpu: number) => void;
 }
@@ -114,6 +132,8 @@ export class VirtBoard {
   /** System registers of the interrupt controller by CPU; none with GICv2. */
   readonly gicInterfaces: readonly GicV3CpuInterface[];
   readonly #gic: InterruptController;
+  readonly #console: VirtioConsole | undefined;
+  readonly #transports: VirtioMmio;
   readonly #security: CpuSecurity[];
   readonly #pending: number[];
   readonly #virtual: number[];
@@ -137,12 +157,16 @@ export class VirtBoard {
     );
     const line = (spi: number) => gic.sharedLine(spi);
     this.uart = new Pl011({ base: BASE.uart, line: line(SPI.uart), output: options.console });
-    // As on the reference, the first disk takes the last transport.
-    const disks = disksOf(media).map((medium, n) => ({
+    this.#console = options.virtio?.console
+      ? new VirtioConsole(memory, options.console)
+      : undefined;
+    // As on the reference, the first device takes the last transport.
+    const transports = this.#virtioDevices(options).map((device, n) => ({
       number: VIRTIO_SLOTS - 1 - n,
-      device: new VirtioBlk(medium, memory),
+      device,
       line: line(SPI.virtio + VIRTIO_SLOTS - 1 - n),
     }));
+    this.#transports = new VirtioMmio({ base: BASE.virtio, memory, slots: transports });
     const devices = [
       ...BASE.flash.map((base, n) =>
         new Flash({
@@ -158,7 +182,7 @@ export class VirtBoard {
       new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memoryBytes, memory, media }),
       new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
       ...(options.secure ? this.#secureDevices(options, line) : []),
-      new VirtioMmio({ base: BASE.virtio, memory, slots: disks }),
+      this.#transports,
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
       new PciConfiguration(PCI_CONFIGURATION),
     ];
@@ -186,9 +210,34 @@ export class VirtBoard {
     ];
   }
 
-  /** Whether a physical address is one of the first UART's registers. */
-  isUart(address: number): boolean {
-    return address >= this.uart.base && address < this.uart.base + this.uart.size;
+  #virtioDevices({ media = {}, memory, virtio = {} }: VirtBoardOptions): VirtioDevice[] {
+    return [
+      ...disksOf(media).map((medium) => new VirtioBlk(medium, memory)),
+      ...this.#console ? [this.#console] : [],
+      ...virtio.rng === undefined ? [] : [new VirtioRng(virtio.rng, memory)],
+    ].slice(0, VIRTIO_SLOTS);
+  }
+
+  /** Whether a physical address is a register of what takes input: the first UART, or a virtio console. */
+  takesInput(address: number): boolean {
+    const isIn = ({ base, size }: { base: number; size: number }) =>
+      address >= base && address < base + size;
+    return isIn(this.uart) || this.#console !== undefined && isIn(this.#transports);
+  }
+
+  /** Whether there is room for a byte of input. */
+  get canReceive(): boolean {
+    return this.#input.canReceive;
+  }
+
+  /** Takes a byte of input. */
+  receive(byte: number): void {
+    this.#input.receive(byte);
+  }
+
+  /** What input goes to. */
+  get #input(): VirtioConsole | Pl011 {
+    return this.#console?.isOpen ? this.#console : this.uart;
   }
 
   /**

@@ -17,7 +17,7 @@ import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory.ts";
 import { secureBytes } from "../core/physical_spaces.ts";
 import { MAX_CPUS } from "../core/turns.ts";
-import { RAM_BASE } from "../core/virt_board.ts";
+import { RAM_BASE, virtioDevices } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
 import { recordedMedia } from "./recorded_media.ts";
 import { ReplayError } from "./replay_error.ts";
@@ -89,6 +89,11 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
     storm: Infinity,
     endless: true,
     media: recordedMedia(trace.inputs()),
+    virtio: virtioDevices(
+      recorded["virtio-console"] === true,
+      recorded.rng === true,
+      seedOf(trace),
+    ),
     ...(recorded.semihosting === true
       ? {
         semihosting: semihostingOptions({
@@ -110,6 +115,11 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
   const machine = new Machine(machineOptions);
   machine.bootsAgain = bootedImage(trace, machine);
   return machine;
+}
+
+/** What random numbers follow from. */
+function seedOf({ header: { options: { seed } } }: Trace): bigint | undefined {
+  return typeof seed === "string" && /^0x[0-9a-f]{1,16}$/.test(seed) ? BigInt(seed) : undefined;
 }
 
 /** The processor that the trace was recorded on. */

@@ -15,4 +15,6 @@ export * from "./pl061.ts";
 export * from "./psci.ts";
 export * from "./semihosting.ts";
 export * from "./virtio_blk.ts";
+export * from "./virtio_console.ts";
 export * from "./virtio_mmio.ts";
+export * from "./virtio_rng.ts";

@@ -4,8 +4,9 @@ import type { Medium } from "../medium.ts";
 import { BlockOverlay } from "./block_overlay.ts";
 import type { DeviceState } from "./device.ts";
 import type { DmaMemory } from "./fw_cfg.ts";
+import { gather, lengthOf, scatter } from "./virtio_buffers.ts";
 import type { VirtioDevice } from "./virtio_mmio.ts";
-import { BrokenQueue, type Chain, type Stretch } from "./virtqueue.ts";
+import { BrokenQueue, type Chain } from "./virtqueue.ts";
 
 const SECTOR = 512;
 /** Segments, geometry, block size, SCSI, flush, topology, write cache, discard, zeroes; rings. */
@@ -51,15 +52,15 @@ export class VirtioBlk implements VirtioDevice {
   }
 
   process(_queue: number, chain: Chain): number {
-    const out = this.#gather(chain.out);
-    const room = chain.in.reduce((sum, { length }) => sum + length, 0);
+    const out = gather(this.#memory, chain.out);
+    const room = lengthOf(chain.in);
     if (out.length < HEADER_BYTES || room < 1) throw new BrokenQueue("a request that is too short");
     const view = new DataView(out.buffer, out.byteOffset, out.length);
     const type = view.getUint32(0, true) & ~BARRIER;
     const offset = (view.getUint32(8, true) + view.getUint32(12, true) * 2 ** 32) * SECTOR;
     const { status, bytes } = this.#perform(type, offset, out.subarray(HEADER_BYTES), room - 1);
-    if (bytes) this.#scatter(chain.in, 0, bytes);
-    this.#scatter(chain.in, room - 1, Uint8Array.of(status));
+    if (bytes) scatter(this.#memory, chain.in, 0, bytes);
+    scatter(this.#memory, chain.in, room - 1, Uint8Array.of(status));
     return bytes ? bytes.length + 1 : 1;
   }
 
@@ -117,34 +118,6 @@ export class VirtioBlk implements VirtioDevice {
       this.#disk.write(offset + done, new Uint8Array(Math.min(piece, length - done)));
     }
     return OK;
-  }
-
-  #gather(stretches: readonly Stretch[]): Uint8Array {
-    const length = stretches.reduce((sum, stretch) => sum + stretch.length, 0);
-    if (length > 1 << 28) throw new BrokenQueue("a request that is too long");
-    const result = new Uint8Array(length);
-    let done = 0;
-    for (const stretch of stretches) {
-      const bytes = this.#memory.read(stretch.address, stretch.length);
-      if (!bytes) throw new BrokenQueue("a buffer outside of RAM");
-      result.set(bytes, done);
-      done += bytes.length;
-    }
-    return result;
-  }
-
-  /** Stores bytes from the `skip`-th of the buffers on. */
-  #scatter(stretches: readonly Stretch[], skip: number, bytes: Uint8Array): void {
-    let done = 0;
-    for (const { address, length } of stretches) {
-      const from = Math.min(skip, length);
-      skip -= from;
-      const part = bytes.subarray(done, done + length - from);
-      if (part.length > 0 && !this.#memory.write(address + from, part)) {
-        throw new BrokenQueue("a buffer outside of RAM");
-      }
-      done += part.length;
-    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 import type { Device, DeviceState, InterruptLine } from "./device.ts";
 import type { DmaMemory } from "./fw_cfg.ts";
+import { scatter } from "./virtio_buffers.ts";
 import { BrokenQueue, type Chain, type QueueFeatures, Virtqueue } from "./virtqueue.ts";
 
 const SLOT_SIZE = 0x200;
@@ -53,14 +54,28 @@ export interface VirtioDevice {
   readonly queues: readonly number[];
   /** Configuration space. */
   readonly configuration: Uint8Array;
+  /** Before everything else: what it can do by itself. */
+  attach?(port: VirtioPort): void;
   /** The driver wrote to configuration space. */
-  configure?(offset: number, value: number): void;
-  /** Does what a chain asks for. Gives the bytes written to it, or null to keep it for later. */
+  configure?(offset: number, value: number, size: number): void;
+  /** The driver is ready, and has agreed to these features. */
+  started?(features: number): void;
+  /** Whether what comes to a queue waits there for {@linkcode VirtioPort.fill}. */
+  keeps?(queue: number): boolean;
+  /** Does what a chain asks for. Gives the bytes written to it. */
   process(queue: number, chain: Chain): number;
   /** As after reset, but for what it stores. */
   reset?(): void;
   save(): DeviceState;
   restore(state: DeviceState): void;
+}
+
+/** What a device does at a time of its own. */
+export interface VirtioPort {
+  /** Whether a chain waits in a queue. */
+  ready(queue: number): boolean;
+  /** Puts bytes into the next chain of a queue and gives it back. Gives how many there was room for. */
+  fill(queue: number, bytes: Uint8Array): number;
 }
 
 /** A transport that has a device. */
@@ -138,6 +153,7 @@ interface SavedTransport {
 class Transport {
   readonly #device: VirtioDevice;
   readonly #line: InterruptLine;
+  readonly #memory: DmaMemory;
   readonly #queues: Virtqueue[];
   readonly #first: { [field: string]: DeviceState };
   #hostSelect = 0;
@@ -153,7 +169,12 @@ class Transport {
   constructor({ device, line }: VirtioSlot, memory: DmaMemory) {
     this.#device = device;
     this.#line = line;
+    this.#memory = memory;
     this.#queues = device.queues.map(() => new Virtqueue(memory));
+    device.attach?.({
+      ready: (queue) => this.#ready(queue),
+      fill: (queue, bytes) => this.#fill(queue, bytes),
+    });
     this.#reset();
     this.#first = this.#save();
   }
@@ -187,7 +208,7 @@ class Transport {
 
   write(register: number, value: number, size: number): void {
     if (register >= CONFIGURATION) {
-      return this.#device.configure?.(register - CONFIGURATION, value);
+      return this.#configure(register - CONFIGURATION, value, size);
     }
     if (size !== 4) return;
     switch (register) {
@@ -215,7 +236,7 @@ class Transport {
         this.#status = value & 0xff;
         if (this.#status === 0) this.#reset();
         // What was made available before the driver was ready waits until here.
-        else if (value & STATUS_DRIVER_OK) this.#queues.forEach((_, n) => this.#notify(n));
+        else if (value & STATUS_DRIVER_OK) this.#start();
         return;
       default:
         return this.#writeQueue(register, value);
@@ -286,24 +307,63 @@ class Transport {
     else if (register === QUEUE_PAGE) queue.page = value;
   }
 
+  #start(): void {
+    this.#device.started?.(this.#guestFeatures);
+    this.#queues.forEach((_, n) => this.#notify(n));
+  }
+
   #notify(number: number): void {
+    if (this.#device.keeps?.(number)) return;
+    while (this.#serve(number, (chain) => this.#device.process(number, chain)));
+  }
+
+  #ready(number: number): boolean {
     const queue = this.#queues[number];
-    if (!queue || queue.page === 0 || this.#broken) return;
+    if (queue.page === 0 || this.#broken) return false;
+    let ready = false;
+    this.#guarded(() => ready = queue.ready(queue.page * this.#pageSize));
+    return ready;
+  }
+
+  #fill(number: number, bytes: Uint8Array): number {
+    let written = 0;
+    this.#serve(number, (chain) => written = scatter(this.#memory, chain.in, 0, bytes));
+    return written;
+  }
+
+  /** Does something with the next chain of a queue. Gives false if there is none. */
+  #serve(number: number, use: (chain: Chain) => number): boolean {
+    const queue = this.#queues[number];
+    if (!queue || queue.page === 0 || this.#broken) return false;
     const base = queue.page * this.#pageSize;
     const features = this.#features;
+    let served = false;
+    this.#guarded(() => {
+      const chain = queue.take(base, features);
+      if (!chain) return;
+      const written = use(chain);
+      served = true;
+      if (!queue.give(base, chain, written, features)) return;
+      this.#interrupts |= INTERRUPT_USED_RING;
+      this.#drive();
+    });
+    return served && !this.#broken;
+  }
+
+  /** A queue that makes no sense stops the device. */
+  #guarded(action: () => void): void {
     try {
-      for (;;) {
-        const chain = queue.take(base, features);
-        if (!chain) return;
-        const written = this.#device.process(number, chain);
-        if (!queue.give(base, chain, written, features)) continue;
-        this.#interrupts |= INTERRUPT_USED_RING;
-        this.#drive();
-      }
+      action();
     } catch (error) {
       if (!(error instanceof BrokenQueue)) throw error;
       this.#broken = true;
     }
+  }
+
+  /** What begins in configuration space but ends behind it is ignored. */
+  #configure(offset: number, value: number, size: number): void {
+    const { configuration } = this.#device;
+    if (offset + size <= configuration.length) this.#device.configure?.(offset, value, size);
   }
 
   /** Behind its end configuration space reads as ones. */

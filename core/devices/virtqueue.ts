@@ -69,6 +69,11 @@ export class Virtqueue {
     this.#used = 0;
   }
 
+  /** Whether there is a chain. `base` is the address of the queue. */
+  ready(base: number): boolean {
+    return this.#read16(this.#available(base) + 2) !== this.#next;
+  }
+
   /** The next chain, or undefined. `base` is the address of the queue. */
   take(base: number, { eventIndex }: QueueFeatures): Chain | undefined {
     const available = this.#read16(this.#available(base) + 2);

@@ -29,6 +29,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
+  /** Devices behind virtio transports. */
+  readonly virtio?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
   /** Takes more than a second: only in the long form. */
@@ -343,6 +345,8 @@ export const GUESTS: readonly Guest[] = [
   program("probe_memory"),
   program("fp_lazy"),
   program("devices"),
+  program("virtio", { virtio: true }),
+  program("virtio_input", { file: "virtio", virtio: true, defines: ["INPUT"], input: "abcdef" }),
   program("mmu_off"),
   program("selfmap"),
   program("trampoline"),

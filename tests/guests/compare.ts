@@ -31,6 +31,8 @@ export interface RunOptions {
   /** The processor has EL2; has EL3. */
   readonly virtualization?: boolean;
   readonly secure?: boolean;
+  /** The board has a virtio console and a virtio source of random numbers. */
+  readonly virtio?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
   /** Steps that our machine is given. */
@@ -56,6 +58,13 @@ const STEPS_PER_BYTE = 1_000;
 /** Bytes of an endless console that are compared. */
 const MOST_CONSOLE = 64 << 10;
 
+/** For the reference: serial port and virtio console are one terminal, which types at the console. */
+export const VIRTIO_ARGUMENTS = [
+  ...["-chardev", "stdio,mux=on,signal=off,id=terminal", "-monitor", "none"],
+  ...["-serial", "chardev:terminal", "-device", "virtio-serial-device"],
+  ...["-device", "virtconsole,chardev=terminal", "-device", "virtio-rng-device"],
+];
+
 /** Boots an image on the reference machine. */
 export async function runOnReference(image: Uint8Array, options: RunOptions): Promise<GuestRun> {
   const log = Deno.makeTempFileSync({ prefix: "unboot-log-" });
@@ -65,7 +74,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
     const { hangs } = options;
     const { console, end, code, errors } = await runQemu(image, {
       ...bootOptions(options),
-      extra,
+      extra: [...extra, ...options.virtio ? VIRTIO_ARGUMENTS : []],
       ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
       ...(hangs ? { quietMs: QUIET_MS } : {}),
@@ -85,8 +94,10 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
 }
 
 /** Runs a machine to its end or bound, typing what it takes of the input. */
-function runWithInput(machine: Machine, { steps, input = "" }: RunOptions): EndReason | null {
-  const bytes = new TextEncoder().encode(input);
+function runWithInput(machine: Machine, options: RunOptions): EndReason | null {
+  const { steps, input = "", virtio } = options;
+  // Until the guest opens its virtio console input goes to the UART, which has room for one byte.
+  const bytes = new TextEncoder().encode(virtio ? `-${input}` : input);
   let typed = 0;
   machine.inputOpen = bytes.length > 0;
   while (typed < bytes.length && machine.position < steps) {
@@ -135,6 +146,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     flow: true,
     ...(gic ? { gic } : {}),
     ...(cpu ? { cpu } : {}),
+    ...(options.virtio ? { virtio: { console: true, rng: 0n } } : {}),
     ...levels,
   });
   const steps = new StepCounter();

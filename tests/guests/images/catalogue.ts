@@ -26,6 +26,8 @@ export interface ImageCase {
   readonly dtb?: string;
   /** Files that are put into RAM, and where. */
   readonly loads?: readonly { readonly path: string; readonly address: number }[];
+  /** The board has a virtio console, a virtio source of random numbers. */
+  readonly virtio?: boolean;
   /** Makes a disk anew; gives its path. */
   readonly disk?: () => string;
   /** A script for `--input`. */
@@ -36,6 +38,11 @@ export interface ImageCase {
 const DISK_MODULES = [
   ...["drivers/virtio/virtio_mmio", "drivers/block/virtio_blk", "lib/crc16", "lib/libcrc32c"],
   ...["crypto/crc32c_generic", "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4"],
+];
+/** Modules for a virtio console and random numbers. */
+const VIRTIO_MODULES = [
+  ...["drivers/virtio/virtio_mmio", "drivers/char/virtio_console"],
+  "drivers/char/hw_random/virtio-rng",
 ];
 const DISK_BYTES = 64 << 20;
 
@@ -70,6 +77,16 @@ cat /mnt/file
 md5sum /mnt/zeros
 umount /mnt
 poweroff -f
+`;
+const VIRTIO_INIT = `${VIRTIO_MODULES.map((path) => `insmod /modules/${fileName(path)}`).join("\n")}
+cat /sys/class/misc/hw_random/rng_current
+dd if=/dev/hwrng of=/mnt/random bs=64 count=4 2>/dev/null
+ls -s /mnt/random
+echo hello > /dev/hvc0
+echo "type now" > /dev/hvc0
+cat /dev/hvc0 | while read line; do echo got $line; sync; poweroff -f; done
+`;
+const VIRTIO_INPUT = `after "type now" send "typed\r"
 `;
 const SHELL_INPUT = `after "/ # " send "echo $((6 * 7)); cat /proc/uptime > /dev/null\\r"
 after "/ # " send "mkdir /tmp; cd /tmp; echo typed > x; cat x\\r"
@@ -155,6 +172,14 @@ export function imageCases(): ImageCase[] {
       ...linux,
       initrd: initramfs("disk", DISK_INIT, DISK_MODULES),
       disk: makeDisk,
+    },
+    {
+      name: "linux-virtio",
+      about: "virtio console and random numbers: hvc0 and hwrng",
+      ...linux,
+      initrd: initramfs("virtio", VIRTIO_INIT, VIRTIO_MODULES),
+      virtio: true,
+      input: VIRTIO_INPUT,
     },
     {
       name: "u-boot",

@@ -1,6 +1,7 @@
 /** Boots an image on our machine, through the command line, and on the reference. */
 import { parseInputScript, ScriptInput } from "../../../commands/input_script.ts";
 import { QEMU_PROGRAM, qemuArguments } from "../../drivers/qemu.ts";
+import { VIRTIO_ARGUMENTS } from "../compare.ts";
 import type { ImageCase } from "./catalogue.ts";
 import { CACHE } from "./fetch_images.ts";
 
@@ -46,6 +47,7 @@ export async function recordImage(boot: ImageCase): Promise<RecordedBoot> {
   if (boot.cpus) args.push("--cpus", String(boot.cpus));
   if (boot.virtualization) args.push("--virtualization");
   if (boot.secure) args.push("--secure");
+  if (boot.virtio) args.push("--virtio-console", "--rng");
   if (boot.input !== undefined) {
     Deno.writeTextFileSync(`${base}.input`, boot.input);
     file("input", `${base}.input`);
@@ -121,6 +123,7 @@ function referenceArguments(boot: ImageCase): string[] {
     extra.push("-device", `loader,file=${path},addr=0x${address.toString(16)},force-raw=on`);
   }
   const { memory, initrd, append, dtb } = boot;
+  if (boot.virtio) extra.push(...VIRTIO_ARGUMENTS);
   // Firmware would hand ACPI tables to the kernel, which this board has not got.
   const machine = [
     ...boot.firmware ? ["acpi=off"] : [],
@@ -138,6 +141,8 @@ function referenceArguments(boot: ImageCase): string[] {
     ...(initrd ? { initrd } : {}),
     ...(append ? { append } : {}),
   });
-  // While a disk works, virtual time must not run ahead of the host's.
-  return boot.disk ? args.map((arg) => arg === "shift=0,sleep=off" ? "shift=0" : arg) : args;
+  // While a device works, virtual time must not run ahead of the host's.
+  return boot.disk || boot.virtio
+    ? args.map((arg) => arg === "shift=0,sleep=off" ? "shift=0" : arg)
+    : args;
 }
