@@ -361,7 +361,7 @@ export class Machine {
 
   #announce(): void {
     this.turns.fresh = false;
-    this.#emit({ kind: "turn", ...this.processor.here() });
+    if (this.#hazards || this.observer) this.#emit({ kind: "turn", ...this.processor.here() });
   }
 
   /** An interrupt line moved: if it was a device access that moved it, the engine stops behind it. */

@@ -103,6 +103,9 @@ export class CpuState {
   #u64: BigUint64Array;
   #i32: Int32Array;
   #bytes: Uint8Array;
+  /** For {@linkcode CpuState.exchange}: the slots that are in use, and room for as many. */
+  #used: Int32Array | undefined;
+  #spare: Int32Array | undefined;
 
   constructor(memory: ArrayBufferLike) {
     this.#u64 = new BigUint64Array(memory, 0, SLOT.end / 8);
@@ -117,11 +120,13 @@ export class CpuState {
    */
   exchange(other: CpuState, end: number): void {
     const mine = this.#i32, theirs = other.#i32;
-    for (let i = 0; i < end >> 2; i++) {
-      const word = mine[i];
-      mine[i] = theirs[i];
-      theirs[i] = word;
-    }
+    const here = this.#upTo(end), there = other.#upTo(end);
+    this.#spare ??= new Int32Array(end >> 2);
+    this.#spare.set(here);
+    here.set(there);
+    there.set(this.#spare);
+    this.#used = there;
+    other.#used = here;
     const u64 = this.#u64, bytes = this.#bytes;
     this.#i32 = theirs;
     other.#i32 = mine;
@@ -129,6 +134,10 @@ export class CpuState {
     other.#u64 = u64;
     this.#bytes = other.#bytes;
     other.#bytes = bytes;
+  }
+
+  #upTo(end: number): Int32Array {
+    return this.#used ??= this.#i32.subarray(0, end >> 2);
   }
 
   /** All of the state as 32-bit words; a live view. */

@@ -277,7 +277,9 @@ export class VirtBoard {
 
   /** Whether nothing on the board will happen by itself. */
   get idle(): boolean {
-    return this.timers.every((timer) => timer.idle) && this.bus.nextEvent() === Infinity;
+    const { timers } = this;
+    for (let n = 0; n < timers.length; n++) if (!timers[n].idle) return false;
+    return this.bus.nextEvent() === Infinity;
   }
 
   /** Virtual time in ns of the next thing that happens by itself, or Infinity. */

@@ -165,7 +165,9 @@ export class Board {
 
   /** Virtual time in ns at which a device does something by itself, or Infinity. */
   nextEvent(): number {
-    return this.#timed.reduce((next, device) => Math.min(next, device.nextEvent!()), Infinity);
+    let next = Infinity;
+    for (const device of this.#timed) next = Math.min(next, device.nextEvent!());
+    return next;
   }
 
   /** Lets devices do what is due at the present virtual time. */

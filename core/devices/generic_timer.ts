@@ -46,6 +46,8 @@ const TIMERS: readonly TimerName[] = [
   "hypervisorVirtual",
   "secure",
 ];
+/** The slots of all control registers. */
+const CONTROLS: readonly number[] = TIMERS.map((timer) => CONTROL[timer]);
 /** CNTVOFF_EL2: how far the virtual counter is behind. */
 const OFFSET = slotOf("CNTVOFF_EL2");
 
@@ -122,7 +124,9 @@ export class GenericTimer {
 
   /** True if no timer is on: nothing here will ever happen by itself. */
   get idle(): boolean {
-    return TIMERS.every((timer) => !(this.#state.get32(CONTROL[timer]) & ENABLE));
+    let controls = 0;
+    for (let i = 0; i < CONTROLS.length; i++) controls |= this.#state.get32(CONTROLS[i]);
+    return (controls & ENABLE) === 0;
   }
 
   #output(timer: TimerName): boolean {

@@ -254,11 +254,10 @@ export class Engine implements FlowSource {
   switchTo(cpu: number): void {
     this.cut();
     const from = this.state;
-    const kept = ENGINE_SLOTS.map((slot) => from.get32(slot));
     const to = this.states[cpu];
-    to.exchange(from, STATE_END);
     const { btype } = to;
-    ENGINE_SLOTS.forEach((slot, i) => to.set32(slot, kept[i]));
+    for (const slot of ENGINE_SLOTS) to.set32(slot, from.get32(slot));
+    to.exchange(from, STATE_END);
     // What stands here is of the time when it ran last; no run is in hand.
     to.set32(SLOT.runStart, to.get32(SLOT.record));
     to.btype = btype;
