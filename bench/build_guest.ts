@@ -1,5 +1,5 @@
 /** The benchmark guests: bare-metal programs under `bench/guest/`, MMU and caches on. */
-export const GUESTS = ["sha256", "heap", "bytecode"] as const;
+export const GUESTS = ["sha256", "heap", "bytecode", "flat", "pages", "matmul"] as const;
 
 const COMPILER = "aarch64-linux-gnu-gcc";
 const FLAGS = [
@@ -7,10 +7,12 @@ const FLAGS = [
   "-ffreestanding",
   "-nostdlib",
   "-static",
-  "-mgeneral-regs-only",
   "-fno-stack-protector",
   "-Wl,--build-id=none,--no-warn-rwx-segments",
 ];
+
+/** Uses floating point. */
+const FLOATING = "matmul";
 
 /** Compiles one guest to an ELF file in `folder`; gives its path. */
 export async function buildGuest(name: string, folder: string): Promise<string> {
@@ -19,6 +21,7 @@ export async function buildGuest(name: string, folder: string): Promise<string> 
   const { success, stderr } = await new Deno.Command(COMPILER, {
     args: [
       ...FLAGS,
+      ...(name === FLOATING ? [] : ["-mgeneral-regs-only"]),
       "-T",
       source("guest.ld"),
       "-o",

@@ -47,6 +47,7 @@ vectors:
 
     .bss
     .balign 4096
+    .global l1_table
 l1_table: .skip 4096
 l2_table: .skip 4096
     .balign 16

@@ -79,11 +79,20 @@ async function runCli(args: string[]): Promise<string> {
   return text;
 }
 
-/** Boots an image on the reference and types what the script says. */
-export async function bootReference(boot: ImageCase): Promise<ReferenceBoot> {
+/**
+ * Boots an image on the reference and types what the script says.
+ *
+ * @param icount what `-icount` says in place of the usual; null for none
+ */
+export async function bootReference(
+  boot: ImageCase,
+  icount?: string | null,
+): Promise<ReferenceBoot> {
   const started = performance.now();
   const child = new Deno.Command(QEMU_PROGRAM, {
-    args: referenceArguments(boot),
+    args: icount === undefined
+      ? referenceArguments(boot)
+      : withIcount(referenceArguments(boot), icount),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -107,6 +116,11 @@ export async function bootReference(boot: ImageCase): Promise<ReferenceBoot> {
   await typist.close().catch(() => {});
   await child.status;
   return { console, seconds: (performance.now() - started) / 1000 };
+}
+
+function withIcount(args: readonly string[], icount: string | null): string[] {
+  const at = args.indexOf("-icount");
+  return args.toSpliced(at, 2, ...(icount === null ? [] : ["-icount", icount]));
 }
 
 /** The reference's processors without what ours has not got, where the kernel speaks of it. */
