@@ -1,6 +1,7 @@
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
 import { NANOSECONDS_PER_TICK } from "./devices/generic_timer.ts";
+import { deferVirtualError } from "./interrupt_routing.ts";
 import { EC } from "./exception.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { authenticatePointer } from "./pointer_authentication.ts";
@@ -24,7 +25,7 @@ const CNTPCT = encodingOf("CNTPCT_EL0"), CNTVCT = encodingOf("CNTVCT_EL0");
 const OFFSET = slotOf("CNTVOFF_EL2");
 const TWO_32 = 0x1_0000_0000;
 const RNG_STATE = slotOf("RNG_STATE");
-const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5 } as const;
+const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5, esb: 16 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
 const TRAPPED_ALWAYS = 0x1e0_0000;
 
@@ -130,10 +131,15 @@ export class CallOuts {
   }
 
   /**
-   * WFE and SEV do nothing on a single CPU, as in the reference; WFI waits unless an interrupt is pending, and is
+   * WFE and SEV do nothing on a single CPU, as in the reference; ESB defers an SError; WFI waits unless an interrupt is pending, and is
    * trapped where EL0 may not wait.
    */
   #hint(argument: number): number {
+    if (argument === HINT.esb) {
+      const { model, levels } = this.#processor;
+      if (model.features.has("FEAT_RAS")) deferVirtualError(this.#state, levels);
+      return ANSWER.done;
+    }
     if (argument !== HINT.wfi) {
       return this.#processor.cpuCount > 1 ? this.#event(argument) : ANSWER.done;
     }

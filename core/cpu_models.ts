@@ -60,6 +60,9 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64ISAR1_EL1", 52, 1, "FEAT_I8MM"],
   ["ID_AA64PFR0_EL1", 16, 1, "FEAT_FP16"],
   ["ID_AA64PFR0_EL1", 20, 1, "FEAT_FP16"],
+  // Error records: none, as on the reference.
+  ["ID_AA64PFR0_EL1", 28, 2, "FEAT_RAS"],
+  ["ID_AA64MMFR2_EL1", 12, 1, "FEAT_IESB"],
   ["ID_AA64PFR0_EL1", 48, 1, "FEAT_DIT"],
   // Nothing is speculated, and accesses are in order.
   ["ID_AA64PFR0_EL1", 56, 1, "FEAT_CSV2"],
@@ -72,6 +75,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64ISAR0_EL1", 56, 1, "FEAT_TLBIOS"],
   ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
   ["ID_AA64ISAR1_EL1", 36, 1, "FEAT_SB"],
+  ["ID_AA64ISAR1_EL1", 40, 1, "FEAT_SPECRES"],
   ["ID_AA64ISAR1_EL1", 0, 2, "FEAT_DPB FEAT_DPB2"],
   ["ID_AA64MMFR1_EL1", 4, 2, "FEAT_VMID16"],
   ["ID_AA64MMFR1_EL1", 8, 1, "FEAT_VHE"],
@@ -81,6 +85,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],
   ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
   ["ID_AA64MMFR2_EL1", 36, 1, "FEAT_IDST"],
+  ["ID_AA64MMFR2_EL1", 40, 1, "FEAT_S2FWB"],
   // The level in a TLBI's operand is a hint, which the TLB here has no use for.
   ["ID_AA64MMFR2_EL1", 48, 1, "FEAT_TTL"],
   ["ID_AA64MMFR2_EL1", 60, 1, "FEAT_E0PD"],

@@ -10,7 +10,7 @@ import type { Engine } from "./engine/engine.ts";
 import { EXIT } from "./engine/reasons.ts";
 import { EC, esrOf } from "./exception.ts";
 import type { ExceptionUnit } from "./exception_unit.ts";
-import { acceptVirtualError, chooseInterrupt, VIRTUAL_ERROR } from "./interrupt_routing.ts";
+import { acceptVirtualError, chooseInterrupt } from "./interrupt_routing.ts";
 import { KnownAddresses } from "./known_addresses.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine_options.ts";
@@ -119,8 +119,8 @@ export class Execution {
     const chosen = chooseInterrupt(processor);
     if (!chosen) return false;
     const { type, target, virtualError } = chosen;
-    if (virtualError) acceptVirtualError(engine.state);
-    exceptions.take({ type, esr: virtualError ? VIRTUAL_ERROR : 0n, elr: this.pc, target });
+    const esr = virtualError ? acceptVirtualError(engine.state) : 0n;
+    exceptions.take({ type, esr, elr: this.pc, target });
     return true;
   }
 

@@ -69,12 +69,28 @@ function virtual(
   return { type, target: 1, virtualError: type === "serror" };
 }
 
-/** ESR of a virtual SError: its class, with a syndrome of zero. */
-export const VIRTUAL_ERROR = 0xbe00_0000n;
+/** ESR of a virtual SError: its class; the syndrome is 0 or VSESR_EL2's (FEAT_RAS). */
+const VIRTUAL_ERROR = 0xbe00_0000n, SYNDROME = 0x1ff_ffffn;
+/** DISR_EL1.A. */
+const DEFERRED = 1n << 31n;
 
-const HCR_EL2 = slotOf("HCR_EL2");
+const HCR_EL2 = slotOf("HCR_EL2"), VSESR_EL2 = slotOf("VSESR_EL2"), VDISR_EL2 = slotOf("VDISR_EL2");
 
-/** The virtual SError is being taken: HCR_EL2.VSE goes back to 0. */
-export function acceptVirtualError(state: CpuState): void {
+/**
+ * The virtual SError is being taken: HCR_EL2.VSE goes back to 0.
+ *
+ * @returns ESR_EL1
+ */
+export function acceptVirtualError(state: CpuState): bigint {
+  state.set64(HCR_EL2, state.get64(HCR_EL2) & ~HCR.VSE);
+  return VIRTUAL_ERROR | state.get64(VSESR_EL2) & SYNDROME;
+}
+
+/** ESB (FEAT_RAS): a virtual SError that is masked is noted in VDISR_EL2 instead of being taken. */
+export function deferVirtualError(state: CpuState, levels: ExceptionLevels): void {
+  const hcr = effectiveHcr(state, levels);
+  const pending = (hcr & HCR.VSE) !== 0n && (hcr & HCR.AMO) !== 0n;
+  if (state.el > 1 || !pending || !(state.daif & SERROR)) return;
+  state.set64(VDISR_EL2, state.get64(VSESR_EL2) & SYNDROME | DEFERRED);
   state.set64(HCR_EL2, state.get64(HCR_EL2) & ~HCR.VSE);
 }

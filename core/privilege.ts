@@ -31,8 +31,12 @@ export const SCR = {
   ST: 0x800n,
   TWI: 0x1000n,
   TWE: 0x2000n,
+  TLOR: 0x4000n,
+  TERR: 0x8000n,
   APK: 0x1_0000n,
   API: 0x2_0000n,
+  EASE: 0x8_0000n,
+  NMEA: 0x10_0000n,
 } as const;
 
 /** HCR_EL2 (D17.2.48). */
@@ -68,13 +72,17 @@ export const HCR = {
   TRVM: 0x4000_0000n,
   RW: 0x8000_0000n,
   E2H: 1n << 34n,
+  TLOR: 1n << 35n,
+  TERR: 1n << 36n,
+  TEA: 1n << 37n,
   APK: 1n << 40n,
   API: 1n << 41n,
+  FWB: 1n << 46n,
 } as const;
 
 /** Fields that have no effect while TGE is set (D17.2.48). */
 const IGNORED_WITH_TGE = HCR.SWIO | HCR.PTW | HCR.VF | HCR.VI | HCR.VSE | HCR.FB | HCR.TID1 |
-  HCR.TID3 | HCR.TSC | HCR.TACR | HCR.TSW | HCR.TTLB | HCR.TVM | HCR.HCD | HCR.TRVM;
+  HCR.TID3 | HCR.TSC | HCR.TACR | HCR.TSW | HCR.TTLB | HCR.TVM | HCR.HCD | HCR.TRVM | HCR.TLOR;
 const ROUTING = HCR.FMO | HCR.IMO | HCR.AMO;
 /** And with E2H and TGE: there is no guest. As on the reference, interrupts go to EL2 because of TGE. */
 const IGNORED_IN_HOST = ROUTING | HCR.VM | HCR.DC | HCR.TWI | HCR.TWE | HCR.TID0 | HCR.TID2 |

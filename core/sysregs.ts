@@ -54,6 +54,8 @@ export function isPresent(
       return el2 && !el3;
     case "el2-vhe":
       return el2 && features.has("FEAT_VHE");
+    case "el2-ras":
+      return el2 && features.has("FEAT_RAS");
     case "el1-highest":
       return !el2 && !el3;
     case undefined:

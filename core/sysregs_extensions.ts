@@ -42,6 +42,11 @@ export const EXTENSION_ROWS: readonly RowDraft[] = [
   of("FEAT_LOR", constant("LORN_EL1", "3 0 10 4 2", "1 1", 0n)),
   of("FEAT_LOR", constant("LORC_EL1", "3 0 10 4 3", "1 1", 0n)),
   of("FEAT_LOR", constant("LORID_EL1", "3 0 10 4 7", "1 -", 0n)),
+  // There are no error records.
+  of("FEAT_RAS", constant("ERRIDR_EL1", "3 0 5 3 0", "1 -", 0n)),
+  of("FEAT_RAS", stored("DISR_EL1", "3 0 12 1 1", "1 1")),
+  stored("VSESR_EL2", "3 4 5 2 3", "2 2", { needs: "el2-ras", withoutEl2: "constant" }),
+  stored("VDISR_EL2", "3 4 12 1 1", "2 2", { needs: "el2-ras", withoutEl2: "constant" }),
   // Where the random numbers of RNDR stand; its encoding is none.
   of("FEAT_RNG", stored("RNG_STATE", "0 0 0 0 4", "- -")),
 ];

@@ -43,7 +43,7 @@ const TIMERS: readonly (readonly [name: string, at: string, el2: string])[] = [
 /** Rows for `sysregs_table.ts`. */
 export const HOST_ROWS: readonly RowDraft[] = [
   stored("TTBR1_EL2", "3 4 2 0 1", "2 2", { ...HOST, effect: "el2-regime" }),
-  stored("CONTEXTIDR_EL2", "3 4 13 0 1", "2 2", HOST),
+  stored("CONTEXTIDR_EL2", "3 4 13 0 1", "2 2", { ...HOST, withoutEl2: "constant" }),
   special("CNTHV_TVAL_EL2", "3 4 14 3 0", "2 2", { ...HOST, effect: "timer" }),
   stored("CNTHV_CTL_EL2", "3 4 14 3 1", "2 2", { ...HOST, mask: 3n, effect: "timer" }),
   stored("CNTHV_CVAL_EL2", "3 4 14 3 2", "2 2", { ...HOST, effect: "timer" }),

@@ -41,6 +41,7 @@ export type RegisterFeature =
   | "el2-or-el3"
   | "el2-highest"
   | "el2-vhe"
+  | "el2-ras"
   | "el1-highest"
   | `FEAT_${string}`;
 

@@ -48,6 +48,7 @@ const SP_EL0_ENCODING = 0xc208;
 const DAIF_INTERRUPTS = 0x1c0, DAIF_DEBUG = 0x200;
 const ASID_SHIFT = 48n;
 
+const OF_HOST_TIMERS = /_EL02$/;
 /** Functions of the special registers, by encoding. */
 const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
 /** What EL2 and EL3 may trap, by encoding. */
@@ -187,7 +188,10 @@ function presentRegister(context: SystemContext, encoding: number): SystemRegist
   if (!register?.needs) return register;
   if (register.needs === "gic-v3") return context.gic ? register : undefined;
   if (isPresent(register, context.levels, context.model)) return register;
-  if (register.needs !== "el2" || !context.levels.el3) return undefined;
+  const { levels, model } = context;
+  const isKnown = register.needs === "el2" ||
+    (register.withoutEl2 && isPresent(register, { ...levels, el2: true }, model));
+  if (!isKnown || levels.el2 || !levels.el3) return undefined;
   // From EL3 the registers of an EL2 that does not exist are constants.
   const known = context.model.registers[register.name] ?? register.reset;
   const reset = register.withoutEl2 === "constant" ? known : 0n;
@@ -244,6 +248,10 @@ function checkAccess(
   const { state } = context;
   const lowest = isWrite ? register.write : register.read;
   if (state.el < lowest) return isWrite ? UNDEFINED : outOfReach(context, register.encoding);
+  // As on the reference; the manual says UNDEFINED.
+  if (OF_HOST_TIMERS.test(register.name) && !(effectiveHcr(state, context.levels) & HCR.E2H)) {
+    return { ...systemTrap(register.encoding, context.word & 31, !isWrite), target: state.el };
+  }
   const refused = SPECIAL[register.encoding]?.refuse?.(context, isWrite);
   if (refused) return refused;
   // SP_EL0 has no name of its own while it is the stack pointer in use.
@@ -313,7 +321,7 @@ function dropped(
     case "TCR_EL2":
       return "all";
     case "HCR_EL2":
-      return changed & (HCR.VM | HCR.PTW | HCR.DC) ? "all" : "nothing";
+      return changed & (HCR.VM | HCR.PTW | HCR.DC | HCR.FWB) ? "all" : "nothing";
     case "VTTBR_EL2":
       return changed >> ASID_SHIFT ? "el1" : "nothing";
     case "SCR_EL3":

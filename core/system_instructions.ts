@@ -5,7 +5,7 @@ import type { TrapGroup } from "./system_traps.ts";
 
 /** What a SYS instruction does. */
 export type SystemOperation =
-  | { readonly kind: "cache" }
+  | { readonly kind: "cache" | "restrict" }
   | (
     & { readonly kind: "translate" }
     & Pick<AddressTranslation, "el" | "write" | "bothStages" | "pan">
@@ -21,12 +21,14 @@ export interface SystemInstruction {
   readonly name: string;
   /** op1:CRn:CRm:op2 in 14 bits. */
   readonly encoding: number;
-  /** Lowest EL: 0 where SCTLR_EL1.UCI lets it. */
+  /** Lowest EL: 0 where SCTLR_ELx.UCI lets it, or EnRCTX. */
   readonly lowestEl: 0 | 1 | 2 | 3;
   /** It is UNDEFINED without EL2, or also from EL3 while EL1 is Secure. */
   readonly needs?: "el2" | "el2-enabled";
   /** The extension that it came with, if that is not in Armv8.0-A. */
   readonly feature?: string;
+  /** It restricts prediction: EL0 needs SCTLR_ELx.EnRCTX for it. */
+  readonly restriction?: boolean;
   /** What EL2 may trap it with. */
   readonly trap?: TrapGroup;
   /** True where Xt is an operand. */
@@ -55,6 +57,11 @@ export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
   { ...cache("DC CVAP", "3 7 12 1", "cache-coherency", 0), feature: "FEAT_DPB" },
   { ...cache("DC CVADP", "3 7 13 1", "cache-coherency", 0), feature: "FEAT_DPB2" },
   cache("DC CIVAC", "3 7 14 1", "cache-coherency", 0),
+  // Nothing is predicted.
+  ...["CFP RCTX", "DVP RCTX", "CPP RCTX"].map((name, n): SystemInstruction => ({
+    ...{ name, encoding: at(`3 7 3 ${[4, 5, 7][n]}`), lowestEl: 0, operand: true },
+    ...{ feature: "FEAT_SPECRES", restriction: true, operation: { kind: "restrict" } },
+  })),
   ...translate("AT S1E1", "0 7 8", 0, { el: 1, bothStages: false }, 1),
   ...translate("AT S1E0", "0 7 8", 2, { el: 0, bothStages: false }, 1),
   ...translate("AT S1E1", "0 7 9", 0, { el: 1, bothStages: false, pan: true }, 1),

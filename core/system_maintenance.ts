@@ -14,7 +14,7 @@ import { controlOfEl0, trapTarget, zeroBlockTrap } from "./system_traps.ts";
 import { slotOf } from "./sysregs.ts";
 
 const PAR = slotOf("PAR_EL1");
-const SCTLR_UCI = 1n << 26n;
+const SCTLR_UCI = 1n << 26n, SCTLR_ENRCTX = 1n << 10n;
 /** op0 of SYS in a 16-bit encoding. */
 const SYS_OP0 = 1 << 14;
 
@@ -38,7 +38,8 @@ export function executeSys(
   const { state } = context;
   if (state.el < instruction.lowestEl || !isPresent(instruction, context)) return UNDEFINED;
   const trap = systemTrap(SYS_OP0 | argument, context.word & 31, false);
-  if (state.el === 0 && !(controlOfEl0(context) & SCTLR_UCI)) return trap;
+  const leave = instruction.restriction ? SCTLR_ENRCTX : SCTLR_UCI;
+  if (state.el === 0 && !(controlOfEl0(context) & leave)) return trap;
   const target = instruction.trap ? trapTarget(context, instruction.trap, true) : 0;
   if (target > 0) return { ...trap, target };
   return perform(context, instruction, instruction.operand ? operand : 0n);
@@ -129,6 +130,8 @@ function perform(
     case "cache":
       emit(context, "cache", name, operand);
       context.maintainCache(name, operand);
+      return "done";
+    case "restrict":
       return "done";
     case "translate": {
       const { el, write, bothStages, pan } = operation;

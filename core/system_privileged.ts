@@ -3,17 +3,40 @@
  * there is an EL2 or EL3.
  */
 
-import { effectiveHcr, HCR, highestLevel, isEl2Enabled, SCR } from "./privilege.ts";
+import type { CpuModel } from "./cpu_models.ts";
+import {
+  effectiveHcr,
+  type ExceptionLevels,
+  HCR,
+  highestLevel,
+  isEl2Enabled,
+  SCR,
+} from "./privilege.ts";
+import type { CpuState } from "./state.ts";
 import { type SystemContext, UNDEFINED } from "./system_context.ts";
 import type { SpecialRegister } from "./system_special.ts";
 import { slotOf } from "./sysregs.ts";
 import { fpTrapTarget } from "./system_traps.ts";
 
 const HCR_EL2 = slotOf("HCR_EL2"), SCR_EL3 = slotOf("SCR_EL3"), VPIDR = slotOf("VPIDR_EL2");
+const DISR = slotOf("DISR_EL1"), VDISR = slotOf("VDISR_EL2");
 const MIDR = 0x411f_d070n;
 const HCR_MASK = 0x3_ffff_ffffn;
 /** Writable bits of SCR_EL3, those that are always one, and HCE, which needs EL2. */
 const SCR_MASK = 0x3fbfn, SCR_ONES = 0x30n, SCR_HCE = 0x100n;
+/** Bits that came with extensions. */
+const HCR_LATER: Readonly<Record<string, bigint>> = {
+  FEAT_VHE: HCR.E2H,
+  FEAT_LOR: HCR.TLOR,
+  FEAT_RAS: HCR.TERR | HCR.TEA,
+  FEAT_PAuth: HCR.APK | HCR.API,
+  FEAT_S2FWB: HCR.FWB,
+};
+const SCR_LATER: Readonly<Record<string, bigint>> = {
+  FEAT_LOR: SCR.TLOR,
+  FEAT_RAS: SCR.TERR | SCR.EASE | SCR.NMEA,
+  FEAT_PAuth: SCR.APK | SCR.API,
+};
 /** A trapped access to FP registers, with CV = 1 and COND = always. */
 const EC_FP = 7, FP_TRAP_ISS = 0x1e0_0000;
 /** SError, IRQ and FIQ as ISR_EL1 has them. */
@@ -40,16 +63,25 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   },
   HCR_EL2: {
     set({ state, levels, model }, value) {
-      const later = (model.features.has("FEAT_PAuth") ? HCR.APK | HCR.API : 0n) |
-        (model.features.has("FEAT_VHE") ? HCR.E2H : 0n);
       // HCD is for processors without EL3: SCR_EL3.HCE is there instead.
-      state.set64(HCR_EL2, value & (HCR_MASK | later) & ~(levels.el3 ? HCR.HCD : 0n));
+      const mask = (HCR_MASK | bitsOf(model, HCR_LATER)) & ~(levels.el3 ? HCR.HCD : 0n);
+      state.set64(HCR_EL2, value & mask);
     },
   },
   SCR_EL3: {
     set({ state, levels, model }, value) {
-      const later = model.features.has("FEAT_PAuth") ? SCR.APK | SCR.API : 0n;
-      state.set64(SCR_EL3, value & (SCR_MASK | later) & ~(levels.el2 ? 0n : SCR_HCE) | SCR_ONES);
+      const mask = (SCR_MASK | bitsOf(model, SCR_LATER)) & ~(levels.el2 ? 0n : SCR_HCE);
+      state.set64(SCR_EL3, value & mask | SCR_ONES);
+    },
+  },
+  DISR_EL1: {
+    get: ({ state, levels }) => {
+      const slot = deferredErrors(state, levels);
+      return slot === undefined ? 0n : state.get64(slot);
+    },
+    set({ state, levels }, value) {
+      const slot = deferredErrors(state, levels);
+      if (slot !== undefined) state.set64(slot, value);
     },
   },
   CNTHP_CTL_EL2: { get: ({ timer }) => timer.control("hypervisor") },
@@ -68,6 +100,13 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
     set: ({ timer }, value) => timer.setValue("secure", value),
   },
 };
+
+function bitsOf({ features }: CpuModel, bits: Readonly<Record<string, bigint>>): bigint {
+  return Object.entries(bits).reduce(
+    (mask, [feature, own]) => features.has(feature) ? mask | own : mask,
+    0n,
+  );
+}
 
 /** What a register of EL2 shows to EL1 in place of the real one; undefined where EL1 sees that. */
 export function seenFromEl1({ state, levels }: SystemContext, slot: number): bigint | undefined {
@@ -88,4 +127,10 @@ function interruptStatus({ state, levels, pendingInterrupts, virtualInterrupts }
   const from = (bit: number, routed: bigint) =>
     (hcr & routed ? virtualInterrupts : pendingInterrupts) & bit;
   return from(I, HCR.IMO) | from(F, HCR.FMO) | from(A, HCR.AMO);
+}
+
+/** Where DISR_EL1 is (FEAT_RAS): a guest of EL2 has VDISR_EL2, and where EL3 takes SErrors there is none. */
+function deferredErrors(state: CpuState, levels: ExceptionLevels): number | undefined {
+  if (state.el < 2 && effectiveHcr(state, levels) & HCR.AMO) return VDISR;
+  return levels.el3 && state.el < 3 && state.get64(SCR_EL3) & SCR.EA ? undefined : DISR;
 }

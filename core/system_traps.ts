@@ -40,7 +40,9 @@ export type TrapGroup =
   | "tlb"
   | "zero-block"
   | "implementation"
-  | "keys";
+  | "keys"
+  | "regions"
+  | "errors";
 
 /** MDCR_EL2 and MDCR_EL3 bits. */
 const MDCR = { TPM: 0x40n, TDE: 0x100n, TDA: 0x200n, TDOSA: 0x400n, TDRA: 0x800n } as const;
@@ -76,6 +78,8 @@ const GROUPS: readonly [TrapGroup, RegExp][] = [
   ["physical-timer", /^CNTP_(CTL|CVAL|TVAL)_EL0$/],
   ["secure-timer", /^CNTPS_/],
   ["keys", /^AP\w\wKey(Lo|Hi)_EL1$/],
+  ["regions", /^LOR(SA|EA|N|C|ID)_EL1$/],
+  ["errors", /^ERRIDR_EL1$/],
   ["implementation", /^(L2\w+|CPU\w+|CBAR)_EL1$/],
 ];
 
@@ -146,6 +150,10 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
       return (hcr & HCR.TDZ) !== 0n;
     case "keys":
       return el1 && (state.get64(HCR_EL2) & HCR.APK) === 0n;
+    case "regions":
+      return (hcr & HCR.TLOR) !== 0n;
+    case "errors":
+      return (hcr & HCR.TERR) !== 0n;
     case "implementation":
       return context.strict && (hcr & HCR.TIDCP) !== 0n;
     default:
@@ -168,6 +176,10 @@ function isTrappedToEl3({ state, levels }: SystemContext, group: TrapGroup): boo
       return (debug & MDCR.TPM) !== 0n;
     case "keys":
       return (scrOf(state, levels) & SCR.APK) === 0n;
+    case "regions":
+      return (scrOf(state, levels) & SCR.TLOR) !== 0n;
+    case "errors":
+      return (scrOf(state, levels) & SCR.TERR) !== 0n;
     default:
       return false;
   }

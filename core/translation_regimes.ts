@@ -98,6 +98,7 @@ export class TranslationRegimes {
         vttbr: state.get64(VTTBR),
         bigEndian: (state.get64(ABOVE[0].sctlr) & SCTLR_EE) !== 0n,
         protectedWalks: (hcr & HCR.PTW) !== 0n,
+        forced: (hcr & HCR.FWB) !== 0n,
       },
     };
   }

@@ -20,6 +20,8 @@ export interface Stage2Registers {
   bigEndian: boolean;
   /** HCR_EL2.PTW: a stage 1 table in Device memory is a permission fault. */
   protectedWalks: boolean;
+  /** HCR_EL2.FWB: MemAttr says what memory is, whatever stage 1 says (FEAT_S2FWB). */
+  forced?: boolean;
 }
 
 /** Stage 2, decoded once for each change of its registers. */
@@ -34,6 +36,8 @@ export interface Stage2 {
   readonly bigEndianTables: boolean;
   /** HCR_EL2.PTW. */
   readonly protectedWalks: boolean;
+  /** HCR_EL2.FWB. */
+  readonly forced: boolean;
 }
 
 /** One stage 2 descriptor that a walk read. */
@@ -90,7 +94,7 @@ const words = new Uint32Array(2);
 
 /** Decodes VTCR_EL2 and VTTBR_EL2 (Arm ARM D17.2). */
 export function makeStage2(registers: Stage2Registers, features: MmuFeatures): Stage2 {
-  const { vtcr, vttbr, bigEndian, protectedWalks } = registers;
+  const { vtcr, vttbr, bigEndian, protectedWalks, forced = false } = registers;
   const field = (at: number, width: number) => Number(vtcr >> BigInt(at)) & (1 << width) - 1;
   const outputSize = Math.min(OUTPUT_SIZES[field(VTCR.ps, 3)], features.physicalAddressBits);
   const txsz = field(VTCR.t0sz, 6);
@@ -122,6 +126,7 @@ export function makeStage2(registers: Stage2Registers, features: MmuFeatures): S
     reservedBlocksFault: features.reservedBlocksFault,
     bigEndianTables: bigEndian,
     protectedWalks,
+    forced,
   };
 }
 
@@ -255,20 +260,28 @@ export function stage2Mask(permissions: number): number {
 }
 
 /** Whether MemAttr[3:0] is Device memory. */
-export function isStage2Device(memoryAttributes: number): boolean {
-  return memoryAttributes >>> 2 === 0;
+export function isStage2Device(
+  { forced }: Pick<Stage2, "forced">,
+  memoryAttributes: number,
+): boolean {
+  return forced ? (memoryAttributes & 4) === 0 : memoryAttributes >>> 2 === 0;
 }
 
 const NON_CACHEABLE = 4;
 const WRITE_THROUGH = 2, WRITE_BACK_HINTS = 3;
 
 /**
- * The attribute byte of both stages together (D8.5.5): the weaker of both.
+ * The attribute byte of both stages together (D8.5.5): the weaker of both, or what stage 2 forces.
  *
  * @param first of MAIR
  * @param memoryAttributes MemAttr[3:0] of stage 2
  */
-export function combineAttributes(first: number, memoryAttributes: number): number {
+export function combineAttributes(
+  { forced }: Pick<Stage2, "forced">,
+  first: number,
+  memoryAttributes: number,
+): number {
+  if (forced) return forceAttributes(first, memoryAttributes);
   const outer = memoryAttributes >>> 2, inner = memoryAttributes & 3;
   const device2 = outer === 0, device1 = first >>> 4 === 0;
   if (device1 || device2) {
@@ -277,6 +290,26 @@ export function combineAttributes(first: number, memoryAttributes: number): numb
     return Math.min(kind1, kind2);
   }
   return combineCacheability(first >>> 4, outer) << 4 | combineCacheability(first & 15, inner);
+}
+
+/** The attribute byte where HCR_EL2.FWB is set; reserved values are Device memory, as on the reference. */
+function forceAttributes(first: number, memoryAttributes: number): number {
+  const isDevice = first >>> 4 === 0;
+  switch (memoryAttributes) {
+    case 7:
+      return first;
+    case 6:
+      return isDevice ? 0xff : forceWriteBack(first >>> 4) << 4 | forceWriteBack(first & 15);
+    case 5:
+      return isDevice ? first : 0x44;
+    default:
+      return memoryAttributes < 4 ? memoryAttributes << 2 : 0;
+  }
+}
+
+/** Half of the byte, with the allocation hints of what is cacheable. */
+function forceWriteBack(half: number): number {
+  return half === 0 || half === NON_CACHEABLE ? 15 : half | 4;
 }
 
 /** @param second 1 Non-cacheable, 2 Write-Through, 3 Write-Back */

@@ -231,7 +231,7 @@ export class Translation {
     const { regime } = this;
     // HCR_EL2.DC: stage 1 is Normal, Write-Back, Non-shareable, whatever the access.
     if (regime.defaultCacheable) this.shareability = NON_SHAREABLE;
-    this.attributes = combineAttributes(this.attributes, second.memoryAttributes);
+    this.attributes = combineAttributes(regime.stage2!, this.attributes, second.memoryAttributes);
     this.shareability = combineShareability(
       this.shareability,
       second.shareability,

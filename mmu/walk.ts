@@ -211,7 +211,7 @@ function translateTable(bus: DescriptorBus, regime: Regime, ipa: number): Stage2
   const { leaf } = outcome;
   if (leaf === null) return outcome;
   outcome.fault = stage2Denial(leaf, ACCESS_READ);
-  if (stage2.protectedWalks && isStage2Device(leaf.memoryAttributes)) {
+  if (stage2.protectedWalks && isStage2Device(stage2, leaf.memoryAttributes)) {
     outcome.fault ??= { kind: "permission", level: leaf.level, reason: "protected-walk" };
   }
   return outcome;

@@ -26,7 +26,6 @@ import {
 
 /** Hints by CRm:op2 that are instructions of later extensions; all are no-operations here. */
 const LATER_HINTS: Readonly<Record<number, string>> = {
-  16: "esb",
   17: "psb csync",
   18: "tsb csync",
   20: "csdb",
@@ -59,8 +58,8 @@ const HINT = row("HINT", "11010101000000110010 CRm:4 op2:3 11111", {
 
 /** A hint that the machine is told of. The waiting ones end a block: an interrupt may follow. */
 function machineHint(name: string, number: number, waits: boolean): Row {
-  const op2 = number.toString(2).padStart(3, "0");
-  return row(name, `11010101000000110010 0000 ${op2} 11111`, {
+  const bits = number.toString(2).padStart(7, "0");
+  return row(name, `11010101000000110010 ${bits} 11111`, {
     ...(waits ? { ends: "sequential" } : {}),
     assembly: [{ mnemonic: name.toLowerCase(), operands: [] }],
     execute(o) {
@@ -76,6 +75,7 @@ const HINTS: readonly Row[] = [
   machineHint("WFI", 3, true),
   machineHint("SEV", 4, false),
   machineHint("SEVL", 5, false),
+  machineHint("ESB", 16, false),
 ];
 
 // ---- barriers ----
@@ -279,7 +279,7 @@ export const SYSTEM_INSTRUCTION_ROWS: readonly Row[] = [
 
 /** `special > general` by name: the special cases of general rows here. */
 export const SYSTEM_SPECIAL_CASES: readonly string[] = [
-  ...["YIELD", "WFE", "WFI", "SEV", "SEVL"].map((name) => `${name} > HINT`),
+  ...["YIELD", "WFE", "WFI", "SEV", "SEVL", "ESB"].map((name) => `${name} > HINT`),
   "DC ZVA > SYS",
   ...["RNDR", "RNDRRS"].map((name) => `MRS (${name}) > MRS`),
   ...["NZCV", "FPCR", "FPSR"].flatMap((name) => [

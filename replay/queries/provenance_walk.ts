@@ -80,7 +80,11 @@ export function walkFor(
     const why = { ipa, onWalk: false, fault: denial, walk: second };
     return { ...one, second: why, stage2: second, descriptors };
   }
-  const attributes = combineAttributes(one.attributes, second.leaf!.memoryAttributes);
+  const attributes = combineAttributes(
+    regime.stage2,
+    one.attributes,
+    second.leaf!.memoryAttributes,
+  );
   const pa = stage2Address(second.leaf!, ipa);
   return { ...one, pa, attributes, stage2: second, descriptors };
 }

@@ -87,6 +87,8 @@ const CODE = [
   ...["at s1e1r, x16 ; mrs x0, par_el1", "at s1e0w, x16 ; mrs x0, par_el1", "tlbi vmalle1"],
   ...["at s1e2r, x16 ; mrs x0, par_el1", "at s12e0r, x16 ; mrs x0, par_el1", "tlbi vae1, x0"],
   ...["tlbi alle2", "tlbi vae2, x0", "tlbi alle1", "tlbi ipas2e1, x0", "ic iallu", "eret"],
+  ...["sys #3, c7, c3, #4, x0", "sys #3, c7, c3, #7, x0", "mrs x0, s3_0_c5_c3_0"],
+  ...["mrs x0, s3_0_c12_c1_1", "mrs x0, s3_0_c10_c4_7", "msr s3_0_c10_c4_0, x0"],
   ...["mrs x0, pmccntr_el0 ; mov x0, #0", "mrs x0, cpacr_el1", "mrs x0, cnthctl_el2"],
   ...["mov x0, #9 ; msr elr_el1, x0 ; mrs x1, elr_el2 ; mrs x2, s3_5_c4_c0_1", "mrs x0, sctlr_el1"],
   ...["mov x0, #7 ; msr s3_5_c13_c0_1, x0 ; mrs x1, contextidr_el1", "mrs x0, s3_5_c14_c2_1"],
@@ -108,7 +110,10 @@ const CONTROLS: readonly (readonly [name: string, setup: string])[] = [
   ["SCTLRs open", OPEN],
 ];
 /** Bits of HCR_EL2 beside E2H. */
-const HCR_BITS = [[], [TGE], [13], [15], [17], [28, TGE], [24, TGE], [25], [26], [30], [13, TGE]];
+const HCR_BITS = [[], [35], [36], [TGE], [13], [15], [17], [28, TGE], [24, TGE], [25], [26], [30], [
+  13,
+  TGE,
+]];
 
 for (const shape of SHAPES) {
   comparePrivileged(

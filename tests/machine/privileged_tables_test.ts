@@ -125,9 +125,51 @@ function experiment(random: Random, n: number): Experiment {
   };
 }
 
+// ---- both stages ----
+
+/** MAIR bytes: Device, Non-cacheable, Write-Through, Write-Back with and without hints. */
+const TYPES = [0x00n, 0xeen, 0xbbn, 0xffn, 0x0cn, 0x4fn, 0xa4n, 0x44n];
+const WALK_PROTECTION = 4n, FORCED = 1n << 46n;
+
+/** What AT S12E1R says of memory's type, with HCR_EL2.FWB and PTW and without. */
+function bothStages(random: Random, n: number): Experiment {
+  const forced = random(1) === 1;
+  // Without FWB the reference (7.2) takes half of Normal Non-cacheable for Device-nGnRE.
+  const type = TYPES[forced ? random(3) : random(2)];
+  const second = (0x4000_07c1n & ~0x33cn) | BigInt(random(4) << 2) | BigInt(random(2) << 8);
+  const hcr = 0x8000_0001n | (forced ? FORCED : 0n) | (random(3) ? 0n : WALK_PROTECTION);
+  const write = (name: string, value: bigint) =>
+    `ldr x0, =0x${value.toString(16)} ; msr ${name}, x0`;
+  return {
+    name: `${n}: MAIR ${type.toString(16)}, stage 2 ${second.toString(16)}, HCR ${
+      hcr.toString(16)
+    }`,
+    el: 2,
+    setup: [
+      `ldr x0, =0x46000000 ; ${store(8, 0x4000_0701n)}`,
+      `ldr x0, =0x46003000 ; ${store(8, second)}`,
+      write("ttbr0_el1", 0x4600_0000n),
+      write("vttbr_el2", 0x4600_3000n),
+      write("tcr_el1", 0x2_0080_3519n),
+      write("vtcr_el2", 0x8002_3559n),
+      write("mair_el1", type),
+      write("scr_el3", 0x3_0501n),
+      write("hcr_el2", hcr),
+      "dsb sy ; tlbi alle1 ; dsb sy",
+      write("sctlr_el1", 0x30d0_1801n),
+    ].join("\n"),
+    code: "mov x1, #0x40000000 ; at s12e1r, x1 ; mrs x0, par_el1",
+  };
+}
+
 const random = generator(7);
 comparePrivileged(
   "tables of every regime",
   Array.from({ length: COUNT }, (_, n) => experiment(random, n)),
+  SHAPE,
+);
+comparePrivileged(
+  "types of memory by both stages",
+  Array.from({ length: COUNT }, (_, n) => bothStages(random, n)),
   SHAPE,
 );

@@ -11,7 +11,10 @@ const EXPERIMENTS: Experiment[] = ([0, 1, 2] as const).flatMap((el) =>
   ROUTING.flatMap((routing) =>
     RAISED.flatMap((raised) =>
       (el === 1 ? [0] : [0, TGE]).flatMap((tge) =>
-        (el === 0 ? ["nop"] : ["nop", "msr daifclr, #15 ; nop", "mrs x0, isr_el1", "wfi"]).filter(
+        (el === 0 ? ["nop"] : [
+          ...["nop", "msr daifclr, #15 ; nop", "mrs x0, isr_el1", "wfi"],
+          "hint #16 ; mrs x0, s3_0_c12_c1_1 ; msr s3_0_c12_c1_1, xzr ; msr daifclr, #15",
+        ]).filter(
           // With TGE nothing virtual is left to end a wait.
           (code) => code !== "wfi" || tge === 0,
         ).map((code) => ({
@@ -27,4 +30,10 @@ const EXPERIMENTS: Experiment[] = ([0, 1, 2] as const).flatMap((el) =>
 
 for (const shape of SHAPES.filter(({ virtualization }) => virtualization)) {
   comparePrivileged("virtual interrupts", EXPERIMENTS, shape);
+  // VSESR_EL2 gives the syndrome; ESB defers the error.
+  const errors = EXPERIMENTS.map((experiment) => ({
+    ...experiment,
+    setup: `${experiment.setup} ; mov x0, #0x345 ; msr s3_4_c5_c2_3, x0`,
+  }));
+  comparePrivileged("virtual interrupts", errors, { ...shape, cpu: "max" });
 }
