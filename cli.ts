@@ -42,6 +42,10 @@ const COMMANDS: CommandList = {
     summary: "Makes a small trace for a report: the rest is executed again where it is opened.",
     load: () => import("./commands/attach.ts"),
   },
+  values: {
+    summary: "Adds the result of every instruction to a trace.",
+    load: () => import("./commands/add_values.ts"),
+  },
   walk: {
     summary: "Shows how an address translated at a moment, descriptor by descriptor.",
     load: () => import("./commands/walk.ts"),

@@ -5,6 +5,7 @@ import type { ExecutedInstruction, Trace } from "../trace/mod.ts";
 import type { StepEffects } from "../replay/queries/step_effects.ts";
 import { defineCommand } from "./command.ts";
 import { DumpEffects, effectsJson, effectsText } from "./dump_effects.ts";
+import { DumpResults, resultsText } from "./dump_results.ts";
 import { eventJson } from "./event_json.ts";
 import { exceptionDetails } from "./event_text.ts";
 import { positionWidth } from "./events.ts";
@@ -44,7 +45,9 @@ export default defineCommand({
     }),
     cpu: option("N", count, "only this CPU's steps"),
     source: flag("name the source line where it changes"),
-    "no-effects": flag("leave out what instructions changed, which re-executes"),
+    "no-effects": flag(
+      "re-execute nothing: only results that the trace holds (see values) are shown",
+    ),
     json: flag("print one JSON object per line"),
   },
   examples: [
@@ -69,13 +72,17 @@ export default defineCommand({
       (cpu === undefined || step.cpu === cpu) &&
       (!wanted || (step.pc >= wanted.first && step.pc <= wanted.last));
     const effects = values["no-effects"] ? null : DumpEffects.of(trace, err);
+    const results = new DumpResults(trace);
     for (const stretch of stretches(trace, range)) {
       if (!stretch.some(isWanted)) continue;
       effects?.load(stretch);
       for (const step of stretch) {
         if (!isWanted(step)) continue;
         if ("kind" in step) printer.exception(step, effects?.faulting(step));
-        else printer.instruction(step, effects?.at(step.position));
+        else {
+          const done = effects?.at(step.position);
+          printer.instruction(step, done, done ? undefined : results.at(step.position));
+        }
       }
     }
     return STATUS.ok;
@@ -152,7 +159,11 @@ function* steps(
 
 /** Shows steps. */
 interface Printer {
-  instruction(step: ExecutedInstruction, effects: StepEffects | undefined): void;
+  instruction(
+    step: ExecutedInstruction,
+    effects: StepEffects | undefined,
+    results: readonly bigint[] | undefined,
+  ): void;
   /** `word`: the instruction that faulted, where it could be read. */
   exception(event: ExceptionEvent, word: number | undefined): void;
 }
@@ -169,6 +180,7 @@ class JsonPrinter implements Printer {
   instruction(
     { position, cpu, el, pc, word }: ExecutedInstruction,
     effects: StepEffects | undefined,
+    results: readonly bigint[] | undefined,
   ): void {
     const symbol = this.#symbols.name(pc);
     this.#out.json({
@@ -182,6 +194,7 @@ class JsonPrinter implements Printer {
       text: disassemble(word, pc),
       ...this.#symbols.source(pc),
       ...(effects && effectsJson(effects)),
+      ...(results && { results }),
     });
   }
 
@@ -216,10 +229,14 @@ class TextPrinter implements Printer {
     this.#options = options;
   }
 
-  instruction(step: ExecutedInstruction, effects: StepEffects | undefined): void {
+  instruction(
+    step: ExecutedInstruction,
+    effects: StepEffects | undefined,
+    results: readonly bigint[] | undefined,
+  ): void {
     if (this.#options.source) this.#showSource(step.pc);
     const text = this.#prefix(step) + this.#textOf(step.pc, step.word);
-    const behind = effects ? effectsText(effects) : "";
+    const behind = effects ? effectsText(effects) : resultsText(results);
     this.#out.line(behind === "" ? text : `${text}  ; ${behind}`);
   }
 

@@ -7,10 +7,12 @@ import { type EndReason, PROFILES, Recorder, type RecorderOptions } from "../tra
 import type { InputSource } from "../core/input_source.ts";
 import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";
+import { writeValues } from "./add_values.ts";
 import { shrink } from "./attach.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { STATUS, statusOf } from "./exit_status.ts";
+import { openTraceFile } from "./trace_file.ts";
 import { createTrace } from "./trace_output.ts";
 import { noteMedia } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
@@ -45,7 +47,7 @@ const OPTIONS = {
     "full",
     "what the trace holds: attach is small, and executed again where it is opened",
   ),
-  values: flag("(not supported yet)"),
+  values: flag("add the result of every instruction when the guest has ended (see: values)"),
   json: flag("print one JSON object; the console goes to standard error"),
 } as const;
 
@@ -74,7 +76,9 @@ async function run(
   [image]: readonly string[],
   io: CommandIo,
 ): Promise<number> {
-  if (values.values) throw new UsageError("Option --values is not supported yet");
+  if (values.values && values.profile === "attach") {
+    throw new UsageError("Option --values cannot be used together with --profile attach");
+  }
   const guest = await prepareGuest(image, values);
   for (const warning of guest.description.warnings) io.err.line(`unboot: warning: ${warning}`);
   io.err.flush();
@@ -124,7 +128,9 @@ async function run(
   if (!console.atLineStart && !values.json) io.err.line();
   const seconds = (performance.now() - started) / 1000;
   const small = values.profile === "attach" && !result.error ? shrink(path) : null;
-  const written = small ? { ...result, bytes: small.bytes } : result;
+  const bytes = small?.bytes ??
+    (values.values && !result.error ? await addTo(path, io.err) : result.bytes);
+  const written = { ...result, bytes };
   const report = { path, result: written, seconds, outcome, firstFault };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
@@ -140,6 +146,12 @@ async function run(
 /** Whether this sends a byte by the UART that only Secure accesses find: its first register is DR. */
 function isSecureByte({ write, address }: MmioEvent): boolean {
   return write && address === SECURE_UART;
+}
+
+/** Adds values to a trace's file. Gives its length. */
+function addTo(path: string, err: Output): Promise<number> {
+  const { trace, source } = openTraceFile(path, err);
+  return writeValues(trace, { source, output: path, err });
 }
 
 /** The script that `--input` names, if it names one. */

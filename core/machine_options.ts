@@ -30,6 +30,8 @@ export interface MachineOptions {
   readonly flow?: boolean;
   /** Whether stores are marked, see `Engine.storeMarks`; without it is a little faster. */
   readonly storeMarks?: boolean;
+  /** Whether what instructions write to registers is kept, see `Engine.takeResults`; then nothing is translated. */
+  readonly results?: boolean;
   /** When hot code is translated, null for never; nothing the guest or a trace can see depends on it. */
   readonly translate?: TranslateOptions | null;
   /** Virtual nanoseconds that each retired instruction takes; 1 if left out. */

@@ -30,13 +30,24 @@ export function makeEngine(
   { model, levels }: { model: CpuModel; levels: ExceptionLevels },
   inTurn: () => Cpu,
 ): Engine {
-  const { memoryBytes, flow = false, storeMarks = false, translate, cpus = 1 } = options;
+  const { memoryBytes, flow = false, storeMarks = false, results = false, translate, cpus = 1 } =
+    options;
   const rows = rowsWith(model.features);
   const guestBytes = memoryBytes + secureBytes(levels.el3) + RomWindow.bytes;
   // See `Processor.lookupBank`.
   const banks = model.features.has("FEAT_PAN") ? 4 : highestLevel(levels) + 1;
   const landings = model.features.has("FEAT_BTI");
-  const made = { rows, guestBytes, levels: banks, flow, storeMarks, cpus, translate, landings };
+  const made = {
+    rows,
+    guestBytes,
+    levels: banks,
+    flow,
+    storeMarks,
+    results,
+    cpus,
+    translate,
+    landings,
+  };
   return new Engine(made, {
     fetch: () => inTurn().access.fetch(),
     access: (kind) => inTurn().access.access(kind),

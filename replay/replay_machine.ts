@@ -31,6 +31,8 @@ export interface ReplayMachineOptions {
   readonly flow?: boolean;
   /** Whether it looks for hazards. */
   readonly hazards?: boolean;
+  /** Whether what instructions write to registers is kept. */
+  readonly results?: boolean;
 }
 
 /** Whether this program's machine does what the recording program's did, by their versions. */
@@ -52,7 +54,7 @@ export function otherVersion(trace: Trace): string {
  * @throws ReplayError if there is no such machine
  */
 export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): Machine {
-  const { flow = false, hazards = false } = options;
+  const { flow = false, hazards = false, results = false } = options;
   const { options: recorded } = trace.header;
   const { memory, cpus } = trace.header;
   const { base, size } = memory;
@@ -83,6 +85,7 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
     cpus,
     flow,
     hazards,
+    results,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
     storeMarks: true,
     strict: recorded.strict === true,

@@ -43,6 +43,8 @@ export interface SessionOptions {
   readonly flow?: boolean;
   /** Whether the machine looks for hazards. */
   readonly hazards?: boolean;
+  /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
+  readonly results?: boolean;
   /** Re-execute windows of other machine versions as they come: for those who check every step. */
   readonly anyVersion?: boolean;
 }
@@ -93,10 +95,10 @@ export class Session {
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
-    const { anyVersion = false, flow = false, hazards = false } = options;
+    const { anyVersion = false, ...machineOptions } = options;
     this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
-    this.machine = makeReplayMachine(trace, { flow, hazards });
+    this.machine = makeReplayMachine(trace, machineOptions);
     const input = new RecordedInput(trace.inputs());
     if (!input.isEmpty) this.machine.input = input;
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));

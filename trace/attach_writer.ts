@@ -7,7 +7,7 @@
  * (with a block table of their own), events and summary, and some windows their registers.
  */
 
-import { uint } from "./fields.ts";
+import { copyFooter, copyHeader } from "./copy_trace.ts";
 import { BlockDefinitions, BlockSequence } from "./flow_encoder.ts";
 import type { WindowFlow } from "./flow_decoder.ts";
 import type { FlowFields } from "./flow_source.ts";
@@ -53,14 +53,7 @@ export function writeAttached(
     }
     writer.commit(number, start, end);
   }
-  const { footer } = full;
-  if (footer) {
-    writer.footer({
-      ...footer,
-      position: uint(footer.position),
-      retired: footer.retired.map(uint),
-    });
-  }
+  copyFooter(full, writer);
   return writer.bytes;
 }
 
@@ -70,14 +63,7 @@ function writePrologue(full: Trace, writer: TraceWriter): void {
       writer.content(kind, content);
       continue;
     }
-    const { format, memory, recordedAt, ...header } = full.header;
-    const { base, size } = memory;
-    writer.header({
-      ...header,
-      format,
-      profile: "attach",
-      memory: { base: uint(base), size: uint(size) },
-    }, recordedAt);
+    copyHeader(full, writer, "attach");
   }
 }
 

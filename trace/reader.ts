@@ -23,6 +23,7 @@ import { ITEM, PAGE_SIZE, SPACE } from "./schema.ts";
 import { addHash, hashBytes, hashPage, hashState, type StateHash } from "./state_hash.ts";
 import { readSummary, type WindowSummary } from "./summary.ts";
 import { TraceError } from "./trace_error.ts";
+import { decodeValues, type InstructionResults, joinValues } from "./window_values.ts";
 import { TurnTable } from "./turn_table.ts";
 import {
   parseFooter,
@@ -215,6 +216,19 @@ export class Trace {
       if (window.number === 0 || window.end <= from || window.start >= to) continue;
       yield* executedIn(this.blocks(window.number), this.turns, from, to);
     }
+  }
+
+  /** Whether a window's results of instructions are here. */
+  hasValues(window: number): boolean {
+    return this.#framesOf(window).some(({ kind }) => kind === ITEM.values);
+  }
+
+  /** The results of a window's instructions in order, decoded as they are taken; null if they are not here. */
+  values(window: number): Iterable<InstructionResults> | null {
+    const { start, end } = this.#window(window);
+    const what = `the values of window ${window}`;
+    const columns = joinValues(this.#items(window, ITEM.values), end - start, what);
+    return columns && decodeValues(columns, this.blocks(window), what);
   }
 
   /** What lets a query skip a window. */

@@ -61,6 +61,15 @@ export class TraceWriter {
     this.#write(kind, content, LEVEL);
   }
 
+  /** Writes an item of the current window that {@linkcode encodeItem} made. */
+  framed(
+    kind: number,
+    { bytes, hash }: { bytes: Uint8Array; hash: Uint8Array },
+    size: number,
+  ): void {
+    this.#append(kind, bytes, hash, size);
+  }
+
   /** Closes the current window: what was written so far will be trusted. */
   commit(window: number, start: number, end: number): void {
     const hash = commitHash(this.#lastCommit, window, start, end, this.#hashes);
@@ -88,12 +97,16 @@ export class TraceWriter {
 
   #write(kind: number, content: Uint8Array, level: number, recordedAt?: string): void {
     const { bytes, hash } = encodeItem(kind, content, level, recordedAt);
+    this.#append(kind, bytes, hash, content.length);
+  }
+
+  #append(kind: number, bytes: Uint8Array, hash: Uint8Array, content: number): void {
     this.#sink.write(bytes);
     this.#offset += bytes.length;
     this.#hashes.push(hash);
     const size = this.#sizes.get(kind) ?? { items: 0, content: 0, bytes: 0 };
     size.items++;
-    size.content += content.length;
+    size.content += content;
     size.bytes += bytes.length;
     this.#sizes.set(kind, size);
   }

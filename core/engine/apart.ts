@@ -28,9 +28,11 @@ import type { ModuleBuilder } from "./wasm/module_builder.ts";
 export function defineApart(
   m: ModuleBuilder,
   table: HandlerTable,
-  callees: Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "storeMarks" | "callOut"> & {
-    readonly regions: number | undefined;
-  },
+  callees:
+    & Pick<Frame, "helpers" | "slowLoad" | "slowStore" | "storeMarks" | "results" | "callOut">
+    & {
+      readonly regions: number | undefined;
+    },
 ): { reference: FunctionReference; records: (readonly RecordField[] | undefined)[] } {
   const { reference, body: f } = m.function(["i32"], "i32");
   const record = f.parameter(0), id = f.local("i32");

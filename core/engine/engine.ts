@@ -3,9 +3,9 @@ import { STORED_REGISTERS } from "../sysregs.ts";
 import type { Row } from "../isa/row.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
-import { BUILT_IN } from "./handlers.ts";
+import { BUILT_IN, type HandlerTable } from "./handlers.ts";
 import { interpreterFor, type InterpreterImports } from "./interpreter.ts";
-import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
+import { LAYOUT, layOut, type MemoryLayout, RESULT_BYTES } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
 import { EXIT } from "./reasons.ts";
 import { Translator } from "./translator/translator.ts";
@@ -77,6 +77,8 @@ const LONGEST_RUN = 1024;
 const LONGEST_TRANSLATED = 2048;
 /** Code is translated where two slices have ended before. */
 const TRANSLATE: TranslateOptions = { samples: 2 };
+/** No instruction writes more words of results than four vectors and a base register have. */
+export const MOST_RESULT_STEPS: number = RESULT_BYTES / 128;
 /** Slices of translating engines begin this short, so that hot code is found soon. */
 const FIRST_SLICE = 1 << 15;
 /** A slice is at most this long, so that an optimised version of the function is picked up. */
@@ -113,6 +115,8 @@ export class Engine implements FlowSource {
    * that was there; for its user to clear. Empty if nobody asked for it.
    */
   readonly storeMarks: Uint8Array;
+  /** The handlers of the machine's instructions. */
+  readonly table: HandlerTable;
   /** Where runs go; null where nobody wants them. */
   flowObserver: FlowObserver | null = null;
 
@@ -145,6 +149,7 @@ export class Engine implements FlowSource {
    * @param options.levels exception levels that exist, from EL0
    * @param options.flow whether runs are recorded
    * @param options.storeMarks whether stores are marked: {@linkcode Engine.storeMarks}
+   * @param options.results whether what instructions write to registers is kept: {@linkcode Engine.takeResults}
    * @param options.cpus how many CPUs take turns; 1 if left out
    * @param options.translate what is translated; null for nothing
    * @param options.landings whether indirect branches leave PSTATE.BTYPE (FEAT_BTI)
@@ -156,13 +161,16 @@ export class Engine implements FlowSource {
       levels: number;
       flow: boolean;
       storeMarks?: boolean;
+      results?: boolean;
       cpus?: number;
       translate?: TranslateOptions | null | undefined;
       landings?: boolean;
     },
     host: EngineHost,
   ) {
-    const { translate = TRANSLATE, cpus = 1, landings = false } = options;
+    const { results = false, cpus = 1, landings = false } = options;
+    // Only the interpreter keeps results.
+    const { translate = TRANSLATE } = results ? { translate: null } : options;
     this.#landings = landings;
     this.layout = layOut({ ...options, translate: translate !== null });
     const memory = new WebAssembly.Memory({ initial: this.layout.wasmPages });
@@ -184,9 +192,11 @@ export class Engine implements FlowSource {
       flow: options.flow,
       landings,
       ...(storeMarks ? { storeMarks: storeMarks - guest / 8 } : {}),
+      results: this.layout.results > 0,
       regions,
     });
     const { table, records, module } = interpreter;
+    this.table = table;
     this.#kinds = new Uint8Array(table.count);
     for (const { id, row } of table.handlers) {
       this.#kinds[id] = row.ends ? BLOCK_KIND[row.ends] : BLOCK_KIND.sequential;
@@ -233,6 +243,19 @@ export class Engine implements FlowSource {
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
+    this.#u32[LAYOUT.results >> 2] = this.layout.results;
+  }
+
+  /**
+   * What was written to registers since the last call, in order: a word for a general-purpose
+   * register (also for XZR), two for a vector. Valid until the engine runs on; there is room for the results
+   * of {@linkcode MOST_RESULT_STEPS} instructions.
+   */
+  takeResults(): BigUint64Array {
+    const { results } = this.layout;
+    const end = this.#u32[LAYOUT.results >> 2];
+    this.#u32[LAYOUT.results >> 2] = results;
+    return this.#u64.subarray(results / 8, end / 8);
   }
 
   /** State of the CPU that runs. */

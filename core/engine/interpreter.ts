@@ -94,6 +94,8 @@ export interface InterpreterOptions {
   readonly landings: boolean;
   /** See {@linkcode Frame.storeMarks}. */
   readonly storeMarks?: number;
+  /** See {@linkcode Frame.results}; not with a translator. */
+  readonly results?: boolean;
   /** Where the region table's entry of record 0 would stand, if there is a translator. */
   readonly regions?: number | undefined;
 }
@@ -105,15 +107,15 @@ const generated = new WeakMap<readonly Row[], Map<string, Interpreter>>();
 export function interpreterFor(rows: readonly Row[], options: InterpreterOptions): Interpreter {
   let ofRows = generated.get(rows);
   if (!ofRows) generated.set(rows, ofRows = new Map());
-  const { flow, landings, storeMarks, regions } = options;
-  const key = `${flow} ${landings} ${storeMarks} ${regions}`;
+  const { flow, landings, storeMarks, results = false, regions } = options;
+  const key = `${flow} ${landings} ${storeMarks} ${results} ${regions}`;
   let interpreter = ofRows.get(key);
   if (!interpreter) ofRows.set(key, interpreter = generate(rows, options));
   return interpreter;
 }
 
 function generate(rows: readonly Row[], options: InterpreterOptions): Interpreter {
-  const { flow, landings, storeMarks, regions } = options;
+  const { flow, landings, storeMarks, results = false, regions } = options;
   const table = enumerateHandlers(rows);
   const m = new ModuleBuilder();
   m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
@@ -128,7 +130,7 @@ function generate(rows: readonly Row[], options: InterpreterOptions): Interprete
   const helpers = defineHelpers(m);
   const slowLoad = defineSlowAccess(m, imports.access, false);
   const slowStore = defineSlowAccess(m, imports.access, true, storeMarks);
-  const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks, regions };
+  const shared = { ...imports, helpers, slowLoad, slowStore, storeMarks, results, regions };
   if (regions !== undefined) {
     for (const [name, helper] of helpers) m.export(`helper ${name}`, helper);
     m.export("retryLoad", defineSlowAccess(m, undefined, false));
@@ -151,6 +153,7 @@ interface Callees {
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
   readonly storeMarks: number | undefined;
+  readonly results: boolean;
   /** See `apart.ts`. */
   readonly apart: FunctionReference;
   /** Type of translated functions. */
@@ -255,6 +258,7 @@ class Generator {
       slowLoad: this.callees.slowLoad,
       slowStore: this.callees.slowStore,
       storeMarks: this.callees.storeMarks,
+      results: this.callees.results,
       callOut: this.callees.callOut,
       callOuts: CALL_OUTS,
       spill: () => this.#spill(),

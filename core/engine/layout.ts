@@ -15,6 +15,7 @@
  *   …       region table, if there is a translator: 8 bytes per record
  *   …       guest memory
  *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
+ *   …       results, if asked for: what instructions wrote to registers, in order
  * ```
  *
  * **Lookup entry of data accesses** (32 bytes, direct-mapped by virtual page): the tags are the
@@ -52,6 +53,8 @@ export const LAYOUT = {
   /** Entries are 8 bytes; a slice ends when the ring is fuller than `ringLimit`. */
   ringLimit: 0x120000,
   ringEnd: 0x130000,
+  /** u32: where the next result goes, while results are recorded. */
+  results: 0x2040,
   helperTables: 0x130000,
   codeTable: 0x140000,
 } as const;
@@ -61,6 +64,8 @@ export const NO_TAG = 0xffff_ffff_ffff_ffffn;
 
 /** Bytes of one page's records: 1,024 of 16 bytes and a trailer. */
 export const RECORD_PAGE_BYTES = 1025 * 16;
+/** Room for the results that are not taken yet. */
+export const RESULT_BYTES: number = 8 << 20;
 /** Distance of the slots in the arena. */
 export const RECORD_SLOT_BYTES = RECORD_PAGE_BYTES + 48;
 
@@ -76,6 +81,8 @@ export interface MemoryLayout {
   readonly guestBytes: number;
   /** Address of the store marks; 0 if there are none. */
   readonly storeMarks: number;
+  /** Address of the results, `RESULT_BYTES` of them; 0 if they are not recorded. */
+  readonly results: number;
   /** How far the lookup caches of each CPU stand behind those of the first. */
   readonly lookups: readonly number[];
   /** Size of the whole memory in 64 KiB pages. */
@@ -84,9 +91,10 @@ export interface MemoryLayout {
 
 /** Lays out a memory with `guestBytes` of guest memory (a multiple of 4 KiB), and what else is asked for. */
 export function layOut(
-  { guestBytes, storeMarks = false, cpus = 1, translate = false }: {
+  { guestBytes, storeMarks = false, results = false, cpus = 1, translate = false }: {
     guestBytes: number;
     storeMarks?: boolean;
+    results?: boolean;
     cpus?: number;
     translate?: boolean;
   },
@@ -104,7 +112,8 @@ export function layOut(
   const regions = align(arena + arenaSlots * RECORD_SLOT_BYTES);
   const guest = align(regions + (translate ? arenaSlots * RECORD_SLOT_BYTES / 2 : 0));
   const end = guest + guestBytes;
-  const wasmPages = Math.ceil((end + (storeMarks ? guestBytes / 8 : 0)) / 65536);
+  const behindMarks = end + (storeMarks ? guestBytes / 8 : 0);
+  const wasmPages = Math.ceil((behindMarks + (results ? RESULT_BYTES : 0)) / 65536);
   if (wasmPages > 65536) throw new RangeError(`guest memory of ${guestBytes} bytes does not fit`);
   return {
     arena,
@@ -113,6 +122,7 @@ export function layOut(
     guest,
     guestBytes,
     storeMarks: storeMarks ? end : 0,
+    results: results ? behindMarks : 0,
     lookups,
     wasmPages,
   };

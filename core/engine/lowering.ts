@@ -51,6 +51,8 @@ export interface Frame {
   readonly slowStore: FunctionReference;
   /** Address of the mark of address 0 of this memory, where stores are marked (`layout.ts`). */
   readonly storeMarks: number | undefined;
+  /** Whether what is written to registers also goes to the results (`layout.ts`). */
+  readonly results?: boolean;
   readonly callOut: FunctionReference;
   /** Numbers of the call-outs by name. */
   readonly callOuts: Readonly<Record<string, number>>;
@@ -464,24 +466,41 @@ export class Lowering {
           return bound.wrote(slot);
         }
         const slot = this.#slot(commit.field, file, commit.next, true);
-        if (file === "v") return this.#commitVector(slot, value);
-        return f.store("i64.store", slot, widen(value));
+        if (file === "v") {
+          this.#commitVector(slot, value);
+          return this.#result(slot, 2);
+        }
+        f.store("i64.store", slot, widen(value));
+        return this.#result(slot, 1);
       }
       case "part": {
         const slot = this.#slot(commit.field, "v", commit.next);
-        return f.store(commit.name, op("i32.add", slot, this.immediate(commit.offset)), value);
+        f.store(commit.name, op("i32.add", slot, this.immediate(commit.offset)), value);
+        return this.#result(slot, 2);
       }
       case "link":
         if (this.#frame.bound) {
           f.set(this.#frame.bound.register(SLOT.x + 8 * 30), value);
           return this.#frame.bound.wrote(SLOT.x + 8 * 30);
         }
-        return f.store("i64.store", i32(0), value, SLOT.x + 8 * 30);
+        f.store("i64.store", i32(0), value, SLOT.x + 8 * 30);
+        return this.#result(i32(SLOT.x + 8 * 30), 1);
       case "flag":
         return f.set(this.#frame.flags[commit.flag], value);
       case "state":
         return f.store("i64.store", i32(0), value, STATE[commit.name]);
     }
+  }
+
+  /** Adds what a slot holds now, in words of 64 bits, to the results, if they are wanted. */
+  #result(slot: Expression, words: number): void {
+    if (!this.#frame.results) return;
+    const f = this.#f;
+    const next = load("i32.load", i32(0), LAYOUT.results);
+    for (let i = 0; i < words; i++) {
+      f.store("i64.store", next, load("i64.load", slot, 8 * i), 8 * i);
+    }
+    f.store("i32.store", i32(0), op("i32.add", next, i32(8 * words)), LAYOUT.results);
   }
 
   #commitVector(slot: Expression, value: Expression): void {

@@ -86,6 +86,9 @@ Deno.test("trace.cddl refuses values out of range", () => {
   assertEquals(schema.check("header", { ...contentOf("header"), future: { a: [1] } }), null);
   assertEquals(schema.check("header", { ...contentOf("header"), profile: "attach" }), null);
   assert(schema.check("header", { ...contentOf("header"), profile: "none" }));
+  const values = { counts: new Uint8Array(), hits: new Uint8Array(), words: new Uint8Array() };
+  assertEquals(schema.check("values", { ...values, choices: new Uint8Array() }), null);
+  assert(schema.check("values", values));
   assertEquals(schema.check("digest", { hash: new Uint8Array(8) }), null);
   assert(schema.check("digest", { hash: new Uint8Array(9) }));
 });

@@ -22,7 +22,7 @@ import cbor2
 import zstandard
 
 HEADER, IMAGE, SYMBOLS, LINES, PAGES, INPUT, FLOW, EVENTS, KEYFRAME = range(9)
-SUMMARY, COMMIT, FOOTER, DIGEST = 10, 11, 12, 13
+VALUES, SUMMARY, COMMIT, FOOTER, DIGEST = 9, 10, 11, 12, 13
 
 PAGE = 4096
 WORD = 1 << 64
@@ -672,6 +672,80 @@ def walk_blocks(flows, blocks, older):
     require(fresh == len(blocks), "definitions of blocks that are not executed")
 
 
+# ---------------------------------------------------------- values, SPEC section 16
+
+
+class Values:
+    """The results of a window's instructions, given out block by block."""
+
+    def __init__(self, items):
+        column = {
+            name: b"".join(bytes(item[name]) for item in items)
+            for name in ("counts", "hits", "choices", "words")
+        }
+        self.counts, self.hits = iter(column["counts"]), iter(uints(column["hits"]))
+        self.choices, self.words, self.at = iter(column["choices"]), column["words"], 0
+        self.slots, self.first, self.count = {}, {}, 0
+        self.values, self.differences = {}, {}
+        self.run = next(self.hits, None)
+
+    def block(self, block):
+        """The results of a block, one tuple per instruction."""
+        if block not in self.first:
+            counts = [next(self.counts, 255) for _ in range(block.steps)]
+            require(max(counts) <= 16, "counts of results")
+            self.first[block] = self.count, counts
+            self.count += sum(counts)
+        slot, counts = self.first[block]
+        results = []
+        for count in counts:
+            results.append(tuple(self._value(slot + n) for n in range(count)))
+            slot += count
+        return results
+
+    def _value(self, index):
+        last, stride, values, differences, confidence = self.slots.get(index, (0, 0, 0, 0, (0,) * 4))
+        spread = (index * 0x9E3779B1 & 0xFFFFFFFF) >> 16
+        predictions = (
+            last,
+            (last + stride) % WORD,
+            self.values.get(values ^ spread, 0),
+            (last + self.differences.get(differences ^ spread, 0)) % WORD,
+        )
+        if self.run is None or self.run > 0:
+            self.run = self.run and self.run - 1
+            value = predictions[confidence.index(max(confidence))]
+        else:
+            choice = next(self.choices, 12)
+            require(choice < 12, "choices")
+            if choice < 4:
+                value = predictions[choice]
+            else:
+                size = choice - 3
+                z = int.from_bytes(self.words[self.at : self.at + size], "little")
+                self.at += size
+                value = (last + (z >> 1 ^ -(z & 1))) % WORD
+            self.run = next(self.hits, None)
+        difference = (value - last) % WORD
+        self.values[values ^ spread] = value
+        self.differences[differences ^ spread] = difference
+        learnt = tuple(
+            min(c + 1, 15) if p == value else c >> 1 for c, p in zip(confidence, predictions)
+        )
+        histories = fold(values, value), fold(differences, difference)
+        self.slots[index] = value, difference, *histories, learnt
+        return value
+
+    def finish(self):
+        rest = [next(column, None) for column in (self.counts, self.hits, self.choices)]
+        require(rest == [None] * 3 and self.run is None, "values that are not used up")
+        require(self.at == len(self.words), "words of values")
+
+
+def fold(history, word):
+    return (history << 8 ^ word ^ word >> 16 ^ word >> 32 ^ word >> 48) & 0xFFFF
+
+
 # ---------------------------------------------------------- memory, SPEC section 9
 
 
@@ -838,6 +912,7 @@ class Run:
         self.retired = self.entries = self.blocks = 0
         self.counts, self.cpu, self.cpus = {}, None, []
         self.digests = {name: hashlib.sha256() for name in ("pcs", "words", "steps")}
+        self.results = None
 
     def window(self, window):
         """Checks one window against all that the specification says of it. Returns its events."""
@@ -882,6 +957,7 @@ class Run:
         blocks, older = self.table.until(window.number)
         executed, remaining = set(), list(reversed(events))
         expected = self.cpu and self.cpu["pc"]
+        values = Values(window.contents(VALUES)) if window.contents(VALUES) else None
         for position, block, entries in walk(window, blocks, older):
             end = position + (entries or block.steps)
             here = []
@@ -898,13 +974,23 @@ class Run:
                 self.digests["pcs"].update(block.pcs())
                 self.digests["steps"].update(block.pcs())
                 self.digests["words"].update(block.code)
+                if values:
+                    self._add_results(values.block(block))
                 executed.add(block)
                 pc = block.pc
             if expected is not None:
                 # A window begins where the keyframe before it says.
                 require(pc == expected, f"the instruction at #{window.start}")
                 expected = None
+        if values:
+            values.finish()
         return executed
+
+    def _add_results(self, results):
+        """The digest over results: per instruction how many words, then the words."""
+        self.results = self.results or hashlib.sha256()
+        for words in results:
+            self.results.update(struct.pack(f"<B{len(words)}Q", len(words), *words))
 
     def _enter(self, position, entries, events):
         """SPEC 1, 7, 8: every entry of the flow is an exception event that retires nothing."""
@@ -1094,6 +1180,8 @@ def main():
         print(f"{options.trace}: a field: {error!r}", file=sys.stderr)
         return 1
     digests = {name: digest.hexdigest() for name, digest in run.digests.items()}
+    if run.results:
+        digests["results"] = run.results.hexdigest()
     totals = {"instructions": run.retired, "entries": run.entries, "blocks": run.blocks}
     show({"kind": "executed", **totals, "events": run.counts, "sha256": digests})
     return 0 if trace.footer else 3
