@@ -72,7 +72,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR1_EL1", 36, 1, "FEAT_ETS"],
   ["ID_AA64PFR1_EL1", 0, 1, "FEAT_BTI"],
   ["ID_AA64PFR1_EL1", 4, 2, "FEAT_SSBS"],
-  ["ID_AA64ISAR0_EL1", 56, 1, "FEAT_TLBIOS"],
+  ["ID_AA64ISAR0_EL1", 56, 2, "FEAT_TLBIOS FEAT_TLBIRANGE"],
   ["ID_AA64ISAR0_EL1", 60, 1, "FEAT_RNG"],
   ["ID_AA64ISAR1_EL1", 36, 1, "FEAT_SB"],
   ["ID_AA64ISAR1_EL1", 40, 1, "FEAT_SPECRES"],
@@ -84,10 +84,15 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR1_EL1", 20, 2, "FEAT_PAN FEAT_PAN2"],
   ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],
   ["ID_AA64MMFR2_EL1", 4, 1, "FEAT_UAO"],
+  ["ID_AA64MMFR1_EL1", 28, 1, "FEAT_XNX"],
+  ["ID_AA64MMFR2_EL1", 16, 1, "FEAT_LVA"],
+  ["ID_AA64MMFR2_EL1", 28, 1, "FEAT_TTST"],
   ["ID_AA64MMFR2_EL1", 36, 1, "FEAT_IDST"],
   ["ID_AA64MMFR2_EL1", 40, 1, "FEAT_S2FWB"],
   // The level in a TLBI's operand is a hint, which the TLB here has no use for.
   ["ID_AA64MMFR2_EL1", 48, 1, "FEAT_TTL"],
+  // An entry of the TLB that is changed without break-before-make is replaced; nT means nothing.
+  ["ID_AA64MMFR2_EL1", 52, 2, "FEAT_BBM"],
   ["ID_AA64MMFR2_EL1", 60, 1, "FEAT_E0PD"],
 ];
 
@@ -123,9 +128,11 @@ const MAX_BASE: Readonly<Record<string, bigint>> = {
 const MAX_MMU: MmuFeatures = {
   physicalAddressBits: 48,
   granules: [12, 14, 16],
-  maxTxsz: 39,
+  maxTxsz: 48,
   asidBits: 16,
   reservedBlocksFault: false,
+  largeAddresses: true,
+  executeNeverByLevel: true,
   hierarchyCanBeOff: true,
   rangesCanBePrivileged: true,
   longVmids: true,

@@ -294,6 +294,7 @@ export class Processor implements SystemContext {
   invalidateTlb(invalidation: TlbInvalidation): void {
     const { broadcast } = invalidation;
     const { tag, asidMask } = this.#invalidatedRegime(invalidation);
+    if (!this.#isRangeOfGranule(invalidation)) return;
     // The reference's TLB has no ASIDs, so its TLBI by ASID drops those of all: the default follows.
     const asid = this.host.strict ? invalidation.asid & asidMask : ANY_ASID;
     // The page being executed may be among those dropped. Other CPUs fetch theirs at their next turn.
@@ -308,6 +309,13 @@ export class Processor implements SystemContext {
         dropTranslations(tlb, { ...what, tag: tag ^ REGIME_EL2 ^ REGIME_EL20 });
       }
     }
+  }
+
+  /** Whether a TLBI by range names the granule in use; the reference ignores others. */
+  #isRangeOfGranule({ regime, inHost, range, va }: TlbInvalidation): boolean {
+    if (range === undefined) return true;
+    const { ranges } = this.#regimes.of(regime === 1 && inHost ? 0 : regime);
+    return (ranges[Number(va >> 55n & 1n)] ?? ranges[0]).granuleLog2 === range.granuleLog2;
   }
 
   /** The regime that a TLBI names at this moment: in a host, those of EL1 mean EL2&0. */

@@ -96,6 +96,16 @@ export interface TlbInvalidation {
   readonly asid: number;
   /** Only last-level entries need go. */
   readonly lastLevel: boolean;
+  /** Of an invalidation by range (FEAT_TLBIRANGE): from `va` on. */
+  readonly range?: TlbRange;
+}
+
+/** The range of a TLBI. */
+export interface TlbRange {
+  /** log2 of the granule that the instruction names; 0 for the reserved one. */
+  readonly granuleLog2: number;
+  /** Bytes. */
+  readonly length: bigint;
 }
 
 /** What an AT instruction asks. */

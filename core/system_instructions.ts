@@ -13,6 +13,7 @@ export type SystemOperation =
   | (
     & { readonly kind: "tlbi" }
     & Pick<TlbInvalidation, "regime" | "inHost" | "broadcast" | "scope" | "lastLevel">
+    & { readonly byRange?: true }
   );
 
 /** One SYS instruction. */
@@ -41,6 +42,13 @@ const FORMS = [
   { suffix: "IS", crm: 3, broadcast: true },
   { suffix: "", crm: 7, broadcast: false },
   { suffix: "OS", crm: 1, broadcast: true, feature: "FEAT_TLBIOS" },
+] as const;
+
+/** CRm of the forms by range, and for those by IPA CRm and what is added to op2. */
+const RANGE_FORMS = [
+  { suffix: "IS", crm: 2, ipa: [0, 0], broadcast: true },
+  { suffix: "", crm: 6, ipa: [4, 0], broadcast: false },
+  { suffix: "OS", crm: 5, ipa: [4, 1], broadcast: true },
 ] as const;
 
 /** Every SYS instruction but DC ZVA, which is a store and has a row of its own. */
@@ -85,6 +93,16 @@ export const SYSTEM_INSTRUCTIONS: readonly SystemInstruction[] = [
   ...tlbiAbove("ALLE3", 6, 0, { regime: 3, scope: "all" }),
   ...tlbiAbove("VAE3", 6, 1, { regime: 3, scope: "va-any" }),
   ...tlbiAbove("VALE3", 6, 5, { regime: 3, scope: "va-any", lastLevel: true }),
+  ...tlbiRange("RVAE1", 0, 1, { regime: 1, scope: "va" }),
+  ...tlbiRange("RVAAE1", 0, 3, { regime: 1, scope: "va-any" }),
+  ...tlbiRange("RVALE1", 0, 5, { regime: 1, scope: "va", lastLevel: true }),
+  ...tlbiRange("RVAALE1", 0, 7, { regime: 1, scope: "va-any", lastLevel: true }),
+  ...tlbiRange("RIPAS2E1", 4, 2, { regime: 1, scope: "ipa" }),
+  ...tlbiRange("RIPAS2LE1", 4, 6, { regime: 1, scope: "ipa", lastLevel: true }),
+  ...tlbiRange("RVAE2", 4, 1, { regime: 2, scope: "va" }),
+  ...tlbiRange("RVALE2", 4, 5, { regime: 2, scope: "va", lastLevel: true }),
+  ...tlbiRange("RVAE3", 6, 1, { regime: 3, scope: "va-any" }),
+  ...tlbiRange("RVALE3", 6, 5, { regime: 3, scope: "va-any", lastLevel: true }),
 ];
 
 /** DC ZVA: op1:CRn:CRm:op2. */
@@ -171,5 +189,33 @@ function tlbiAbove(
     ...rest,
     ...(regime === 2 ? { needs: "el2" as const } : {}),
     operation: { kind: "tlbi", regime, broadcast, scope, lastLevel },
+  }));
+}
+
+/** All forms of a TLBI by range (FEAT_TLBIRANGE). */
+function tlbiRange(
+  name: string,
+  op1: 0 | 4 | 6,
+  op2: number,
+  what: Pick<TlbInvalidation, "regime" | "scope"> & { lastLevel?: boolean },
+): SystemInstruction[] {
+  const { regime, scope, lastLevel = false } = what;
+  return RANGE_FORMS.map(({ suffix, crm, ipa, broadcast }) => ({
+    name: `TLBI ${name}${suffix}`,
+    encoding: at(`${op1} 8 ${scope === "ipa" ? `${ipa[0]} ${op2 + ipa[1]}` : `${crm} ${op2}`}`),
+    lowestEl: op1 === 0 ? 1 : op1 === 4 ? 2 : 3,
+    operand: true,
+    feature: "FEAT_TLBIRANGE",
+    ...(op1 === 0 ? { trap: "tlb" as const } : {}),
+    ...(regime === 2 ? { needs: "el2" as const } : {}),
+    operation: {
+      kind: "tlbi",
+      regime,
+      ...(op1 === 0 ? { inHost: true } : {}),
+      broadcast,
+      scope,
+      lastLevel,
+      byRange: true,
+    },
   }));
 }

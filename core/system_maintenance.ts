@@ -5,6 +5,7 @@ import {
   type SystemException,
   type SystemOutcome,
   systemTrap,
+  type TlbRange,
   UNDEFINED,
 } from "./system_context.ts";
 import { DC_ZVA, type SystemInstruction, systemInstruction } from "./system_instructions.ts";
@@ -144,8 +145,10 @@ function perform(
     case "tlbi": {
       const { broadcast, scope, lastLevel, regime, inHost = false } = operation;
       emit(context, "tlbi", name, operand);
-      const { va, asid } = decodeTlbiOperand(scope, operand);
-      context.invalidateTlb({ regime, inHost, broadcast, scope, lastLevel, va, asid });
+      const names = operation.byRange
+        ? decodeTlbiRange(scope, operand)
+        : decodeTlbiOperand(scope, operand);
+      context.invalidateTlb({ regime, inHost, broadcast, scope, lastLevel, ...names });
       return "leave";
     }
   }
@@ -157,6 +160,28 @@ function decodeTlbiOperand(scope: string, operand: bigint): { va: bigint; asid: 
   const byAsid = scope === "va" || scope === "asid";
   const va = BigInt.asUintN(64, BigInt.asIntN(56, operand << 12n));
   return { va: byAddress ? va : 0n, asid: byAsid ? Number(operand >> 48n) : 0 };
+}
+
+/** By TG: reserved, then log2 of 4, 16 and 64 KB. */
+const RANGE_GRANULES = [0, 12, 14, 16];
+
+/**
+ * Xt of a TLBI by range: BaseADDR in bits 36:0, NUM in 43:39, SCALE in 45:44, TG in 47:46, ASID in
+ * bits 63:48 (Arm ARM C5.5). (NUM + 1) * 2^(5 * SCALE + 1) pages.
+ */
+function decodeTlbiRange(
+  scope: string,
+  operand: bigint,
+): { va: bigint; asid: number; range: TlbRange } {
+  const field = (at: bigint, width: number) => BigInt.asUintN(width, operand >> at);
+  const granuleLog2 = RANGE_GRANULES[Number(field(46n, 2))];
+  const pages = field(39n, 5) + 1n << 5n * field(44n, 2) + 1n;
+  const shift = BigInt(granuleLog2);
+  return {
+    va: BigInt.asUintN(64, BigInt.asIntN(37, operand) << shift),
+    asid: scope === "va" ? Number(field(48n, 16)) : 0,
+    range: { granuleLog2, length: pages << shift },
+  };
 }
 
 function emit(

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { cpuModel } from "./cpu_models.ts";
 import { UNDEFINED } from "./system_context.ts";
 import { DC_ZVA, SYSTEM_INSTRUCTIONS } from "./system_instructions.ts";
 import {
@@ -107,6 +108,17 @@ Deno.test("executeSys() decodes what a TLBI names", () => {
     ["TLBI ASIDE1", operand],
     ["TLBI VMALLE1IS", 0n],
   ]);
+});
+
+Deno.test("executeSys() decodes what a TLBI by range names", () => {
+  const context = new TestContext();
+  context.model = cpuModel("max");
+  // ASID 0x42, granule 4 KB, SCALE 1, NUM 2: three times 64 pages.
+  const operand = 0x42n << 48n | 1n << 46n | 1n << 44n | 2n << 39n | 0x4_0400n;
+  executeSys(context, encodingOf("TLBI RVALE1IS"), operand);
+  const range = { granuleLog2: 12, length: 192n << 12n };
+  const names = { scope: "va", lastLevel: true, va: 0x4040_0000n, asid: 0x42, range } as const;
+  assertEquals(context.invalidations, [{ regime: 1, inHost: true, broadcast: true, ...names }]);
 });
 
 Deno.test("executeSys() puts the result of AT into PAR_EL1", () => {

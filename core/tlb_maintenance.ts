@@ -11,7 +11,11 @@ export function dropTranslations(
   tlb: Tlb,
   what: TlbInvalidation & { readonly tag: number; readonly strict: boolean },
 ): void {
-  const { scope, va, tag, asid, strict } = what;
+  const { scope, va, tag, asid, strict, range } = what;
+  if (range !== undefined && scope !== "ipa") {
+    const from = Number(BigInt.asIntN(64, va));
+    return tlb.invalidateRange(tag, scope === "va" ? asid : ANY_ASID, from, Number(range.length));
+  }
   const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
   switch (scope) {
     case "all":

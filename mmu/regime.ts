@@ -29,6 +29,10 @@ export interface MmuFeatures {
   rangesCanBePrivileged?: boolean;
   /** FEAT_BTI: descriptors have GP. */
   guardedPages?: boolean;
+  /** FEAT_LVA: with the granule of 64 KB TxSZ may be 12. */
+  largeAddresses?: boolean;
+  /** FEAT_XNX: stage 2 execute-never by exception level. */
+  executeNeverByLevel?: boolean;
   /** FEAT_VMID16: VTCR_EL2.VS makes VMIDs of 16 bits. */
   longVmids?: boolean;
 }
@@ -181,7 +185,7 @@ const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, hpd: 24, granules: [12, 16, 14, 0] }
 const TCR_PS = 16;
 
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
-const MIN_TXSZ = 16;
+const MIN_TXSZ = 16, MIN_TXSZ_LARGE = 12;
 
 /**
  * Decodes the EL1&0 regime (Arm ARM D17.2: SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1), or EL2&0,
@@ -296,12 +300,12 @@ function makeRange(
   const txsz = field(tcr, half.txsz, 6);
   // Out of range is IMPLEMENTATION DEFINED: clamp, or fault. The reference faults; the clamped
   // value only keeps the rest of this record meaningful.
-  const clamped = Math.min(Math.max(txsz, MIN_TXSZ), features.maxTxsz);
-  const inputSize = 64 - clamped;
   // A granule that is reserved or not implemented: an implemented one, the smallest as the
   // reference chooses.
   const requested = half.granules[field(tcr, half.tg, 2)];
   const granuleLog2 = features.granules.includes(requested) ? requested : features.granules[0];
+  const clamped = clampTxsz(txsz, granuleLog2, features);
+  const inputSize = 64 - clamped;
   const stride = granuleLog2 - 3;
   const startLevel = 4 - Math.ceil((inputSize - granuleLog2) / stride);
   const topByteIgnored = bit(tcr, half.tbi);
@@ -326,6 +330,18 @@ function makeRange(
     tableBase: Number(base >> BigInt(tableLog2) << BigInt(tableLog2)),
     tableBaseTooLarge: base >> BigInt(outputSize) !== 0n,
   };
+}
+
+/** The next TxSZ that is implemented; FEAT_LVA and FEAT_TTST say more of the granule of 64 KB. */
+export function clampTxsz(
+  txsz: number,
+  granuleLog2: number,
+  { maxTxsz, largeAddresses }: MmuFeatures,
+): number {
+  const isLarge = granuleLog2 === 16;
+  const least = isLarge && largeAddresses ? MIN_TXSZ_LARGE : MIN_TXSZ;
+  const most = isLarge ? Math.min(maxTxsz, 47) : maxTxsz;
+  return Math.min(Math.max(txsz, least), most);
 }
 
 /** The level whose rights an EL has in a regime, as `denialReason()` takes it: 0, 1, or 2 where EL0 has none. */

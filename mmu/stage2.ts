@@ -7,7 +7,7 @@ import type { DescriptorBus } from "./bus.ts";
 import * as descriptor from "./descriptor.ts";
 import type { StageFault } from "./fault.ts";
 import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "./permissions.ts";
-import { type AddressRange, levelShift, type MmuFeatures } from "./regime.ts";
+import { type AddressRange, clampTxsz, levelShift, type MmuFeatures } from "./regime.ts";
 import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
 
 /** The registers that define stage 2, as 64-bit values. */
@@ -32,6 +32,8 @@ export interface Stage2 {
   readonly outputSize: number;
   /** Blocks at levels without blocks are faults. See `MmuFeatures`. */
   readonly reservedBlocksFault: boolean;
+  /** FEAT_XNX. */
+  readonly executeNeverByLevel: boolean;
   /** SCTLR_EL2.EE. */
   readonly bigEndianTables: boolean;
   /** HCR_EL2.PTW. */
@@ -62,7 +64,7 @@ export interface Stage2Leaf {
   sizeLog2: number;
   /** Physical address, aligned to the size. */
   base: number;
-  /** S2AP and XN: bit 0 read, 1 write, 2 execute, as accesses are numbered. */
+  /** S2AP and XN: bit 0 read, 1 write, 2 execute at EL1, as accesses are numbered; 3 execute at EL0. */
   permissions: number;
   /** MemAttr[3:0]. */
   memoryAttributes: number;
@@ -89,7 +91,6 @@ const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
 const GRANULES = [12, 16, 14, 0];
 /** VTCR_EL2 fields. */
 const VTCR = { t0sz: 0, sl0: 6, tg0: 14, ps: 16 } as const;
-const MIN_TXSZ = 16;
 const words = new Uint32Array(2);
 
 /** Decodes VTCR_EL2 and VTTBR_EL2 (Arm ARM D17.2). */
@@ -98,11 +99,11 @@ export function makeStage2(registers: Stage2Registers, features: MmuFeatures): S
   const field = (at: number, width: number) => Number(vtcr >> BigInt(at)) & (1 << width) - 1;
   const outputSize = Math.min(OUTPUT_SIZES[field(VTCR.ps, 3)], features.physicalAddressBits);
   const txsz = field(VTCR.t0sz, 6);
-  const clamped = Math.min(Math.max(txsz, MIN_TXSZ), features.maxTxsz);
-  const inputSize = 64 - clamped;
   const requested = GRANULES[field(VTCR.tg0, 2)];
   const granuleLog2 = features.granules.includes(requested) ? requested : features.granules[0];
-  const startLevel = (granuleLog2 === 12 ? 2 : 3) - field(VTCR.sl0, 2);
+  const clamped = clampTxsz(txsz, granuleLog2, features);
+  const inputSize = 64 - clamped;
+  const startLevel = startOf(granuleLog2, field(VTCR.sl0, 2), features.maxTxsz > 39);
   const usable = clamped === txsz &&
     isStartPossible({ startLevel, inputSize, outputSize, granuleLog2 });
   // Concatenated tables are one larger table.
@@ -124,10 +125,17 @@ export function makeStage2(registers: Stage2Registers, features: MmuFeatures): S
     },
     outputSize,
     reservedBlocksFault: features.reservedBlocksFault,
+    executeNeverByLevel: features.executeNeverByLevel ?? false,
     bigEndianTables: bigEndian,
     protectedWalks,
     forced,
   };
+}
+
+/** VTCR_EL2.SL0: with FEAT_TTST 3 is level 3 for the granule of 4 KB. */
+function startOf(granuleLog2: number, sl0: number, smallTables: boolean): number {
+  if (granuleLog2 !== 12) return 3 - sl0;
+  return sl0 === 3 && smallTables ? 3 : 2 - sl0;
 }
 
 /**
@@ -187,7 +195,7 @@ export function walkStage2(bus: DescriptorBus, stage2: Stage2, ipa: number): Sta
     // 4. A block or page, or the next table.
     if (level === 3 || !descriptor.isTableOrPage(low)) {
       if (!descriptor.accessFlag(low)) result.fault = { kind: "access-flag", level };
-      else result.leaf = makeLeaf(granuleLog2, level, output, low, high);
+      else result.leaf = makeLeaf(stage2, level, output, low, high);
       return result;
     }
     table = output;
@@ -214,8 +222,12 @@ function checkDescriptor(stage2: Stage2, level: number, lo: number, hi: number):
   return { kind: "address-size", level, cause: "descriptor", address };
 }
 
+const EXECUTE_EL1 = 1 << ACCESS_EXECUTE, EXECUTE_EL0 = EXECUTE_EL1 << 1;
+/** By XN[1:0] of FEAT_XNX. */
+const EXECUTE = [EXECUTE_EL1 | EXECUTE_EL0, EXECUTE_EL0, 0, EXECUTE_EL1];
+
 function makeLeaf(
-  granuleLog2: number,
+  { range: { granuleLog2 }, executeNeverByLevel }: Stage2,
   level: number,
   output: number,
   lo: number,
@@ -224,11 +236,13 @@ function makeLeaf(
   const sizeLog2 = levelShift(granuleLog2, level);
   const size = 2 ** sizeLog2;
   const access = descriptor.accessPermissions(lo);
+  // Without FEAT_XNX XN[0] is RES0.
+  const never = descriptor.uxn(hi) << 1 | (executeNeverByLevel ? descriptor.pxn(hi) : 0);
   return {
     level,
     sizeLog2,
     base: Math.floor(output / size) * size,
-    permissions: access | (descriptor.uxn(hi) ? 0 : 1 << ACCESS_EXECUTE),
+    permissions: access | EXECUTE[never],
     memoryAttributes: descriptor.stage2MemoryAttributes(lo),
     shareability: descriptor.shareability(lo),
     contiguous: descriptor.contiguous(hi),
@@ -240,12 +254,14 @@ export function stage2Address(leaf: Stage2Leaf, ipa: number): number {
   return leaf.base + ipa % 2 ** leaf.sizeLog2;
 }
 
-/** Why stage 2 denies an access that its leaf does not permit. */
+/** Why stage 2 denies an access at an EL that its leaf does not permit. */
 export function stage2Denial(
   leaf: Pick<Stage2Leaf, "permissions" | "level">,
   access: Access,
+  el: number,
 ): StageFault | null {
-  if ((leaf.permissions & 1 << access) !== 0) return null;
+  const wanted = access === ACCESS_EXECUTE && el === 0 ? EXECUTE_EL0 : 1 << access;
+  if ((leaf.permissions & wanted) !== 0) return null;
   const reason = access === ACCESS_READ
     ? "s2ap-read"
     : access === ACCESS_WRITE
@@ -256,7 +272,7 @@ export function stage2Denial(
 
 /** The six bits that the permissions of stage 2 leave of a mask of permissions.ts. */
 export function stage2Mask(permissions: number): number {
-  return permissions | permissions << 3;
+  return permissions & 3 | (permissions & EXECUTE_EL0) >> 1 | (permissions & 7) << 3;
 }
 
 /** Whether MemAttr[3:0] is Device memory. */

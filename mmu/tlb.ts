@@ -79,7 +79,7 @@ export interface TlbEntry {
 export interface TlbStage2 {
   /** Level of the leaf descriptor. */
   level: number;
-  /** S2AP and XN: bit 0 read, 1 write, 2 execute. */
+  /** S2AP and XN: bit 0 read, 1 write, 2 execute at EL1, 3 execute at EL0. */
   permissions: number;
   /** MemAttr[3:0]. */
   memoryAttributes: number;
@@ -248,6 +248,23 @@ export class Tlb {
     }
   }
 
+  /**
+   * TLBI RVAE1 and its like: drops entries that translate some address of a range.
+   *
+   * @param asid as for {@linkcode invalidateVa}
+   * @param from canonical address, a multiple of 4096, as a signed number
+   * @param length in bytes
+   */
+  invalidateRange(regime: number, asid: number, from: number, length: number): void {
+    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+      const flags = this.#words[entry];
+      if ((flags & VALID) === 0 || this.regimeOf(entry) !== regime) continue;
+      if (asid !== ANY_ASID && (flags & GLOBAL) === 0 && this.asidOf(entry) !== asid) continue;
+      const start = (this.#words[entry + 3] | 0) * 0x1_0000_0000 + this.#words[entry + 2];
+      if (start < from + length && from < start + 2 ** this.sizeLog2Of(entry)) this.#evict(entry);
+    }
+  }
+
   /** Drops everything, of whatever regime. */
   clear(): void {
     for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
@@ -299,7 +316,7 @@ export class Tlb {
     return {
       memoryAttributes: word & 15,
       shareability: word >>> 4 & 3,
-      permissions: word >>> 6 & 7,
+      permissions: word >>> 6 & 7 | word >>> 10 & 8,
       level: word >>> 9 & 3,
       flat: (word & STAGE2_FLAT) !== 0,
     };
@@ -409,8 +426,8 @@ function tagBits(regime: number): number {
 }
 
 function packStage2({ memoryAttributes, shareability, permissions, level, flat }: TlbStage2) {
-  return memoryAttributes | shareability << 4 | permissions << 6 | level << 9 |
-    (flat ? STAGE2_FLAT : 0) | STAGE2_SET;
+  return memoryAttributes | shareability << 4 | (permissions & 7) << 6 | level << 9 |
+    (permissions & 8) << 10 | (flat ? STAGE2_FLAT : 0) | STAGE2_SET;
 }
 
 /** First word of the set where a page of the size class that holds the address stands. */

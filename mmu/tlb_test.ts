@@ -93,6 +93,26 @@ Deno.test("invalidateVa() drops entries of every size that hold the address, by 
   assertEquals(left(ANY_ASID), ["1 40003000"]);
 });
 
+Deno.test("invalidateRange() drops entries of any size that reach into a range, by ASID or global", () => {
+  const fills: TlbEntry[] = [
+    { ...PAGE },
+    { ...PAGE, vaLo: 0x4000_0000, sizeLog2: 21, level: 2, global: true },
+    { ...PAGE, asid: 2, vaLo: 0x4000_2000 },
+    { ...PAGE, vaLo: 0x4000_3000 },
+    { ...PAGE, vaHi: 0xffff_ffff, vaLo: 0xffff_f000 },
+  ];
+  const left = (asid: number, from: number, length: number) => {
+    const tlb = empty();
+    fills.forEach((e) => tlb.fill(e));
+    tlb.invalidateRange(0, asid, from, length);
+    return [...tlb.entries()].map((e) => `${e.asid} ${(e.vaLo >>> 12 & 0xfff).toString(16)}`)
+      .sort();
+  };
+  assertEquals(left(1, 0x4000_1000, 0x2000), ["1 3", "1 fff", "2 2"]);
+  assertEquals(left(ANY_ASID, 0x401f_f000, 0x1000), ["1 1", "1 3", "1 fff", "2 2"]);
+  assertEquals(left(ANY_ASID, -0x2000, 0x2000), ["1 0", "1 1", "1 3", "2 2"]);
+});
+
 Deno.test("invalidateAsid() leaves global entries and other ASIDs", () => {
   const tlb = empty();
   tlb.fill(PAGE);

@@ -266,7 +266,7 @@ export class Translation {
     this.guarded = leaf.guarded;
     this.attributes = regime.attributes[leaf.attrIndex];
     this.shareability = leaf.shareability;
-    if (regime.stage2 !== null && !this.#firstOnly && !this.#secondStage(access)) return false;
+    if (regime.stage2 !== null && !this.#firstOnly && !this.#secondStage(access, el)) return false;
     this.faultWalk = null;
     if (tlb === null) return true;
     if (denying >= 0) {
@@ -282,11 +282,11 @@ export class Translation {
    *
    * @returns false with `fault`
    */
-  #secondStage(access: Access): boolean {
+  #secondStage(access: Access, el: number): boolean {
     const ipa = this.pa;
     const walk = walkStage2(this.#bus, this.regime.stage2!, ipa);
     const { leaf } = walk;
-    const fault = leaf === null ? walk.fault! : stage2Denial(leaf, access);
+    const fault = leaf === null ? walk.fault! : stage2Denial(leaf, access, el);
     if (fault !== null) {
       const { level } = fault;
       return this.#fail({ kind: "stage2", level, ipa, onWalk: false, fault, walk });
@@ -384,7 +384,7 @@ export class Translation {
     this.#setFlat(high, vaLo, access);
     this.sizeLog2 = FLAT_SIZE;
     this.faultWalk = null;
-    if (!this.#secondStage(access)) return false;
+    if (!this.#secondStage(access, el)) return false;
     if (tlb === null) return true;
     if (entry >= 0) {
       tlb.invalidateEntry(entry);

@@ -210,7 +210,7 @@ function translateTable(bus: DescriptorBus, regime: Regime, ipa: number): Stage2
   const outcome = walkStage2(bus, stage2, ipa);
   const { leaf } = outcome;
   if (leaf === null) return outcome;
-  outcome.fault = stage2Denial(leaf, ACCESS_READ);
+  outcome.fault = stage2Denial(leaf, ACCESS_READ, 1);
   if (stage2.protectedWalks && isStage2Device(stage2, leaf.memoryAttributes)) {
     outcome.fault ??= { kind: "permission", level: leaf.level, reason: "protected-walk" };
   }

@@ -75,7 +75,7 @@ export function walkFor(
   }
   const second = walkStage2(bus, regime.stage2, ipa);
   const descriptors = descriptorsOf(found, second);
-  const denial = second.leaf === null ? second.fault! : stage2Denial(second.leaf, access);
+  const denial = second.leaf === null ? second.fault! : stage2Denial(second.leaf, access, el);
   if (denial !== null) {
     const why = { ipa, onWalk: false, fault: denial, walk: second };
     return { ...one, second: why, stage2: second, descriptors };

@@ -14,6 +14,7 @@ import {
   type MmuFeatures,
   Translation,
 } from "../../mmu/mod.ts";
+import { cpuModel } from "../../core/cpu_models.ts";
 import { hasQemu } from "../drivers/qemu.ts";
 import {
   hasCrossTools,
@@ -59,6 +60,18 @@ Deno.test({
       asidBits: 16,
       reservedBlocksFault: false,
     }, "cortex-a76"),
+});
+
+Deno.test({
+  name: "translate() and addressTranslation() agree with the reference's max",
+  ignore: missing,
+  fn: () =>
+    compare(
+      3,
+      { granules: [12, 14, 16], anyGranule: false, maxTxsz: 47 },
+      cpuModel("max").mmu,
+      "max",
+    ),
 });
 
 async function compare(

@@ -44,6 +44,8 @@ export interface CaseOptions {
   granules: readonly number[];
   /** TG may also hold reserved values and granules that are not implemented. */
   anyGranule: boolean;
+  /** Largest TxSZ that is mostly asked for; 39 if left out. */
+  maxTxsz?: number;
 }
 
 const TG0: Record<number, bigint> = { 12: 0n, 16: 1n, 14: 2n };
@@ -55,12 +57,13 @@ export function randomCase(random: Random, options: CaseOptions): OracleCase {
   const translationOnly = operation < 4;
   const range = translationOnly ? random.below(2) : 0;
   const granule = random.pick(options.granules);
-  let txsz = 16 + random.below(24);
+  const { maxTxsz = 39 } = options;
+  let txsz = 16 + random.below(maxTxsz - 15);
   if (random.oneIn(20)) txsz = random.below(64);
   const tbi = random.oneIn(3);
   const tcr = makeTcr(random, { translationOnly, range, granule, txsz, tbi, options });
   const va = makeAddress(random, { translationOnly, range, txsz, tbi, operation });
-  const { ttbr, descriptors } = makeTables(random, { translationOnly, granule, txsz, va });
+  const { ttbr, descriptors } = makeTables(random, { translationOnly, granule, txsz, va, maxTxsz });
   const wxn = random.oneIn(3) ? 1n << 19n : 0n;
   const mmu = translationOnly && random.oneIn(30) ? 0n : 1n;
   const bigEndian = translationOnly && random.oneIn(20);
@@ -130,6 +133,7 @@ interface TableChoice {
   granule: number;
   txsz: number;
   va: bigint;
+  maxTxsz: number;
 }
 
 /** Builds a chain of tables down to a leaf, and sometimes damages it. */
@@ -139,7 +143,7 @@ function makeTables(
 ): { ttbr: bigint; descriptors: { address: number; value: bigint }[] } {
   const { granule, va } = choice;
   const stride = granule - 3;
-  const inputSize = 64 - Math.min(Math.max(choice.txsz, 16), 39);
+  const inputSize = 64 - Math.min(Math.max(choice.txsz, 16), choice.maxTxsz);
   const start = 4 - Math.ceil((inputSize - granule) / stride);
   const leafLevel = Math.max(start, random.pick([1, 1, 2, 2, 2, 3, 3, 3, 3, 0]));
   const descriptors: { address: number; value: bigint }[] = [];

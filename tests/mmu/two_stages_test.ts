@@ -149,7 +149,7 @@ for (const part of [0, 1]) {
 // ---- what a hypervisor is told of its guest's accesses ----
 
 const STAGE_2 = 0x4620_0000;
-/** From 0x80000000: read-only, nothing, no access flag, write-only, never executed, block of 2 MiB next to a hole. */
+/** From 0x80000000: read-only, nothing, no access flag, write-only, never executed, block of 2 MiB next to a hole, and by level. */
 const DESCRIPTORS: [number, bigint][] = [
   [1, 0x4000_07fdn],
   [2, 0x4000_077dn],
@@ -159,6 +159,8 @@ const DESCRIPTORS: [number, bigint][] = [
   [6, 0x40_0000_4000_07fdn],
   [7, 0x4621_0003n],
   [8, 0x4000_0000_07fdn],
+  [9, 0x20_0000_4000_07fdn],
+  [10, 0x60_0000_4000_07fdn],
 ];
 const TOUCHES = [
   "ldr x0, [x1]",
@@ -199,6 +201,8 @@ const PLACES = [
   "0x1c0000000",
   "0x1c0200000",
   "0x200000000",
+  "0x240000000",
+  "0x280000000",
   "0x8000000000",
   "0x40000000000",
 ];
@@ -210,17 +214,19 @@ const MAP = `
         ldr x4, =0x46210000 ; ldr x5, =0x400007fd ; str x5, [x4]
         ldr x4, =${hex(STAGE_2)} ; msr vttbr_el2, x4 ; ldr x4, =0x80023559 ; msr vtcr_el2, x4
         ldr x4, =0x80000001 ; msr hcr_el2, x4 ; tlbi alle1 ; dsb sy`;
-comparePrivileged(
-  "faults of stage 2",
-  ([1, 0] as const).flatMap((el) =>
-    PLACES.flatMap((place) =>
-      TOUCHES.filter((code) => el === 1 || !/^(at|dc)/.test(code)).map((code) => ({
-        name: `${code} at ${place}`,
-        el,
-        setup: MAP,
-        code: `ldr x1, =${place} ; ${code}`,
-      }))
-    )
-  ),
-  { virtualization: true, secure: false },
-);
+for (const cpu of ["cortex-a57", "max"] as const) {
+  comparePrivileged(
+    "faults of stage 2",
+    ([1, 0] as const).flatMap((el) =>
+      PLACES.flatMap((place) =>
+        TOUCHES.filter((code) => el === 1 || !/^(at|dc)/.test(code)).map((code) => ({
+          name: `${code} at ${place}`,
+          el,
+          setup: MAP,
+          code: `ldr x1, =${place} ; ${code}`,
+        }))
+      )
+    ),
+    { virtualization: true, secure: false, cpu },
+  );
+}
