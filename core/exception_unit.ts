@@ -220,6 +220,7 @@ export class ExceptionUnit {
 
   #enter(exception: Exception, at: { position: number; pc: bigint; retires: boolean }): void {
     const { engine, processor: { levels, model } } = this.host;
+    this.host.processor.levelWillChange();
     const entry = enterException(engine.state, levels, exception, model.pstate);
     const { type, elr, far = 0n } = exception;
     this.host.processor.emit({
@@ -258,6 +259,7 @@ export class ExceptionUnit {
     const here = this.host.processor.here();
     engine.retire();
     const { processor } = this.host;
+    processor.levelWillChange();
     const outcome = returnFromException(
       engine.state,
       processor.levels,

@@ -102,7 +102,8 @@ export class ExternalEvents {
     const { board, time, position } = this.host;
     if (board.idle) return Infinity;
     const next = time.quietly(() => board.nextEvent());
-    if (next === Infinity) return Infinity;
-    return position + time.instructionsUntil(next);
+    const counted = position + Math.max(1, board.instructionsLeft());
+    if (next === Infinity) return counted;
+    return Math.min(counted, position + time.instructionsUntil(next));
   }
 }

@@ -12,6 +12,7 @@ import { GuestMemory } from "./memory.ts";
 import type { Observer } from "./observer.ts";
 import { secureBytes } from "./physical_spaces.ts";
 import { type ExceptionLevels, highestLevel } from "./privilege.ts";
+import { PerformanceMonitors } from "./system_pmu.ts";
 import { Processor } from "./processor.ts";
 import { RomWindow } from "./rom_window.ts";
 import { StormDetector } from "./storm_detector.ts";
@@ -126,10 +127,25 @@ export interface CpuParts {
 export function makeCpu(index: number, parts: CpuParts): Cpu {
   const { machine, options } = parts;
   const processor = makeProcessor(index, parts);
+  connectMonitors(processor, machine);
   const storm = new StormDetector(options.storm ?? DEFAULT_STORM);
   const exceptions = new ExceptionUnit(machine, storm, machine.loop);
   const access = makeAccess(processor, parts);
   return new Cpu({ index, processor, access, exceptions, total: () => machine.retired });
+}
+
+/** The performance monitors look at time without the guest's asking. */
+function connectMonitors(processor: Processor, { board, time }: Machine): void {
+  const { state, levels } = processor;
+  const context = {
+    state,
+    levels,
+    clock: { nanoseconds: () => time.nanoseconds },
+    get retired() {
+      return processor.retired;
+    },
+  };
+  board.connectMonitors((line) => new PerformanceMonitors(context, line));
 }
 
 function makeProcessor(cpu: number, parts: CpuParts): Processor {

@@ -156,6 +156,10 @@ export class Processor implements SystemContext {
   get clock(): Clock {
     return this.host.clock;
   }
+  /** The exception level is about to change, between two instructions. */
+  levelWillChange(): void {
+    this.host.board.levelWillChange(this.cpu);
+  }
   get timer(): GenericTimer {
     return this.host.board.timers[this.cpu];
   }

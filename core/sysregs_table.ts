@@ -117,8 +117,9 @@ const CONTROL: RowDraft[] = [
   stored("PAR_EL1", "3 0 7 4 0", "1 1"),
   stored("PMINTENSET_EL1", "3 0 9 14 1", "1 1", {
     mask: COUNTERS,
+    effect: "timer",
   }),
-  special("PMINTENCLR_EL1", "3 0 9 14 2", "1 1"),
+  special("PMINTENCLR_EL1", "3 0 9 14 2", "1 1", { effect: "timer" }),
   stored("MAIR_EL1", "3 0 10 2 0", "1 1", { effect: "mair" }),
   constant("AMAIR_EL1", "3 0 10 3 0", "1 1", 0n),
   stored("VBAR_EL1", "3 0 12 0 0", "1 1", { mask: 0xffff_ffff_ffff_ffe0n }),
@@ -158,49 +159,59 @@ const USER: RowDraft[] = [
 
 /** Performance monitors: six event counters and the cycle counter (D7). */
 const PMU: RowDraft[] = [
-  stored("PMCR_EL0", "3 3 9 12 0", "0 0", { gate: "pmu", reset: 0x41013000n }),
+  stored("PMCR_EL0", "3 3 9 12 0", "0 0", { gate: "pmu", effect: "timer", reset: 0x41013000n }),
   stored("PMCNTENSET_EL0", "3 3 9 12 1", "0 0", {
     gate: "pmu",
+    effect: "timer",
     mask: COUNTERS,
   }),
   special("PMCNTENCLR_EL0", "3 3 9 12 2", "0 0", {
     gate: "pmu",
+    effect: "timer",
   }),
   special("PMOVSCLR_EL0", "3 3 9 12 3", "0 0", {
     gate: "pmu",
+    effect: "timer",
   }),
-  special("PMSWINC_EL0", "3 3 9 12 4", "- 0", { gate: "pmu-increment" }),
+  special("PMSWINC_EL0", "3 3 9 12 4", "- 0", { gate: "pmu-increment", effect: "timer" }),
   stored("PMSELR_EL0", "3 3 9 12 5", "0 0", { gate: "pmu-select", mask: 0x1fn }),
   constant("PMCEID0_EL0", "3 3 9 12 6", "0 -", 0x20101n, "pmu"),
   constant("PMCEID1_EL0", "3 3 9 12 7", "0 -", 0n, "pmu"),
   stored("PMCCNTR_EL0", "3 3 9 13 0", "0 0", {
     gate: "pmu-cycles",
+    effect: "timer",
   }),
   special("PMXEVTYPER_EL0", "3 3 9 13 1", "0 0", {
     gate: "pmu",
+    effect: "timer",
   }),
   special("PMXEVCNTR_EL0", "3 3 9 13 2", "0 0", {
     gate: "pmu-events",
+    effect: "timer",
   }),
   stored("PMUSERENR_EL0", "3 3 9 14 0", "0 1", { mask: 0xfn }),
   stored("PMOVSSET_EL0", "3 3 9 14 3", "0 0", {
     gate: "pmu",
+    effect: "timer",
     mask: COUNTERS,
   }),
   ...[0, 1, 2, 3, 4, 5].map((n) =>
     stored(`PMEVCNTR${n}_EL0`, `3 3 14 8 ${n}`, "0 0", {
       gate: "pmu-events",
+      effect: "timer",
       mask: UINT32,
     })
   ),
   ...[0, 1, 2, 3, 4, 5].map((n) =>
     stored(`PMEVTYPER${n}_EL0`, `3 3 14 12 ${n}`, "0 0", {
       gate: "pmu",
+      effect: "timer",
       mask: 0xfe00_ffffn,
     })
   ),
   stored("PMCCFILTR_EL0", "3 3 14 15 7", "0 0", {
     gate: "pmu",
+    effect: "timer",
     mask: 0xfc00_0000n,
   }),
 ];

@@ -28,6 +28,7 @@ import {
 } from "./devices/mod.ts";
 import type { Media, Medium } from "./medium.ts";
 import type { CpuState } from "./state.ts";
+import type { PerformanceMonitors } from "./system_pmu.ts";
 
 /**
  * The devices of QEMU's `virt` board, where they stand and how they are wired (hw/arm/virt.c).
@@ -69,6 +70,8 @@ const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
 const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16, secureUart: 8, secureGpio: 0 } as const;
 /** What the lines of the Secure GPIO controller do, from line 0. */
 const POWER_LINES = ["poweroff", "reset"] as const;
+/** Private interrupt of the performance monitors. */
+const MONITORS_INTERRUPT = 23;
 const FIRST_SPI = 32;
 /** CPUs of a cluster: the targets that one write to GICD_SGIR or ICC_SGI1R_EL1 can name. */
 const CLUSTER = { 2: 8, 3: 16 } as const;
@@ -131,6 +134,7 @@ export class VirtBoard {
   readonly requester: Requester = { cpu: 0, secure: false };
   /** System registers of the interrupt controller by CPU; none with GICv2. */
   readonly gicInterfaces: readonly GicV3CpuInterface[];
+  readonly #monitors: PerformanceMonitors[] = [];
   readonly #gic: InterruptController;
   readonly #console: VirtioConsole | undefined;
   readonly #transports: VirtioMmio;
@@ -275,23 +279,44 @@ export class VirtBoard {
     return this.#virtual[cpu];
   }
 
+  /** Wires up the performance monitors of the next CPU. */
+  connectMonitors(make: (line: InterruptLine) => PerformanceMonitors): void {
+    const cpu = this.#monitors.length;
+    this.#monitors.push(make(this.#gic.privateLine(cpu, MONITORS_INTERRUPT)));
+  }
+
+  /** A CPU is about to change its exception level, between two instructions. */
+  levelWillChange(cpu: number): void {
+    this.#monitors[cpu]?.levelWillChange();
+  }
+
   /** Whether nothing on the board will happen by itself. */
   get idle(): boolean {
-    const { timers } = this;
+    const monitors = this.#monitors, { timers } = this;
     for (let n = 0; n < timers.length; n++) if (!timers[n].idle) return false;
+    for (let n = 0; n < monitors.length; n++) if (!monitors[n].idle) return false;
     return this.bus.nextEvent() === Infinity;
+  }
+
+  /** Instructions until something happens that goes by their number, or Infinity. */
+  instructionsLeft(): number {
+    let least = Infinity;
+    for (const monitors of this.#monitors) least = Math.min(least, monitors.instructionsLeft());
+    return least;
   }
 
   /** Virtual time in ns of the next thing that happens by itself, or Infinity. */
   nextEvent(): number {
     let next = this.bus.nextEvent();
     for (const timer of this.timers) next = Math.min(next, timer.nextEvent());
+    for (const monitors of this.#monitors) next = Math.min(next, monitors.nextEvent());
     return next;
   }
 
   /** Lets happen what is due. */
   update(): void {
     for (const timer of this.timers) timer.update();
+    for (const monitors of this.#monitors) monitors.update();
     this.bus.update();
   }
 

@@ -355,6 +355,7 @@ export const GUESTS: readonly Guest[] = [
   program("lisp"),
   program("lisp-mmu", { file: "lisp", mmu: [16, 42] }),
   program("pmu"),
+  program("pmu_levels"),
   ...["strings", "crc", "printf", "heap", "sorting", "switches", "recursion", "wide", "digests"]
     .map((file) =>
       program(`${file}-simd`, {

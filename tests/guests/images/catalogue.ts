@@ -82,9 +82,12 @@ const VIRTIO_INIT = `${VIRTIO_MODULES.map((path) => `insmod /modules/${fileName(
 cat /sys/class/misc/hw_random/rng_current
 dd if=/dev/hwrng of=/mnt/random bs=64 count=4 2>/dev/null
 ls -s /mnt/random
-echo hello > /dev/hvc0
-echo "type now" > /dev/hvc0
-cat /dev/hvc0 | while read line; do echo got $line; sync; poweroff -f; done
+exec 3<>/dev/hvc0
+echo type now >&3
+read line <&3
+echo got $line
+exec 3>&-
+poweroff -f
 `;
 const VIRTIO_INPUT = `after "type now" send "typed\r"
 `;
