@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { type CpuName, DEFAULT_CPU } from "../../core/cpu_models.ts";
 import type { Machine } from "../../core/machine.ts";
 import type { MachineEvent } from "../../core/observer.ts";
 import { buildKernel } from "../../kernel/mod.ts";
 import { type BootPlan, loadImage } from "../../core/loader/mod.ts";
+import { guardedGuest } from "./guarded_guest.ts";
 import { Random, tortureGuest } from "./torture_guest.ts";
 import { CPUS, severalCpusGuest } from "./several_cpus_guest.ts";
 import { MEMORY_BYTES, Watched } from "./watched.ts";
@@ -18,6 +20,7 @@ interface Guest {
   readonly plan: BootPlan;
   readonly memoryBytes: number;
   readonly cpus?: number;
+  readonly cpu?: CpuName;
   readonly steps: number;
 }
 
@@ -41,6 +44,13 @@ const GUESTS: readonly Guest[] = [
     cpus: CPUS,
     steps: 1_000_000,
   },
+  {
+    name: "indirect branches in guarded pages",
+    plan: guardedGuest(),
+    memoryBytes: MEMORY_BYTES,
+    cpu: "max",
+    steps: 20_000,
+  },
 ];
 
 interface Outcome {
@@ -50,8 +60,8 @@ interface Outcome {
   readonly state: unknown;
 }
 
-function start({ plan, memoryBytes, cpus = 1 }: Guest): Watched {
-  const watched = new Watched({ memoryBytes, cpus, storm: Infinity });
+function start({ plan, memoryBytes, cpus = 1, cpu = DEFAULT_CPU }: Guest): Watched {
+  const watched = new Watched({ memoryBytes, cpus, cpu, storm: Infinity });
   watched.machine.boot(plan);
   return watched;
 }
@@ -167,6 +177,17 @@ for (const guest of GUESTS) {
     const actual = inPieces(guest, random, 4000, disturb);
     assertSameList(withoutHazards(actual.events), withoutHazards(expected.events), "event");
     assertSameList(actual.flow, expected.flow, "step");
+    assertEquals(actual.state, expected.state);
+  });
+
+  Deno.test(`Machine.restore() of what was just saved changes nothing: ${name}`, () => {
+    const short = { ...guest, name: `${name}, short`, steps: 3000 };
+    const again = (machine: Machine) => {
+      machine.cutFlow();
+      machine.restore(machine.save());
+    };
+    const expected = inOnePiece(short), actual = inPieces(short, new Random(13), 3, again);
+    assertSameList(withoutHazards(actual.events), withoutHazards(expected.events), "event");
     assertEquals(actual.state, expected.state);
   });
 
