@@ -1,15 +1,15 @@
 /**
  * The flow encoder for recording: the same function as `ReferenceFlowEncoder`, in WebAssembly.
  *
- * A run costs one look-up in a side table: `blockAt[(start - arenaBase) / 16]` heads a list of
- * known blocks that start at that record (usually one). Only a run that is not found there calls
+ * A run costs one look-up in a side table: `blockAt[(start - arenaBase) / 16]` has the block executed
+ * last from that record, and heads a list of all known blocks that start there (usually one). Only a run that is not found there calls
  * back into TypeScript, which identifies it by its bytes. Blocks refer to each other by address, so
  * the loop never multiplies; what a window must forget is forgotten through a generation number.
  * It is compared only where the guess does not come from what the window saw, because there is
  * nothing of a block to be guessed from before its first execution.
  *
  * Memory: counters, indirect table, return stack, state, input, three outputs, side table, then a
- * heap of block records (48 bytes) and entries of the side table's lists (16 bytes).
+ * heap of block records (64 bytes) and entries of the side table's lists (16 bytes).
  */
 
 import type { BlockTable } from "./block_table.ts";
@@ -48,8 +48,8 @@ export class WasmFlowEncoder implements FlowEncoder {
   constructor(source: FlowSource) {
     this.#source = source;
     this.#definitions = new BlockDefinitions(source);
-    const tableBytes = (source.arenaSize / RECORD_BYTES) * 4;
-    this.#heapStart = FLOW_MEMORY.blockAt + Math.ceil(tableBytes / 16) * 16;
+    const tableBytes = (source.arenaSize / RECORD_BYTES) * 8;
+    this.#heapStart = FLOW_MEMORY.blockAt + Math.ceil(tableBytes / 64) * 64;
     this.#heap = this.#heapStart;
     this.#memory = new WebAssembly.Memory({
       initial: Math.ceil(this.#heapStart / WASM_PAGE) + 16,
@@ -111,8 +111,8 @@ export class WasmFlowEncoder implements FlowEncoder {
     const first = Math.max(arenaBase, start - (MAX_BLOCK_STEPS - 1) * RECORD_BYTES);
     const last = Math.min(arenaBase + arenaSize, end);
     const slotOf = (record: number) =>
-      (FLOW_MEMORY.blockAt >> 2) + Math.floor((record - arenaBase) / RECORD_BYTES);
-    for (let slot = slotOf(first); slot < slotOf(last); slot++) {
+      (FLOW_MEMORY.blockAt >> 2) + 2 * Math.floor((record - arenaBase) / RECORD_BYTES);
+    for (let slot = slotOf(first); slot < slotOf(last); slot += 2) {
       for (let entry = this.#u32[slot]; entry !== 0; entry = this.#u32[(entry >> 2) + 3]) {
         this.#free.push(entry);
         this.#u32[(this.#u32[(entry >> 2) + 2] + BLOCK.start) >> 2] = 0;
@@ -138,7 +138,7 @@ export class WasmFlowEncoder implements FlowEncoder {
   *executedBlocks(): Iterable<number> {
     const generation = this.#state(STATE.generation);
     for (let id = 0; id < this.table.count; id++) {
-      if (this.#u32[(this.#records[id] >> 2) + 5] === generation) yield id;
+      if (this.#u32[(this.#records[id] + BLOCK.generation) >> 2] === generation) yield id;
     }
   }
 
@@ -148,7 +148,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     const id = this.#definitions.define(start, end, this.#source.context(context));
     if (id >= known) this.#addRecord(id);
     const record = this.#records[id];
-    const slot = (FLOW_MEMORY.blockAt + ((start - this.#source.arenaBase) / RECORD_BYTES) * 4) >> 2;
+    const slot = (FLOW_MEMORY.blockAt + ((start - this.#source.arenaBase) / RECORD_BYTES) * 8) >> 2;
     const entry = this.#free.pop() ?? this.#allocate(ENTRY_BYTES);
     this.#u32.set([end, context, record, this.#u32[slot]], entry >> 2);
     this.#u32[slot] = entry;
@@ -163,7 +163,9 @@ export class WasmFlowEncoder implements FlowEncoder {
     }
     const record = this.#allocate(BLOCK_RECORD_BYTES);
     this.#records[id] = record;
-    this.#u32.set([id, this.table.kind(id), 0, 0, 0, 0, hashId(id), 0], record >> 2);
+    this.#u32.fill(0, record >> 2, (record + BLOCK_RECORD_BYTES) >> 2);
+    this.#u32[(record + BLOCK.id) >> 2] = id;
+    this.#u32[(record + BLOCK.kindAndHash) >> 2] = this.table.kind(id) | hashId(id) << 16;
   }
 
   #allocate(bytes: number): number {

@@ -2,27 +2,35 @@
  * Memory layout of the flow encoder's WebAssembly module.
  */
 
-const INPUT_PAIRS = 4096;
-const OUTPUT_BYTES = 1 << 19;
+const INPUT_PAIRS = 1 << 15;
+/** What one input can produce: runs of at most 16 blocks each, five bytes per block and column. */
+const OUTPUT_BYTES = 1 << 22;
+/** Byte 0 is the record of no block: all zero, so that it is at no place. */
+const COUNTERS = 64;
+const INDIRECT = COUNTERS + (1 << 16);
+const STACK = INDIRECT + (1 << 18);
+const INPUT = STACK + 512;
 
-/**
- * Where things lie in the module's memory. The outputs hold whatever one input can produce: 4,096
- * runs of at most 16 blocks each, five bytes per block and column.
- */
+/** Where things lie in the module's memory. */
 export const FLOW_MEMORY = {
-  counters: 0,
-  indirect: 1 << 16,
-  stack: (1 << 16) + (1 << 18),
-  state: (1 << 16) + (1 << 18) + 256,
-  input: (1 << 16) + (1 << 18) + 512,
+  counters: COUNTERS,
+  indirect: INDIRECT,
+  stack: STACK,
+  state: STACK + 256,
+  input: INPUT,
   inputPairs: INPUT_PAIRS,
-  runs: 1 << 19,
-  misses: (1 << 19) + OUTPUT_BYTES,
-  exceptions: (1 << 19) + 2 * OUTPUT_BYTES,
-  blockAt: (1 << 19) + 3 * OUTPUT_BYTES,
+  runs: 1 << 20,
+  misses: (1 << 20) + OUTPUT_BYTES,
+  exceptions: (1 << 20) + 2 * OUTPUT_BYTES,
+  /** Two words per record: list of the blocks that start there, and the block executed last there. */
+  blockAt: (1 << 20) + 3 * OUTPUT_BYTES,
 } as const;
 
-/** Offsets of the state that lives from call to call, in bytes. Outputs are their lengths. */
+/**
+ * Offsets of the state that lives from call to call, in bytes. Outputs are their lengths. During a
+ * call `hits` and `sinceException` are the number of blocks at the last miss and at the last
+ * exception, so that a block counts once.
+ */
 export const STATE = {
   context: 0,
   previous: 4,
@@ -39,23 +47,45 @@ export const STATE = {
   runs: 48,
   misses: 52,
   exceptions: 56,
+  /** Set when an exception entry comes. */
+  disturbed: 60,
+} as const;
+
+/** Offsets of what `flow_module_repeat.ts` keeps, behind the state. */
+export const REPEAT = {
+  period: 128,
+  end: 132,
+  settled: 136,
+  interval: 140,
+  last: 144,
+  history: 148,
+  top: 152,
+  caller: 156,
+  previous: 160,
+  context: 164,
+  blocks: 168,
+  steps: 172,
+  hits: 176,
+  runs: 180,
+  misses: 184,
 } as const;
 
 /**
  * A block record: what its fields are and where. `start`, `end` and `context` say where the block
- * was executed last; `start` is 0 where that is no longer known to hold the block.
+ * was executed last; `start` is 0 where that is no longer known to hold the block. Fields that the
+ * common case needs are in pairs, because every load is checked against the memory's size.
  */
 export const BLOCK = {
-  id: 0,
-  kind: 4,
-  first: 8,
-  second: 12,
-  afterReturn: 16,
-  generation: 20,
-  hash: 24,
-  start: 28,
-  end: 32,
-  context: 36,
+  start: 0,
+  end: 4,
+  /** Kind, and the hash of the id from bit 16. */
+  kindAndHash: 8,
+  context: 12,
+  first: 16,
+  second: 20,
+  afterReturn: 24,
+  generation: 28,
+  id: 32,
 } as const;
-/** Bytes of a block record. */
-export const BLOCK_RECORD_BYTES = 48;
+/** Bytes of a block record: a cache line. */
+export const BLOCK_RECORD_BYTES = 64;
