@@ -1,6 +1,5 @@
 import { CALL_OUTS } from "./engine/interpreter.ts";
 import { ANSWER } from "./engine/reasons.ts";
-import { NANOSECONDS_PER_TICK } from "./devices/generic_timer.ts";
 import { deferVirtualError } from "./interrupt_routing.ts";
 import { EC } from "./exception.ts";
 import type { MemoryAccess } from "./memory_access.ts";
@@ -11,7 +10,7 @@ import { type CpuState, SLOT } from "./state.ts";
 import { readSystemRegister, writePstateImmediate, writeSystemRegister } from "./system_access.ts";
 import type { SystemException, SystemOutcome } from "./system_context.ts";
 import { checkZeroBlock, executeBarrier, executeSys, executeSysl } from "./system_maintenance.ts";
-import { slotOf, systemRegisterByName } from "./sysregs.ts";
+import { slotOf } from "./sysregs.ts";
 
 /**
  * The instructions that generated code leaves to TypeScript: system registers, maintenance,
@@ -21,9 +20,6 @@ import { slotOf, systemRegisterByName } from "./sysregs.ts";
 const SCTLR_EL1 = slotOf("SCTLR_EL1");
 const SCTLR_NTWI = 0x1_0000n;
 const ELR = ["ELR_EL1", "ELR_EL1", "ELR_EL2", "ELR_EL3"].map(slotOf);
-const CNTPCT = encodingOf("CNTPCT_EL0"), CNTVCT = encodingOf("CNTVCT_EL0");
-const OFFSET = slotOf("CNTVOFF_EL2");
-const TWO_32 = 0x1_0000_0000;
 const RNG_STATE = slotOf("RNG_STATE");
 const HINT = { yield: 1, wfe: 2, wfi: 3, sev: 4, sevl: 5, esb: 16 } as const;
 /** ISS of a trapped WFI: CV = 1, COND = always. */
@@ -79,30 +75,11 @@ export class CallOuts {
   }
 
   #mrs(encoding: number): number {
-    if ((encoding === CNTVCT || encoding === CNTPCT) && this.#readCounter(encoding)) {
-      return ANSWER.done;
-    }
     const before = this.#waitingInterrupts;
     const value = readSystemRegister(this.#processor, encoding);
     if (typeof value !== "bigint") return this.#trapped(value);
     this.#state.set64(SLOT.scratch, value);
     return this.#answer("done", before);
-  }
-
-  /**
-   * Reads a counter where nothing can trap that and it has no offset. Guests that wait read it
-   * millions of times, so that this does without BigInt.
-   */
-  #readCounter(encoding: number): boolean {
-    const state = this.#state;
-    const { levels, clock } = this.#processor;
-    const { el } = state;
-    if (el === 0 || (levels.el2 && el === 1)) return false;
-    if (encoding === CNTVCT && (state.get32(OFFSET) | state.get32(OFFSET + 4)) !== 0) return false;
-    const ticks = Math.floor(clock.nanoseconds() / NANOSECONDS_PER_TICK);
-    state.set32(SLOT.scratch, ticks % TWO_32 | 0);
-    state.set32(SLOT.scratch + 4, ticks / TWO_32);
-    return true;
   }
 
   #msr(encoding: number): number {
@@ -226,8 +203,4 @@ export class CallOuts {
     if (state.el < 2 && effectiveHcr(state, levels) & HCR.TWI) return 2;
     return levels.el3 && state.el < 3 && scrOf(state, levels) & SCR.TWI ? 3 : 0;
   }
-}
-
-function encodingOf(name: string): number {
-  return systemRegisterByName(name)!.encoding;
 }

@@ -1,3 +1,4 @@
+import type { BoardFirmware } from "./board_firmware.ts";
 import { clearStep } from "./debug_unit.ts";
 import { encodeSyndrome } from "../mmu/fault.ts";
 import { ACCESS_EXECUTE } from "../mmu/permissions.ts";
@@ -47,8 +48,8 @@ export interface ExceptionHost {
   readonly conduit: PsciConduit;
   /** A semihosting call: answers it, or gives false if there is no semihosting. */
   semihostingCall(): boolean;
-  /** Such a call: the board's firmware answers. */
-  firmwareCall(): void;
+  /** Answers such a call. */
+  readonly firmware: BoardFirmware;
 }
 
 /** Immediate of the HLT that is a semihosting call. */
@@ -104,7 +105,7 @@ export class ExceptionUnit {
   #call(ec: typeof EC.hvc | typeof EC.smc, pc: bigint, argument: number): void {
     const target = callTarget(this.host.processor, ec, this.host.conduit);
     if (target === undefined) return this.#undefined();
-    if (target === FIRMWARE) return this.host.firmwareCall();
+    if (target === FIRMWARE) return this.host.firmware.call();
     const esr = esrOf(ec, argument);
     // SMC that EL2 traps has not been executed: it is the preferred return address.
     if (ec === EC.smc && target === 2) return this.take({ type: "sync", esr, elr: pc, target });

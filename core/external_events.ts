@@ -32,7 +32,7 @@ export class ExternalEvents {
   receive(byte: number): boolean {
     const { board, time } = this.host;
     if (!board.canReceive) return false;
-    time.reads++;
+    time.noteRead();
     board.receive(byte);
     return true;
   }

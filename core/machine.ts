@@ -93,6 +93,8 @@ export class Machine {
   readonly model: CpuModel;
   /** What Secure and Non-secure accesses find. */
   readonly spaces: PhysicalSpaces;
+  /** Answers HVC or SMC. */
+  readonly firmware: BoardFirmware;
   /** What reaches the guest from outside its processors. */
   readonly outside: ExternalEvents;
   /** Pages of code outside RAM. */
@@ -110,23 +112,23 @@ export class Machine {
   /** SYSTEM_RESETs that boot again before one ends the run. */
   readonly reboots: number;
   readonly #execution: Execution;
-  readonly #firmware: BoardFirmware;
   readonly #taking: TurnTaking;
 
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.reboots = options.reboots ?? 0;
-    const { cpus = 1 } = options;
+    const { cpus = 1, hazards = true, semihosting, rtc } = options;
     if (!(cpus >= 1 && cpus <= MAX_CPUS)) {
       throw new RangeError(`${cpus} CPUs: expected 1 to ${MAX_CPUS}`);
     }
     this.model = cpuModel(options.cpu ?? DEFAULT_CPU, options.features);
     this.levels = { el2: options.virtualization ?? false, el3: options.secure ?? false };
     this.#bootLevel = bootLevel(this.levels, false);
-    const engine = this.engine = makeEngine(options, this, () => this.cpu);
+    const engine = this.engine = makeEngine(options, this);
     this.spaces = new PhysicalSpaces(RAM_BASE + options.memoryBytes, this.levels.el3);
     const memory = this.memory = makeMemory(engine, options);
     this.time = new VirtualTime(options.nsPerInstruction ?? 1, () => this.retired);
+    this.time.share(engine.memory);
     this.board = makeBoard(options, { engine, memory, clock: this.time.clock }, {
       console: (byte) => this.#sent(byte),
       powerLine: (what) => {
@@ -136,10 +138,9 @@ export class Machine {
       interruptsChanged: () => this.#interruptsChanged(),
     });
     this.outside = new ExternalEvents(this);
-    this.#firmware = new BoardFirmware(this);
+    this.firmware = new BoardFirmware(this);
     this.rom = new RomWindow(engine, this.board.bus, memory.bytes.length);
     this.loop = new LoopDetector(loopSubject(this), options.endless ?? false);
-    const { hazards = true, semihosting, rtc } = options;
     const observer = { event: (event: MachineEvent) => this.observer?.event(event) };
     this.#hazards = hazards ? makeHazards(this, observer) : null;
     const parts = {
@@ -271,10 +272,7 @@ export class Machine {
    * the next page. A machine that goes on does so by itself.
    */
   settle(): void {
-    const { several, inRun, end } = this.turns;
-    if (!several || this.ended || this.position < end) return;
-    if (inRun && this.engine.atPageEnd) this.#execution.step(1);
-    this.#taking.endTurn();
+    this.#taking.settle(() => this.#execution.step(1));
   }
 
   /** Ends the run in hand here and delivers it: at the end of a window. */
@@ -291,7 +289,7 @@ export class Machine {
   /** The guest sent a byte, which input may have waited for. */
   #sent(byte: number): void {
     this.#emit({ kind: "console", ...this.processor.here(), byte });
-    if (this.input?.sent(byte)) this.time.reads++;
+    if (this.input?.sent(byte)) this.time.noteRead();
   }
 
   /** Ends the machine from outside. */
@@ -314,7 +312,7 @@ export class Machine {
       retired: this.retired,
       entries: this.entries,
       skippedNs: this.time.skipped,
-      resets: this.#firmware.resets,
+      resets: this.firmware.resets,
     });
     if (this.#semihosting) saved.devices.semihosting = { errno: Number(this.#semihosting.errno) };
     return saved;
@@ -331,7 +329,7 @@ export class Machine {
     engine.retired = saved.time.retired;
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
-    this.#firmware.resets = saved.resets ?? 0;
+    this.firmware.resets = saved.resets ?? 0;
     const asked = saved.devices.semihosting as { errno: number } | undefined;
     if (this.#semihosting) this.#semihosting.errno = BigInt(asked?.errno ?? 0);
     this.#bootLevel = saved.bootLevel ?? bootLevel(this.levels, false);
@@ -377,16 +375,10 @@ export class Machine {
     else if (this.input && this.board.takesInput(access.address)) this.engine.stopAfterAccess();
   }
 
-  /** HVC or SMC that calls the board's firmware. */
-  firmwareCall(): void {
-    this.#firmware.call();
-  }
-
   /** HLT #0xf000: gives false without semihosting. */
   semihostingCall(): boolean {
     if (!this.#semihosting) return false;
-    const { engine } = this;
-    const { state } = engine;
+    const { engine, engine: { state } } = this;
     engine.retire();
     state.setX(0, this.#semihosting.call(Number(state.x(0) & 0xffff_ffffn), state.x(1)));
     return true;

@@ -1,5 +1,4 @@
 import { Cpu } from "./cpu.ts";
-import type { CpuModel } from "./cpu_models.ts";
 import { type Clock, type DmaMemory, Semihosting, type SemihostingOptions } from "./devices/mod.ts";
 import { Engine } from "./engine/engine.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
@@ -11,7 +10,7 @@ import { type AccessHost, descriptorBus, MemoryAccess } from "./memory_access.ts
 import { GuestMemory } from "./memory.ts";
 import type { Observer } from "./observer.ts";
 import { secureBytes } from "./physical_spaces.ts";
-import { type ExceptionLevels, highestLevel } from "./privilege.ts";
+import { highestLevel } from "./privilege.ts";
 import { PerformanceMonitors } from "./system_pmu.ts";
 import { Processor } from "./processor.ts";
 import { RomWindow } from "./rom_window.ts";
@@ -28,9 +27,9 @@ const DEFAULT_STORM = 1000;
 /** The engine; what it asks goes to the CPU in turn. */
 export function makeEngine(
   options: MachineOptions,
-  { model, levels }: { model: CpuModel; levels: ExceptionLevels },
-  inTurn: () => Cpu,
+  machine: Pick<Machine, "model" | "levels" | "cpu" | "processor" | "time">,
 ): Engine {
+  const { model, levels } = machine;
   const { memoryBytes, flow = false, storeMarks = false, results = false, translate, cpus = 1 } =
     options;
   const rows = rowsWith(model.features);
@@ -50,14 +49,25 @@ export function makeEngine(
     landings,
   };
   return new Engine(made, {
-    fetch: () => inTurn().access.fetch(),
-    access: (kind) => inTurn().access.access(kind),
-    callOut: (what, argument) => inTurn().callOuts.call(what, argument),
+    fetch: () => machine.cpu.access.fetch(),
+    access: (kind) => machine.cpu.access.access(kind),
+    callOut: (what, argument) => machine.cpu.callOuts.call(what, argument),
     staleCode: () => {
-      const { processor } = inTurn();
+      const { processor } = machine.cpu;
       processor.hazard("code-without-maintenance", processor.pc);
     },
+    beginSlice: (retired) => machine.time.beginSlice(retired, openCounters(machine.processor)),
   });
+}
+
+/**
+ * The counters that generated code may read by itself, because nothing traps that and they have no
+ * offset: bit 0 CNTPCT, bit 1 CNTVCT.
+ */
+function openCounters({ state: { el }, levels }: Processor): number {
+  if (el === 0) return 0;
+  if (!levels.el2) return 3;
+  return el === 1 ? 0 : 1;
 }
 
 /** RAM in an engine's memory, the Secure part included. */

@@ -64,6 +64,14 @@ export class TurnTaking {
     turns.giveWay(this.host.position);
   }
 
+  /** Ends a turn that is over but for the fetch at a page's end, which a step makes: `Machine.settle`. */
+  settle(fetch: () => void): void {
+    const { engine, turns: { several, inRun, end }, ended, position } = this.host;
+    if (!several || ended || position < end) return;
+    if (inRun && engine.atPageEnd) fetch();
+    this.endTurn();
+  }
+
   /** Where a turn is over, the next one begins. */
   endTurn(): void {
     const { host } = this;

@@ -22,6 +22,8 @@ import { Translator } from "./translator/translator.ts";
 export interface EngineHost extends Omit<InterpreterImports, "decode"> {
   /** The instruction in hand was changed after it was decoded, without cache maintenance. */
   staleCode(): void;
+  /** A slice begins: `retired` instructions will have retired when its budget is just used up. */
+  beginSlice(retired: number): void;
 }
 
 /** Receives every executed run, in order. */
@@ -485,6 +487,7 @@ export class Engine implements FlowSource {
     state.set32(SLOT.budget, budget);
     if (this.#landings) state.btype = btype;
     this.#budget = budget;
+    this.#host.beginSlice(this.#completed + budget);
     const reason = this.#run();
     this.#completed += budget - state.get32(SLOT.budget);
     this.#budget = state.get32(SLOT.budget);

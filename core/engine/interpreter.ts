@@ -2,6 +2,7 @@ import { SLOT } from "../state.ts";
 import type { CallOut, ExceptionCause, Ops } from "../isa/ops.ts";
 import type { Row } from "../isa/row.ts";
 import { defineApart } from "./apart.ts";
+import { counterReads } from "./counter_reads.ts";
 import { BUILT_IN, enumerateHandlers, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
 import { LAYOUT } from "./layout.ts";
@@ -261,6 +262,11 @@ class Generator {
       results: this.callees.results,
       callOut: this.callees.callOut,
       callOuts: CALL_OUTS,
+      counter: counterReads({
+        record: this.#record,
+        runStart: this.#runStart,
+        budget: this.#budget,
+      }),
       spill: () => this.#spill(),
       dataFault,
       spFault,

@@ -4,6 +4,7 @@
  * ```text
  * 0x000000  processor state (core/state.ts)
  * 0x002000  what the planted probe compares and runs
+ * 0x002040  what reads of the counter are answered from
  * 0x010000  lookup caches of data accesses, one per exception level
  * 0x050000  lookup caches of instruction fetches, one per exception level
  * 0x070000  modelled TLB
@@ -41,6 +42,8 @@
 export const LAYOUT = {
   /** u32 handler under the probe, u32 address of a state slot, u64 the value that it must have, u32 its record or 0. */
   probe: 0x2000,
+  /** See {@linkcode CLOCK}. */
+  clock: 0x2040,
   dataLookup: 0x10000,
   dataLookupEntries: 2048,
   dataLookupStride: 0x10000,
@@ -57,6 +60,23 @@ export const LAYOUT = {
   results: 0x2040,
   helperTables: 0x130000,
   codeTable: 0x140000,
+} as const;
+
+/**
+ * What generated code knows of time, from `LAYOUT.clock` on: a read of CNTPCT or CNTVCT is answered
+ * without TypeScript where {@linkcode CLOCK.open} says so.
+ */
+export const CLOCK = {
+  /** u64 ns that an instruction reads which begins when the slice's budget has just been used up. */
+  base: 0,
+  /** u64 ns that an instruction takes. */
+  step: 8,
+  /** u32: bit 0 CNTPCT, bit 1 CNTVCT. */
+  open: 16,
+  /** u32: reads so far. */
+  reads: 20,
+  /** Bytes. */
+  end: 24,
 } as const;
 
 /** A tag that no virtual address can equal, because its low bits are set. */

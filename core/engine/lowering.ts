@@ -13,7 +13,8 @@ import {
 } from "./wasm/function_builder.ts";
 import { instruction, type ValueType } from "./wasm/opcodes.ts";
 import { ACCESS, ANSWER } from "./reasons.ts";
-import { LAYOUT } from "./layout.ts";
+import type { CounterReads } from "./counter_reads.ts";
+import { CLOCK, LAYOUT } from "./layout.ts";
 import { layOutRecord, type RecordField } from "./record_layout.ts";
 import { countUses } from "./use_counts.ts";
 
@@ -54,6 +55,8 @@ export interface Frame {
   /** Whether what is written to registers also goes to the results (`layout.ts`). */
   readonly results?: boolean;
   readonly callOut: FunctionReference;
+  /** How reads of the counter are answered without a call; left out where they are not. */
+  readonly counter?: CounterReads;
   /** Numbers of the call-outs by name. */
   readonly callOuts: Readonly<Record<string, number>>;
   /** Writes what TypeScript must be able to see to the state. */
@@ -419,17 +422,26 @@ export class Lowering {
 
   #callOut({ name, argument, operand, result }: Extract<Statement, { k: "call-out" }>): void {
     const f = this.#f;
-    const { callOut, callOuts, leaving, callOutException } = this.#frame;
+    const { callOut, callOuts, leaving, callOutException, counter } = this.#frame;
     f.store("i64.store", i32(0), this.expression(operand), SLOT.scratch);
     const what = this.#local(argument, "i32");
-    this.#frame.spill();
-    i32(callOuts[name]).emit(f);
-    what.emit(f);
-    f.code.byte(0x10).unsigned(callOut.index);
-    f.code.byte(0x22).unsigned(leaving.index);
-    i32(ANSWER.exception).emit(f);
-    f.plain("i32.eq");
-    f.code.byte(0x0d).unsigned(this.#depthOf(callOutException));
+    const call = () => {
+      this.#frame.spill();
+      i32(callOuts[name]).emit(f);
+      what.emit(f);
+      f.code.byte(0x10).unsigned(callOut.index);
+      f.code.byte(0x22).unsigned(leaving.index);
+      i32(ANSWER.exception).emit(f);
+      f.plain("i32.eq");
+      f.code.byte(0x0d).unsigned(this.#depthOf(callOutException));
+    };
+    if (name === "mrs" && counter) {
+      f.if(counter.isOpen(what), () => {
+        f.store("i64.store", i32(0), counter.ticks, SLOT.scratch);
+        const reads = load("i32.load", i32(0), LAYOUT.clock + CLOCK.reads);
+        f.store("i32.store", i32(0), op("i32.add", reads, i32(1)), LAYOUT.clock + CLOCK.reads);
+      }, call);
+    } else call();
     if ((this.#uses.get(result) ?? 0) > 0) {
       const local = this.#frame.temporaries.take("i64");
       f.set(local, load("i64.load", i32(0), SLOT.scratch));
