@@ -1,6 +1,6 @@
 import { Machine } from "../core/machine.ts";
 import type { Note } from "../core/medium.ts";
-import type { ExceptionEvent, MmioEvent } from "../core/observer.ts";
+import type { ExceptionEvent, MmioEvent, UnknownEvent } from "../core/observer.ts";
 import { SECURE_UART } from "../core/virt_board.ts";
 import { isFaultEvent } from "../replay/mod.ts";
 import { type EndReason, PROFILES, Recorder, type RecorderOptions } from "../trace/mod.ts";
@@ -102,6 +102,7 @@ async function run(
   const sink = createTrace(path);
   const recorder = new Recorder(machine, sink, recorderOptions(guest, values));
   let firstFault: ExceptionEvent | undefined;
+  let firstUnknown: UnknownEvent | undefined;
   machine.observer = {
     event(event) {
       recorder.event(event);
@@ -109,6 +110,7 @@ async function run(
       else if (event.kind === "mmio" && isSecureByte(event)) {
         secure.add(Number(event.value & 0xffn));
       } else if (event.kind === "exception" && isFaultEvent(event)) firstFault ??= event;
+      else if (event.kind === "unknown") firstUnknown ??= event;
     },
   };
   note = (source, bytes) => recorder.input(source, bytes);
@@ -131,7 +133,7 @@ async function run(
   const bytes = small?.bytes ??
     (values.values && !result.error ? await addTo(path, io.err) : result.bytes);
   const written = { ...result, bytes };
-  const report = { path, result: written, seconds, outcome, firstFault };
+  const report = { path, result: written, seconds, outcome, firstFault, firstUnknown };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
   small?.put();

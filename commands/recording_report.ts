@@ -1,11 +1,11 @@
 /** What `record` says about a recording when it is over. */
-import type { ExceptionEvent } from "../core/observer.ts";
+import type { ExceptionEvent, UnknownEvent } from "../core/observer.ts";
 import { firstFault } from "../replay/mod.ts";
 import type { EndReason, ImageDescription, RecordingResult, Trace } from "../trace/mod.ts";
 import { eventDetails, exceptionDetails, place, sourceText } from "./event_text.ts";
 import { whyFailed } from "./files.ts";
 import { PROGRAM } from "./help.ts";
-import { bytesText, grouped, type Output, plural } from "./output.ts";
+import { bytesText, grouped, type Output, plural, printable } from "./output.ts";
 import type { Outcome } from "./record.ts";
 import { oneLine } from "./report_error.ts";
 import { openTraceFile } from "./trace_file.ts";
@@ -18,6 +18,8 @@ export interface Report {
   readonly seconds: number;
   /** Noted on the way: looking for it afterwards takes long where calls are many. */
   readonly firstFault: ExceptionEvent | undefined;
+  /** What the guest wanted first that this machine does not have. */
+  readonly firstUnknown: UnknownEvent | undefined;
 }
 
 /** Each reason as the end of the sentence "the guest …". */
@@ -62,7 +64,7 @@ export function recordingJson(
 
 /** Tells a person how it ended, and what to do next. With `brief` only what went wrong. */
 export function recordingText(report: Report, err: Output, brief: boolean): void {
-  const { path, result, outcome, seconds, firstFault } = report;
+  const { path, result, outcome, seconds, firstFault, firstUnknown } = report;
   if (outcome.error !== undefined) err.line(`unboot: ${oneLine(outcome.error)}`);
   if (result.error !== undefined) {
     const why = whyFailed(result.error) ?? oneLine(result.error);
@@ -73,7 +75,15 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
   const length = plural(result.instructions, "instruction") + entriesText(result);
   const time = `${seconds.toFixed(2)} s${speedText(result, seconds)}`;
   err.line(`${result.reason}: ${describeReason(result.reason)} after ${length}, in ${time}.`);
-  if (result.reason !== "poweroff" && firstFault) showFault(path, firstFault, err);
+  if (result.reason !== "poweroff") {
+    if (firstFault) showFault(path, firstFault, err);
+    if (firstUnknown && firstUnknown.position !== firstFault?.position) {
+      const what = printable(firstUnknown.text);
+      err.line(
+        `First thing that this machine does not have, at #${firstUnknown.position}: ${what}`,
+      );
+    }
+  }
   err.line(`Trace: ${path}, ${bytesText(result.bytes)}. To look at it: ${PROGRAM} info ${path}`);
 }
 

@@ -166,7 +166,7 @@ export interface HazardEvent extends EventBase {
   address: bigint;
 }
 
-/** An encoding or system register that nothing implements, executed and therefore UNDEFINED. */
+/** An encoding or system register that nothing implements, executed and therefore UNDEFINED; or a field that is ignored. */
 export interface UnknownEvent extends EventBase {
   /** Discriminant. */
   kind: "unknown";

@@ -18,6 +18,7 @@ import { type FailedAccess, type WrongStart, wrongStart } from "./cause_start.ts
 import { type EncodingMistake, type MistakenStep, mistakenStep, MISTAKES } from "./cause_tables.ts";
 import { stalePointer, staleTranslation } from "./cause_stale.ts";
 import { fpTrap } from "./cause_trap.ts";
+import { illegalReturn } from "./illegal_return.ts";
 import { readDescriptor, regimeAt, walkFor, type WalkOutcome } from "./provenance_walk.ts";
 import { outputSizeField, registersAt } from "./stage_registers.ts";
 import { effectsOf } from "./writers_effects.ts";
@@ -356,7 +357,7 @@ function undefinedInstruction(
   const { position, fromEl, pc } = event;
   const failed: FailedAccess = { position, va: pc, access: 2, el: fromEl };
   const why = illegalState
-    ? "PSTATE.IL is set by an illegal exception return"
+    ? illegalReturn(session.trace, event)
     : "the instruction is not one of this processor's, or not permitted there";
   const base: Diagnosis = { ...plain(event, "undefined", why), failed };
   if (illegalState) return base;

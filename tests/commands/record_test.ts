@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { cliCommand, runCli, withFolder } from "./run_cli.ts";
 import {
+  bigEndianGuest,
   endlessGuest,
   noisyGuest,
   oneInstruction,
@@ -13,6 +14,7 @@ async function withGuests(body: (cwd: string) => Promise<void>): Promise<void> {
   await withFolder(async (cwd) => {
     await Deno.writeFile(`${cwd}/small.elf`, smallGuest());
     await Deno.writeFile(`${cwd}/endless.elf`, endlessGuest());
+    await Deno.writeFile(`${cwd}/be.elf`, bigEndianGuest());
     await body(cwd);
   });
 }
@@ -69,6 +71,17 @@ Deno.test("record --secure-console names a file for what the Secure UART sends",
     const line = ["record", "secure.elf", "--secure", "-o", "a", "--secure-console", "s.txt"];
     assertEquals((await runCli(line, { cwd })).out, "");
     assertEquals(await Deno.readTextFile(`${cwd}/s.txt`), "s");
+  });
+});
+
+Deno.test("record says what the guest wanted first that is not there", async () => {
+  await withGuests(async (cwd) => {
+    const { err } = await runCli(["record", "be.elf", "-o", "a"], { cwd });
+    assertStringIncludes(
+      err,
+      "First thing that this machine does not have, at #1: " +
+        "SCTLR_EL1.EE: big-endian data is not supported",
+    );
   });
 });
 

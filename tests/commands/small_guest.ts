@@ -82,6 +82,12 @@ export function secureGuest(): Uint8Array<ArrayBuffer> {
   return elf(code(words(text, BASE)), []);
 }
 
+/** An ELF file that asks for big-endian data and then does nothing. */
+export function bigEndianGuest(): Uint8Array<ArrayBuffer> {
+  const text = ["movz x0, #0x2c5, lsl #16", "msr sctlr_el1, x0", `b ${BASE + 8}`];
+  return elf(code(words(text, BASE)), []);
+}
+
 /** An ELF file of one instruction. */
 export function oneInstruction(text: string): Uint8Array<ArrayBuffer> {
   return elf(code(words([text], BASE)), []);

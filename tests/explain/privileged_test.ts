@@ -296,6 +296,19 @@ Deno.test("explain() names the register that traps FP to EL2", () => {
   assertEquals(found.event.toEl, 2);
 });
 
+Deno.test("explain() says what an illegal exception return asked for", () => {
+  const back = "ldr x0, =vectors ; msr vbar_el1, x0 ; ldr x0, =guest ; msr elr_el1, x0";
+  const modes: [string, RegExp][] = [
+    ["0x1d0", /asks for AArch32, which this machine does not have/],
+    ["0x1c9", /asks for EL2, which is above EL1/],
+    ["0x1c7", /asks for mode 0x7, which is reserved/],
+  ];
+  for (const [mode, text] of modes) {
+    const guest = hypervisor(`${back} ; mov x0, #${mode} ; msr spsr_el1, x0 ; eret`);
+    check(guest, { cause: "undefined", text }, VIRTUAL);
+  }
+});
+
 Deno.test("walkAt() goes through both stages; the TLB agrees until EL2 changes its tables", () => {
   const guest = hypervisor("ldr x1, =0x40200000 ; ldr x2, [x1]", {
     called: "ldr x5, =second + 8 ; ldr x6, =0x40e007fd ; bl map",
