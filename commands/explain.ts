@@ -7,10 +7,12 @@ import type { WriteAnswer } from "../replay/queries/who_wrote.ts";
 import { instructionAt } from "../replay/queries/writers_instruction.ts";
 import { ReplayError } from "../replay/replay_error.ts";
 import { Session } from "../replay/session.ts";
+import { type CpuFate, cpuFates, isMisfortune } from "../replay/queries/cpu_fates.ts";
 import { defineCommand } from "./command.ts";
+import { fateJson, fateLines } from "./cpu_fate_text.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
-import { hex, printable } from "./output.ts";
+import { hex, type Output, printable } from "./output.ts";
 import { type OpenedTrace, openTraceFile, positionOf } from "./trace_file.ts";
 import { UserError } from "./user_error.ts";
 import { text } from "./values.ts";
@@ -20,7 +22,8 @@ export default defineCommand({
   description: [
     "Explains the fault that stopped the boot: of a storm or loop the first one. Shows the syndrome",
     "in words, the table walk that was used, the bits to blame, who wrote them and when, and the",
-    "smallest change that would have let the access pass.",
+    "smallest change that would have let the access pass. With several CPUs also what became of each:",
+    "never switched on, refused by PSCI, waiting, going round, in a handler.",
     `POS: ${POSITION_FORMS}. The fault there is explained, else the one being handled.`,
   ],
   operands: [{ name: "TRACE", help: "the trace to explain" }],
@@ -37,17 +40,44 @@ export default defineCommand({
     const { trace } = opened;
     const at = values.at === undefined ? undefined : positionOf(trace, values.at, "at");
     const found = explained(opened, at);
-    if (!found) throw new UserError(`There is no fault in ${path}`);
+    const fates = values.at === undefined ? fatesOf(opened) : [];
+    if (!found && fates.length === 0) throw new UserError(`There is no fault in ${path}`);
+    if (!found) {
+      if (values.json) out.json({ cause: null, cpus: fates.map(fateJson) });
+      else printFates(fates, opened, out);
+      return STATUS.ok;
+    }
     const symbols = namesOf(trace, opened.symbols);
     const words = explanationText(found, {
       symbols,
       instruction: (position) => instructionAt(trace, position),
     });
-    if (values.json) out.json(explanationJson(found, symbols, words));
-    else for (const line of words.split("\n")) out.line(printable(line));
+    if (values.json) {
+      const cpus = fates.length === 0 ? {} : { cpus: fates.map(fateJson) };
+      out.json({ ...explanationJson(found, symbols, words), ...cpus });
+      return STATUS.ok;
+    }
+    for (const line of words.split("\n")) out.line(printable(line));
+    if (fates.length > 0) out.line();
+    printFates(fates, opened, out);
     return STATUS.ok;
   },
 });
+
+/** What became of each CPU, if there are several and the boot did not end well for all of them. */
+function fatesOf({ trace }: OpenedTrace): CpuFate[] {
+  if (trace.header.cpus === 1) return [];
+  const fates = cpuFates(new Session(trace));
+  return trace.footer?.reason === "poweroff" && !fates.some(isMisfortune) ? [] : fates;
+}
+
+function printFates(fates: readonly CpuFate[], { symbols }: OpenedTrace, out: Output): void {
+  if (fates.length === 0) return;
+  out.line("CPUs:");
+  for (const fate of fates) {
+    for (const line of fateLines(fate, symbols)) out.line(printable(`  ${line}`));
+  }
+}
 
 function explained({ trace }: OpenedTrace, at: number | undefined): Explanation | undefined {
   try {
@@ -67,6 +97,7 @@ function explanationJson(
   const [name] = describeSyndrome(esr).split(/[,:]/);
   return {
     position,
+    cpu: event.cpu,
     cause,
     first_cause: firstCause,
     exception: {

@@ -53,9 +53,14 @@ interface Totals {
   readonly instructions: number;
 }
 
+/** Instructions that each CPU retired. */
+function retiredOf(trace: Trace): readonly number[] {
+  return trace.keyframe(trace.windows.length - 1).retired;
+}
+
 function totalsOf(trace: Trace): Totals {
   const last = trace.windows.length - 1;
-  const instructions = trace.keyframe(last).retired.reduce((sum, count) => sum + count, 0);
+  const instructions = retiredOf(trace).reduce((sum, count) => sum + count, 0);
   if (trace.footer) return { events: trace.footer.events, instructions };
   const events: Record<string, number> = {};
   for (let window = 1; window <= last; window++) {
@@ -93,6 +98,7 @@ function infoJson(opened: OpenedTrace): Record<string, unknown> {
     machine_version: header.machineVersion,
     machine: header.machine,
     cpus: header.cpus,
+    ...(header.cpus > 1 ? { cpu_instructions: retiredOf(trace) } : {}),
     memory: { base: hex(header.memory.base), size: header.memory.size },
     options: header.options,
     image: {
@@ -159,6 +165,7 @@ function infoText(opened: OpenedTrace, out: Output): void {
   ];
   for (const [name, value] of rows) if (value !== "") out.line(`${name.padEnd(10)}${value}`);
   for (const warning of image.warnings) out.line(`warning   ${printable(warning)}`);
+  if (header.cpus > 1) section(out, "CPUs", cpuRows(trace));
   section(out, "Milestones", milestoneRows(opened));
   const fault = footer?.reason === "poweroff" ? undefined : faultOf(trace);
   if (fault) {
@@ -202,6 +209,17 @@ function machineText({ header }: Trace): string {
       hex(memory.base)
     }`,
   );
+}
+
+/** When each CPU began, and how much it did. */
+function cpuRows(trace: Trace): [string, string][] {
+  return retiredOf(trace).map((count, cpu) => {
+    const first = trace.turns.next(cpu, 0);
+    return [
+      `cpu${cpu}`,
+      first < trace.end ? `from #${first}, ${plural(count, "instruction")}` : "never on",
+    ];
+  });
 }
 
 function milestoneRows({ trace, symbols }: OpenedTrace): [string, string][] {

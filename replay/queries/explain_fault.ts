@@ -11,7 +11,7 @@ export interface ChosenFault {
 }
 
 /** An exception that has not been returned from yet. */
-interface Open {
+export interface Open {
   readonly event: ExceptionEvent;
   readonly fault: boolean;
   /** The first of a series of equal faults, one after the other. */
@@ -62,7 +62,7 @@ export function faultAt(trace: Trace, position: number): ChosenFault | undefined
 }
 
 /** The exceptions that were open at a position, of each CPU outermost first. */
-function openExceptions(trace: Trace, to = Infinity): Open[] {
+export function openExceptions(trace: Trace, to = Infinity): Open[] {
   const cpus = new Map<number, OpenStack>();
   for (const event of trace.events({ kinds: new Set(["exception", "eret"]), to })) {
     if (event.kind !== "exception" && event.kind !== "eret") continue;

@@ -45,9 +45,8 @@ export interface StepEffects {
 /** The effects of each step of `[from, to)`, in order. The session's cursor is at `to` then. */
 export function stepEffects(session: Session, from: number, to: number): StepEffects[] {
   session.seek(from);
-  const { machine } = session;
-  const { state } = machine.engine;
-  const changes = new RegisterChanges(state);
+  const { machine, trace } = session;
+  const changes = machine.cpus.map(({ processor }) => new RegisterChanges(processor.state));
   const found: StepEffects[] = [];
   let memory: MemoryEffect[] = [];
   let device: { address: number; va: bigint | null } = { address: -1, va: null };
@@ -75,8 +74,12 @@ export function stepEffects(session: Session, from: number, to: number): StepEff
     },
   };
   session.observeSteps(to, { events, watch }, () => {
-    found.push({ registers: changes.take(), memory });
+    const cpu = trace.turns.cpuAt(machine.position - 1);
+    found.push({ registers: changes[cpu].take(), memory });
     memory = [];
+    const next = trace.turns.cpuAt(machine.position);
+    // Others may have changed its registers meanwhile: PSCI CPU_ON does.
+    if (next !== cpu) changes[next].take();
   });
   return found;
 }

@@ -22,6 +22,7 @@ Deno.test("explain --json has the documented shape", async () => {
     const [json] = jsonLines(out);
     assertEquals(Object.keys(json), [
       "position",
+      "cpu",
       "cause",
       "first_cause",
       "exception",

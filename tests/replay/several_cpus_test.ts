@@ -5,6 +5,7 @@ import { RAM_BASE } from "../../core/virt_board.ts";
 import { Debugger } from "../../replay/debugger.ts";
 import { buildIndex } from "../../replay/index/build_index.ts";
 import { attachIndex } from "../../replay/index/trace_index.ts";
+import { stepEffects } from "../../replay/queries/step_effects.ts";
 import { walkAt } from "../../replay/queries/walk_at.ts";
 import { whoWrote, type Written } from "../../replay/queries/who_wrote.ts";
 import { Session } from "../../replay/session.ts";
@@ -208,6 +209,28 @@ Deno.test("whoWrote() with an index gives what a list of four CPUs' writes says"
       if (pc !== null) assertEquals(plain.turns.cpuAt(position), i % CPUS);
     }
   }
+});
+
+Deno.test("stepEffects() finds what each step did to the registers of its own CPU", () => {
+  const trace = openTrace(BYTES);
+  const session = new Session(trace);
+  const states = new Session(trace);
+  const [{ position: from }] = [...trace.events({ kinds: new Set(["turn"]), from: 90_000 })];
+  const effects = stepEffects(session, from - 40, from + 400);
+  const cpus = new Set<number>();
+  effects.forEach(({ registers }, i) => {
+    const position = from - 40 + i;
+    const cpu = trace.turns.cpuAt(position);
+    cpus.add(cpu);
+    states.seek(position);
+    const before = states.state().cpus[cpu].x;
+    states.seek(position + 1);
+    const { x } = states.state().cpus[cpu];
+    const expected = x.flatMap((value, n) => value === before[n] ? [] : [`x${n} ${value}`]);
+    const found = registers.filter(({ name }) => /^x\d/.test(name));
+    assertEquals(found.map(({ name, value }) => `${name} ${value}`), expected, `#${position}`);
+  });
+  assert(cpus.size > 1);
 });
 
 Deno.test("walkAt() asks the CPU that is named", () => {
