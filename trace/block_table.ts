@@ -44,6 +44,12 @@ export class BlockTable implements BlockLookup {
     return this.#steps[id];
   }
 
+  /** Copies the kinds and steps of the first `count` blocks. */
+  copyFacts(count: number, kinds: Uint8Array, steps: Uint8Array): void {
+    kinds.set(this.#kinds.subarray(0, count));
+    steps.set(this.#steps.subarray(0, count));
+  }
+
   /** Address of the first instruction. */
   pc(id: number): bigint {
     return this.#pcs[id];

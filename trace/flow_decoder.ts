@@ -6,6 +6,7 @@ import type { BlockTable } from "./block_table.ts";
 import { ColumnReader } from "./columns.ts";
 import type { Fields } from "./fields.ts";
 import { MISS } from "./flow_encoder.ts";
+import { decodeInWasm } from "./flow_decoder_wasm.ts";
 import { NONE, Predictor } from "./predictor.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
@@ -104,6 +105,22 @@ export function decodeFlow(
   what: string,
 ): WindowFlow {
   const exceptions = readExceptions(columns, position.steps, what);
+  const decoded = decodeInWasm(columns, table, ids, exceptions);
+  const behind = exceptions.at(-1)?.before === columns.blocks ? exceptions.at(-1)!.count : 0;
+  if (decoded && decoded.steps + behind === position.steps && decoded.fresh === ids.after) {
+    return { start: position.start, blocks: decoded.blocks, exceptions, table };
+  }
+  return decodeSlowly(columns, table, ids, position, { exceptions, what });
+}
+
+/** The definition, which also says what is wrong. */
+export function decodeSlowly(
+  columns: FlowColumns,
+  table: BlockTable,
+  ids: { before: number; after: number },
+  position: { start: number; steps: number },
+  { exceptions, what }: { exceptions: ExceptionEntries[]; what: string },
+): WindowFlow {
   const blocks = new Uint32Array(columns.blocks);
   const runs = new ColumnReader(columns.hits, `hits of ${what}`);
   const misses = new ColumnReader(columns.misses, `misses of ${what}`);
@@ -153,7 +170,12 @@ function distance(zigzag: number): number {
   return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
 }
 
-function readExceptions(columns: FlowColumns, steps: number, what: string): ExceptionEntries[] {
+/** The exception entries of a window. */
+export function readExceptions(
+  columns: FlowColumns,
+  steps: number,
+  what: string,
+): ExceptionEntries[] {
   const reader = new ColumnReader(columns.exceptions, `exceptions of ${what}`);
   const entries: ExceptionEntries[] = [];
   let before = 0;

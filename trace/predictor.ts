@@ -30,7 +30,7 @@ export function hashId(id: number): number {
 }
 
 /** Bits of branch history: two forms, the first one up to format 1.2. */
-const HISTORY_MASK = { older: 0xffff, sequential: 0xfff } as const;
+export const HISTORY_MASK = { older: 0xffff, sequential: 0xfff } as const;
 
 /** One window's predictor. */
 export class Predictor {
