@@ -47,3 +47,4 @@ export type { CborMap, CborValue } from "./cbor.ts";
 export { hashPage, hashState, hashWords } from "./state_hash.ts";
 export type { StateHash } from "./state_hash.ts";
 export { TraceError } from "./trace_error.ts";
+export type { ImageMemory } from "./image_memory.ts";

@@ -27,6 +27,7 @@ export interface RawFile {
   readonly name: string;
   /** Physical address of the first byte. */
   readonly address: number;
+  /** Its content. */
   readonly bytes: Uint8Array;
 }
 

@@ -1,5 +1,4 @@
 /** How an address translated at a moment, and whether the TLB agreed with the tables. */
-import type { Cpu } from "../../core/cpu.ts";
 import type { TlbFillEvent } from "../../core/observer.ts";
 import { packPermissions } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
@@ -33,7 +32,11 @@ export interface WalkAt extends TranslationView {
  *
  * @param by the CPU that it is an address of; the one in turn if left out
  */
-export function walkAt(session: Session, va: bigint, by: Cpu = session.machine.cpu): WalkAt {
+export function walkAt(
+  session: Session,
+  va: bigint,
+  by: Session["machine"]["cpu"] = session.machine.cpu,
+): WalkAt {
   const { machine, position } = session;
   const { regime } = by.processor.translation;
   const cpu = by.index;
