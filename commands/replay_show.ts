@@ -118,12 +118,16 @@ function registerLine(name: string, value: bigint, shown: Shown): string {
 }
 
 /** `EL1h, nZCv, DAIF masked: DAIF`. */
+/** PSTATE.BTYPE, for people. */
+const LANDINGS = ["", ", behind BR as a call", ", behind BLR", ", behind BR"];
+
 function modeText(pstate: bigint): string {
   const bit = (n: number) => (pstate >> BigInt(n) & 1n) === 1n;
   const flags = [..."NZCV"].map((flag, i) => bit(31 - i) ? flag : flag.toLowerCase()).join("");
   const masked = [..."DAIF"].filter((_, i) => bit(9 - i)).join("");
   return `${elText(pstate)}, ${flags}, ` +
-    `masked: ${masked === "" ? "nothing" : masked}${bit(20) ? ", illegal state" : ""}`;
+    `masked: ${masked === "" ? "nothing" : masked}${bit(20) ? ", illegal state" : ""}` +
+    LANDINGS[Number(pstate >> 10n & 3n)];
 }
 
 /** `EL1h`: the level, and which stack pointer it uses. */

@@ -325,3 +325,53 @@ Deno.test("walkAt() goes through both stages; the TLB agrees until EL2 changes i
   const after = walkAt(session, 0x4020_0018n);
   assertEquals([after.pa, after.differences], [0x4020_0018, ["address"]]);
 });
+
+// ---- EL2 as a host (FEAT_VHE) and guarded pages (FEAT_BTI) ----
+
+/** Sets HCR_EL2.E2H and TGE and the regime EL2&0 with tables at both ends, and runs `code` at EL2. */
+function host(code: string): Program {
+  return program(`
+start:  ldr x0, =vectors ; msr vbar_el2, x0 ; ldr x0, =0x488000000 ; msr hcr_el2, x0 ; isb
+        ldr x0, =low ; msr ttbr0_el1, x0 ; ldr x0, =high ; msr ttbr1_el1, x0
+        ldr x0, =0x280193519 ; msr tcr_el1, x0
+        mov x0, #0xff ; msr mair_el1, x0 ; mov x0, #0x300000 ; msr cpacr_el1, x0
+        isb ; mrs x0, sctlr_el1 ; orr x0, x0, #1 ; msr sctlr_el1, x0 ; isb
+        ${code}
+        b .
+        .ltorg
+        .balign 0x800
+vectors: .space 0x200
+        b .
+        .balign 0x1000
+low:    .quad 0x401, 0x4000040000701
+        .space 0xff0
+high:   .space 0x1000
+`);
+}
+
+const HOST = { virtualization: true, cpu: "max" } as const;
+
+Deno.test("explain() names a host's upper table by TTBR1_EL2's walk", () => {
+  const found = check(host("movn x1, #0x7f, lsl #32 ; ldr x2, [x1]"), {
+    cause: "not-mapped",
+    level: 1,
+    text: /no translation: the level 1 descriptor is invalid/,
+  }, HOST);
+  assertEquals([found.event.fromEl, found.event.toEl], [2, 2]);
+});
+
+Deno.test("explain() names CPTR_EL2.FPEN where a host traps FP", () => {
+  check(host("msr cpacr_el1, xzr ; isb ; fmov d0, x1"), {
+    cause: "fp-trapped",
+    by: "msr",
+    fix: /^set CPTR_EL2\.FPEN/,
+    text: /CPTR_EL2\.FPEN traps FP/,
+  }, HOST);
+});
+
+Deno.test("explain() names a branch to what is no target of it", () => {
+  check(host("adr x1, target ; blr x1 ; b . \ntarget: nop"), {
+    cause: "branch-target",
+    text: /BLR to an instruction of a guarded page that is no target of BLR/,
+  }, HOST);
+});

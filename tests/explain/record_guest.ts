@@ -33,13 +33,14 @@ export function recordPlan(
   const machine = new Machine({ memoryBytes: MEMORY, ...shape, flow: true });
   machine.boot(plan);
   const sink = new MemorySink();
-  const { strict, virtualization, secure } = shape;
+  const { strict, virtualization, secure, cpu } = shape;
   const recorder = new Recorder(machine, sink, {
     recordedAt: "2000-01-01T00:00:00.000Z",
     recorder: "test",
     machine: { board: "virt" },
     options: {
       ...(strict === undefined ? {} : { strict }),
+      ...(cpu === undefined ? {} : { cpu }),
       ...(virtualization === undefined ? {} : { virtualization }),
       ...(secure === undefined ? {} : { secure }),
     },
