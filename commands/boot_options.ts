@@ -7,7 +7,6 @@
 import { CPU_NAMES, cpuModel, DEFAULT_CPU } from "../core/cpu_models.ts";
 import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
 import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
-import type { SemihostingOptions } from "../core/devices/mod.ts";
 import { MAX_CPUS } from "../core/turns.ts";
 import { virtioDevices } from "../core/virt_board.ts";
 import type { Media } from "../core/medium.ts";
@@ -17,6 +16,7 @@ import { readFile } from "./files.ts";
 import { openMedia } from "./guest_media.ts";
 import { board } from "./machine_option.ts";
 import { Expected, flag, option, optionOr, repeated, type Values } from "./options.ts";
+import { DirectoryFiles } from "./semihosting_files.ts";
 import { UsageError } from "./user_error.ts";
 import { count, oneOf, positive, size, text, time, word64 } from "./values.ts";
 
@@ -45,6 +45,7 @@ export const BOOT_OPTIONS = {
   load: repeated("FILE@ADDR", rawFile, "also puts a file into RAM, as -device loader does"),
   seed: option("N", word64, "puts random seeds made from N into the device tree"),
   semihosting: flag("answer HLT #0xf000: console, EXIT, clocks; the host's files are refused"),
+  "semihosting-dir": option("DIR", text, "the same, with the files in DIR"),
   strict: flag("fail as the architecture permits where the reference machine is laxer"),
   storm: optionOr("N", positive, "1000", "faults without progress that end the recording"),
   reboots: optionOr("N", count, "0", "resets that boot again before one ends the recording"),
@@ -112,7 +113,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       storm: values.storm,
       reboots: values.reboots,
       rtc: values.rtc,
-      ...(values.semihosting ? { semihosting: semihostingOf(name, plan, values) } : {}),
+      ...semihostingOf(name, plan, values),
       virtio: virtioDevices(values["virtio-console"], values.rng, values.seed),
       gic: values.gic,
       cpu: values.cpu,
@@ -159,10 +160,14 @@ function loadGuest(
 function semihostingOf(
   name: string,
   { segments }: BootPlan,
-  { append, memory }: BootValues,
-): SemihostingOptions {
+  { append, memory, semihosting, "semihosting-dir": directory }: BootValues,
+): Pick<MachineOptions, "semihosting" | "semihostingFiles"> {
+  if (!semihosting && directory === undefined) return {};
   const ranges = segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address }));
-  return semihostingOptions({ name, append, ranges, memory });
+  return {
+    semihosting: semihostingOptions({ name, append, ranges, memory }),
+    ...directory === undefined ? {} : { semihostingFiles: new DirectoryFiles(directory) },
+  };
 }
 
 /** Name of the built-in kernel: `kernel` or `kernel-pxn`. */

@@ -117,7 +117,7 @@ export class Machine {
   /** Makes a machine that is still to be given an image: {@linkcode boot}. */
   constructor(options: MachineOptions) {
     this.reboots = options.reboots ?? 0;
-    const { cpus = 1, hazards = true, semihosting, rtc } = options;
+    const { cpus = 1, hazards = true, semihosting } = options;
     if (!(cpus >= 1 && cpus <= MAX_CPUS)) {
       throw new RangeError(`${cpus} CPUs: expected 1 to ${MAX_CPUS}`);
     }
@@ -154,7 +154,7 @@ export class Machine {
     this.#execution = new Execution(this);
     this.#taking = new TurnTaking(this);
     this.#semihosting = semihosting
-      ? makeSemihosting(this, { semihosting, rtc }, (byte) => this.#sent(byte))
+      ? makeSemihosting(this, { ...options, semihosting }, (byte) => this.#sent(byte))
       : null;
   }
 
@@ -314,7 +314,7 @@ export class Machine {
       skippedNs: this.time.skipped,
       resets: this.firmware.resets,
     });
-    if (this.#semihosting) saved.devices.semihosting = { errno: Number(this.#semihosting.errno) };
+    if (this.#semihosting) saved.devices.semihosting = this.#semihosting.save();
     return saved;
   }
 
@@ -330,8 +330,7 @@ export class Machine {
     this.entries = saved.time.entries;
     this.time.skipped = saved.time.skippedNs;
     this.firmware.resets = saved.resets ?? 0;
-    const asked = saved.devices.semihosting as { errno: number } | undefined;
-    if (this.#semihosting) this.#semihosting.errno = BigInt(asked?.errno ?? 0);
+    this.#semihosting?.restore(saved.devices.semihosting);
     this.#bootLevel = saved.bootLevel ?? bootLevel(this.levels, false);
     this.cpus.forEach((cpu, n) => {
       cpu.processor.reloadRegime();

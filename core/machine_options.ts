@@ -1,4 +1,4 @@
-import { largestGap, type SemihostingOptions } from "./devices/mod.ts";
+import { largestGap, type SemihostingFiles, type SemihostingOptions } from "./devices/mod.ts";
 import type { CpuName } from "./cpu_models.ts";
 import type { TranslateOptions } from "./engine/engine.ts";
 import type { BootPlan } from "./loader/boot.ts";
@@ -60,6 +60,8 @@ export interface MachineOptions {
   readonly features?: ReadonlySet<string>;
   /** Answers HLT #0xf000; if left out, that is UNDEFINED. */
   readonly semihosting?: SemihostingOptions;
+  /** Answers for the host's files; they are refused if left out. */
+  readonly semihostingFiles?: SemihostingFiles | undefined;
   /** Contents of flash, disks and fw_cfg's files; none if left out. */
   readonly media?: Media;
   /** Devices behind virtio transports, beside the disks; none if left out. */

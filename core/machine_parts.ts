@@ -1,5 +1,12 @@
 import { Cpu } from "./cpu.ts";
-import { type Clock, type DmaMemory, Semihosting, type SemihostingOptions } from "./devices/mod.ts";
+import {
+  type Clock,
+  type DmaMemory,
+  encodeAnswer,
+  FILE_INPUT,
+  Semihosting,
+  type SemihostingOptions,
+} from "./devices/mod.ts";
 import { Engine } from "./engine/engine.ts";
 import { ExceptionUnit } from "./exception_unit.ts";
 import { HazardDetector } from "./hazards/hazard_detector.ts";
@@ -216,17 +223,25 @@ export function makeHazards(machine: Machine, observer: Observer): HazardDetecto
 /** Semihosting for the CPU in turn; `print` gets each byte of its console. */
 export function makeSemihosting(
   machine: Machine,
-  options: { semihosting: SemihostingOptions; rtc?: number | undefined },
+  options: Pick<MachineOptions, "semihostingFiles" | "rtc"> & { semihosting: SemihostingOptions },
   print: (byte: number) => void,
 ): Semihosting {
   const { clock } = machine.time;
-  const { rtc = DEFAULT_RTC } = options;
+  const { rtc = DEFAULT_RTC, semihostingFiles: files } = options;
   return new Semihosting(options.semihosting, {
     read: (address, length) => machine.access.readVirtual(address, length),
     write: (address, bytes) => machine.access.writeVirtual(address, bytes),
     print,
     nanoseconds: () => clock.nanoseconds(),
     seconds: () => rtc + Math.floor(clock.nanoseconds() / 1e9),
+    ask: (request) => {
+      const answer = files?.ask(request, machine.position);
+      if (!answer) return undefined;
+      // What files hold is nothing that a loop can be proved with.
+      machine.time.noteRead();
+      machine.inputObserver?.(FILE_INPUT, encodeAnswer(answer));
+      return answer;
+    },
     exit: (code) => {
       machine.exitCode = code;
       machine.end("poweroff");

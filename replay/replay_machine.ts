@@ -19,6 +19,7 @@ import { secureBytes } from "../core/physical_spaces.ts";
 import { MAX_CPUS } from "../core/turns.ts";
 import { RAM_BASE, virtioDevices } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
+import { RecordedFiles } from "./recorded_files.ts";
 import { recordedMedia } from "./recorded_media.ts";
 import { ReplayError } from "./replay_error.ts";
 
@@ -97,7 +98,7 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
       recorded.rng === true,
       seedOf(trace),
     ),
-    ...(recorded.semihosting === true
+    ...(recorded.semihosting === true || recorded["semihosting-dir"] !== undefined
       ? {
         semihosting: semihostingOptions({
           name: trace.header.image.name,
@@ -106,6 +107,9 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
           memory: size,
         }),
       }
+      : {}),
+    ...(typeof recorded["semihosting-dir"] === "string"
+      ? { semihostingFiles: new RecordedFiles(trace.inputs()) }
       : {}),
     ...(ns === null ? {} : { nsPerInstruction: ns }),
     ...(rtc === null ? {} : { rtc }),

@@ -14,6 +14,7 @@ export * from "./pl031.ts";
 export * from "./pl061.ts";
 export * from "./psci.ts";
 export * from "./semihosting.ts";
+export * from "./semihosting_files.ts";
 export * from "./virtio_blk.ts";
 export * from "./virtio_console.ts";
 export * from "./virtio_mmio.ts";

@@ -1,23 +1,34 @@
+import type { DeviceState } from "./device.ts";
+import type { FileAnswer, FileRequest } from "./semihosting_files.ts";
+
 /**
  * Semihosting (Arm "Semihosting for AArch32 and AArch64", 2.0): what a guest asks of its debugger
- * by `HLT #0xf000`, as far as it needs nothing of the host. Output goes to the console; there is no
- * input, and the host's files are refused.
+ * by `HLT #0xf000`, answered as the reference does. Output goes to the console; there is no input
+ * on `:tt`. Files of the host are there if somebody answers for them, and are refused otherwise;
+ * SYSTEM is always refused.
  */
 
 /** Operations, in W0. X1 points to the arguments, 8 bytes each. */
 const OPEN = 0x01, CLOSE = 0x02, WRITEC = 0x03, WRITE0 = 0x04, WRITE = 0x05, READ = 0x06;
-const READC = 0x07, ISERROR = 0x08, ISTTY = 0x09, CLOCK = 0x10, TIME = 0x11, ERRNO = 0x13;
+const READC = 0x07, ISERROR = 0x08, ISTTY = 0x09, SEEK = 0x0a, FLEN = 0x0c, TMPNAM = 0x0d;
+const REMOVE = 0x0e, RENAME = 0x0f, CLOCK = 0x10, TIME = 0x11, ERRNO = 0x13;
 const GET_CMDLINE = 0x15, HEAPINFO = 0x16, EXIT = 0x18, EXIT_EXTENDED = 0x20;
 const ELAPSED = 0x30, TICK_FREQUENCY = 0x31;
 
 /** Reason of EXIT that is an ordinary end: ADP_Stopped_ApplicationExit. */
 const APPLICATION_EXIT = 0x20026n;
-/** Handles of `:tt`: input for modes 0 to 3, output for 4 to 7, errors for 8 to 11. */
-const HANDLES = [1n, 2n, 3n] as const;
-const MODES = 12n;
-const ENOENT = 2n, EBADF = 9n, EINVAL = 22n, ENOSYS = 38n;
+/** Modes of OPEN. On `:tt` 0 to 3 are for input, 4 to 7 for output and 8 to 11 for errors. */
+const MODES = 12n, INPUT_MODES = 4n, FEATURES_MODES = 2n;
+/** Magic, EXIT_EXTENDED, and `:tt` in two. */
+const FEATURES = Uint8Array.of(0x53, 0x48, 0x46, 0x42, 3);
+const ENOENT = 2n, E2BIG = 7n, EBADF = 9n, EACCES = 13n, EINVAL = 22n, ENOTTY = 25n, ENOSYS = 38n;
 const FAILED = 0xffff_ffff_ffff_ffffn;
 const MOST_BYTES = 1 << 20;
+
+/** What is behind a handle. */
+type Open = { kind: "terminal"; input: boolean } | { kind: "features"; at: number } | {
+  kind: "file";
+};
 
 /** What semihosting needs of the machine. Addresses are virtual. */
 export interface SemihostingHost {
@@ -31,6 +42,8 @@ export interface SemihostingHost {
   nanoseconds(): number;
   /** Seconds since 1970. */
   seconds(): number;
+  /** Asks for a file of the host; undefined if there are none. */
+  ask?(request: FileRequest): FileAnswer | undefined;
   /** The guest is done. */
   exit(code: bigint): void;
 }
@@ -59,10 +72,10 @@ export function largestGap(
   return best;
 }
 
-/** The debugger's side. It keeps one thing: the number of the last error. */
+/** The debugger's side. It keeps the number of the last error, and the handles that are open. */
 export class Semihosting {
-  /** What ERRNO answers. */
-  errno = 0n;
+  #errno = 0n;
+  readonly #open = new Map<number, Open>();
   readonly #options: SemihostingOptions;
   readonly #host: SemihostingHost;
 
@@ -71,36 +84,42 @@ export class Semihosting {
     this.#host = host;
   }
 
+  save(): DeviceState {
+    const handles = [...this.#open].map(([handle, open]) => ({ handle, ...open }));
+    return { errno: Number(this.#errno), ...handles.length > 0 ? { handles } : {} };
+  }
+
+  /** Restores what {@linkcode save} gave; nothing is as at `#0`. */
+  restore(state: DeviceState | undefined): void {
+    const { errno = 0, handles = [] } = (state ?? {}) as {
+      errno?: number;
+      handles?: ({ handle: number } & Open)[];
+    };
+    this.#errno = BigInt(errno);
+    this.#open.clear();
+    for (const { handle, ...open } of handles) this.#open.set(handle, open);
+  }
+
   /** Does what `operation` says with X1, and gives X0. */
   call(operation: number, x1: bigint): bigint {
     const host = this.#host;
     switch (operation) {
-      case OPEN:
-        return this.#open(x1);
-      case CLOSE:
-        return this.#isHandle(this.#argument(x1, 0)) ? 0n : this.#fail(EBADF);
       case WRITEC:
         this.#print(host.read(x1, 1));
         return x1;
       case WRITE0:
-        this.#print(this.#string(x1));
+        this.#print(this.#text(x1));
         return x1;
-      case WRITE:
-        return this.#write(x1);
-      case READ:
-        return this.#isHandle(this.#argument(x1, 0)) ? this.#argument(x1, 2)! : this.#fail(EBADF);
       case READC:
         return FAILED;
       case ISERROR:
         return (this.#argument(x1, 0) ?? 0n) >> 63n;
-      case ISTTY:
-        return this.#isHandle(this.#argument(x1, 0)) ? 1n : this.#fail(EBADF);
       case CLOCK:
         return BigInt(Math.floor(host.nanoseconds() / 1e7));
       case TIME:
         return BigInt(host.seconds());
       case ERRNO:
-        return this.errno;
+        return this.#errno;
       case GET_CMDLINE:
         return this.#commandLine(x1);
       case HEAPINFO:
@@ -113,36 +132,166 @@ export class Semihosting {
       case TICK_FREQUENCY:
         return 1_000_000_000n;
       default:
+        return this.#fileCall(operation, x1);
+    }
+  }
+
+  /** Calls about files and handles. */
+  #fileCall(operation: number, x1: bigint): bigint {
+    switch (operation) {
+      case OPEN:
+        return this.#openFile(x1);
+      case WRITE:
+        return this.#write(x1);
+      case READ:
+        return this.#read(x1);
+      case REMOVE:
+      case RENAME:
+        return this.#changeName(operation, x1);
+      case TMPNAM:
+        return this.#temporaryName(x1);
+      case CLOSE:
+      case ISTTY:
+      case SEEK:
+      case FLEN:
+        return this.#aboutHandle(operation, x1);
+      default:
         return this.#fail(ENOSYS);
     }
   }
 
-  #open(x1: bigint): bigint {
-    const [name, mode, length] = [0, 1, 2].map((n) => this.#argument(x1, n));
-    if (name === undefined || mode === undefined || length === undefined) return FAILED;
-    const bytes = length < MOST_BYTES ? this.#host.read(name, Number(length) + 1) : undefined;
-    if (bytes?.at(-1) !== 0 || mode >= MODES) return this.#fail(EINVAL);
-    return new TextDecoder().decode(bytes) === ":tt\0"
-      ? HANDLES[Number(mode / 4n)]
-      : this.#fail(ENOENT);
+  #openFile(x1: bigint): bigint {
+    const name = this.#name(x1, 0, 2), mode = this.#argument(x1, 1);
+    if (name === undefined || mode === undefined || mode >= MODES) return this.#fail(EINVAL);
+    const handle = this.#freeHandle();
+    if (name === ":tt") {
+      this.#open.set(handle, { kind: "terminal", input: mode < INPUT_MODES });
+    } else if (name === ":semihosting-features") {
+      if (mode >= FEATURES_MODES) return this.#fail(EACCES);
+      this.#open.set(handle, { kind: "features", at: 0 });
+    } else {
+      const result = this.#ask({ what: "open", handle, name, mode: Number(mode) });
+      if (result === FAILED) return FAILED;
+      this.#open.set(handle, { kind: "file" });
+    }
+    return BigInt(handle);
   }
 
+  /** As on the reference: the lowest that is free, from 1. */
+  #freeHandle(): number {
+    for (let handle = 1;; handle++) if (!this.#open.has(handle)) return handle;
+  }
+
+  #aboutHandle(operation: number, x1: bigint): bigint {
+    const handle = Number(this.#argument(x1, 0));
+    const open = this.#open.get(handle);
+    if (!open) return this.#fail(EBADF);
+    const isFile = open.kind === "file";
+    switch (operation) {
+      case CLOSE:
+        this.#open.delete(handle);
+        return isFile ? this.#ask({ what: "close", handle }) : 0n;
+      case ISTTY:
+        if (open.kind === "terminal") return 1n;
+        this.#errno = ENOTTY;
+        return 0n;
+      case FLEN:
+        if (isFile) return this.#ask({ what: "length", handle });
+        return open.kind === "features" ? BigInt(FEATURES.length) : 0n;
+      default:
+        return this.#seek(open, handle, this.#argument(x1, 1) ?? FAILED);
+    }
+  }
+
+  #seek(open: Open, handle: number, offset: bigint): bigint {
+    if (offset > BigInt(Number.MAX_SAFE_INTEGER)) return this.#fail(EINVAL);
+    if (open.kind === "file") return this.#ask({ what: "seek", handle, offset: Number(offset) });
+    if (open.kind !== "features" || offset > FEATURES.length) return this.#fail(EINVAL);
+    open.at = Number(offset);
+    return 0n;
+  }
+
+  /** Gives the number of bytes that were not read. */
+  #read(x1: bigint): bigint {
+    const [handle, address, length] = [0, 1, 2].map((n) => this.#argument(x1, n));
+    const open = this.#open.get(Number(handle));
+    if (!open || address === undefined || length === undefined) {
+      this.#fail(EBADF);
+      return length ?? FAILED;
+    }
+    const bytes = this.#bytesOf(open, Number(handle), Math.min(Number(length), MOST_BYTES));
+    return bytes.length > 0 && !this.#host.write(address, bytes)
+      ? length
+      : length - BigInt(bytes.length);
+  }
+
+  #bytesOf(open: Open, handle: number, length: number): Uint8Array {
+    if (open.kind === "file") {
+      return this.#host.ask!({ what: "read", handle, length })!.bytes.subarray(0, length);
+    }
+    if (open.kind === "terminal") return new Uint8Array();
+    const bytes = FEATURES.subarray(open.at, open.at + length);
+    open.at += bytes.length;
+    return bytes;
+  }
+
+  /** Gives the number of bytes that were not written. */
   #write(x1: bigint): bigint {
     const [handle, address, length] = [0, 1, 2].map((n) => this.#argument(x1, n));
-    if (!this.#isHandle(handle)) {
+    const open = this.#open.get(Number(handle));
+    if (!open || open.kind === "features") {
       this.#fail(EBADF);
       return length ?? FAILED;
     }
     const bytes = length! < MOST_BYTES ? this.#host.read(address!, Number(length)) : undefined;
     if (!bytes) return length!;
-    this.#print(bytes);
-    return 0n;
+    if (open.kind === "terminal") {
+      this.#print(bytes);
+      return 0n;
+    }
+    const done = this.#ask({ what: "write", handle: Number(handle), bytes });
+    return done === FAILED ? length! : length! - done;
+  }
+
+  #changeName(operation: number, x1: bigint): bigint {
+    const name = this.#name(x1, 0, 1);
+    if (name === undefined) return this.#fail(EINVAL);
+    if (operation === REMOVE) return this.#ask({ what: "remove", name });
+    const to = this.#name(x1, 2, 3);
+    return to === undefined ? this.#fail(EINVAL) : this.#ask({ what: "rename", name, to });
+  }
+
+  /** A name that follows from the number that the guest gives. */
+  #temporaryName(x1: bigint): bigint {
+    const [address, number, room] = [0, 1, 2].map((n) => this.#argument(x1, n));
+    const digits = (Number(number ?? 0n) & 0xff).toString(16).padStart(2, "0");
+    const name = new TextEncoder().encode(`tmp-${digits}\0`);
+    if (address === undefined || room === undefined || room < name.length) return FAILED;
+    return this.#host.write(address, name) ? 0n : FAILED;
+  }
+
+  /** What the host answers; the same as where there is no such file if nobody answers. */
+  #ask(request: FileRequest): bigint {
+    const answer = this.#host.ask?.(request);
+    if (!answer) return this.#fail(ENOENT);
+    if (answer.result >= 0) return BigInt(answer.result);
+    return this.#fail(BigInt(answer.errno));
+  }
+
+  /** A name of which one argument is the address and another the length. */
+  #name(x1: bigint, at: number, of: number): string | undefined {
+    const address = this.#argument(x1, at), length = this.#argument(x1, of);
+    if (address === undefined || length === undefined || length >= MOST_BYTES) return undefined;
+    const bytes = this.#host.read(address, Number(length) + 1);
+    return bytes?.at(-1) === 0 ? new TextDecoder().decode(bytes.subarray(0, -1)) : undefined;
   }
 
   #commandLine(x1: bigint): bigint {
     const text = new TextEncoder().encode(`${this.#options.commandLine}\0`);
     const address = this.#argument(x1, 0), room = this.#argument(x1, 1);
-    if (address === undefined || room === undefined || room < text.length) return FAILED;
+    if (address === undefined || room === undefined || room < text.length) {
+      return this.#fail(E2BIG);
+    }
     const done = this.#host.write(address, text) &&
       this.#host.write(x1 + 8n, words(BigInt(text.length - 1)));
     return done ? 0n : FAILED;
@@ -162,17 +311,13 @@ export class Semihosting {
     return 0n;
   }
 
-  #isHandle(handle: bigint | undefined): boolean {
-    return HANDLES.some((known) => known === handle);
-  }
-
   #argument(x1: bigint, number: number): bigint | undefined {
     const bytes = this.#host.read(x1 + BigInt(8 * number), 8);
     return bytes && new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   }
 
   /** Bytes up to a zero. */
-  #string(address: bigint): Uint8Array {
+  #text(address: bigint): Uint8Array {
     const bytes: number[] = [];
     for (; bytes.length < MOST_BYTES; address++) {
       const byte = this.#host.read(address, 1);
@@ -187,7 +332,7 @@ export class Semihosting {
   }
 
   #fail(errno: bigint): bigint {
-    this.errno = errno;
+    this.#errno = errno;
     return FAILED;
   }
 }

@@ -25,6 +25,8 @@ export interface QemuOptions {
   dtb?: Uint8Array | string;
   /** More properties of the machine, for example `virtualization=on`. */
   machine?: string;
+  /** Directory to start it in. */
+  cwd?: string;
   /** More arguments, at the end. */
   extra?: readonly string[];
 }
@@ -227,7 +229,10 @@ function spawn(
   if (options.dtb !== undefined) withPaths.dtb = files.of(options.dtb);
   const path = image === undefined ? undefined : files.of(image);
   const args = qemuArguments(path, withPaths);
-  return new Deno.Command(QEMU_PROGRAM, { args, stdin, stdout: "piped", stderr: "piped" }).spawn();
+  const { cwd } = options;
+  const where = cwd === undefined ? {} : { cwd };
+  return new Deno.Command(QEMU_PROGRAM, { args, stdin, stdout: "piped", stderr: "piped", ...where })
+    .spawn();
 }
 
 async function readConsole(
