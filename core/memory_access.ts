@@ -357,6 +357,17 @@ export function descriptorBus(
       into[1] = view.getUint32(address - memory.base + 4, true);
       return true;
     },
+    writeDescriptor(physical, low, high, secure = false) {
+      const address = spaces.place(physical, secure);
+      if (!memory.contains(address, 8)) return false;
+      const bytes = new Uint8Array(8);
+      const words = new DataView(bytes.buffer);
+      words.setUint32(0, low, true);
+      words.setUint32(4, high, true);
+      if (memory.watch) memory.announce({ by: "walker", write: true, address, bytes });
+      memory.write(address, bytes);
+      return true;
+    },
   };
 }
 

@@ -14,4 +14,11 @@ export interface DescriptorBus {
    * @returns false where nothing answers: a synchronous external abort on the walk
    */
   readDescriptor(address: number, into: Uint32Array, secure?: boolean): boolean;
+  /**
+   * Writes one back, as a walk does that keeps the access flag or the dirty state (FEAT_HAFDBS).
+   * Left out where memory is only looked at.
+   *
+   * @returns false where there is no RAM
+   */
+  writeDescriptor?(address: number, low: number, high: number, secure?: boolean): boolean;
 }

@@ -52,6 +52,26 @@ export function accessFlag(lo: number): boolean {
   return (lo & 1 << 10) !== 0;
 }
 
+/** A descriptor's low word with AF set. */
+export function withAccessFlag(lo: number): number {
+  return (lo | 1 << 10) >>> 0;
+}
+
+/** Bit 51, DBM: hardware may make the page writable. */
+export function dirtyBitModifier(hi: number): boolean {
+  return (hi & 1 << 19) !== 0;
+}
+
+/** A stage 1 descriptor's low word with AP[2] clear. */
+export function withoutReadOnly(lo: number): number {
+  return (lo & ~(1 << 7)) >>> 0;
+}
+
+/** A stage 2 descriptor's low word with S2AP[1] set. */
+export function withStage2Write(lo: number): number {
+  return (lo | 1 << 7) >>> 0;
+}
+
 /** Bit 11, nG: the translation belongs to the current ASID only. */
 export function notGlobal(lo: number): boolean {
   return (lo & 1 << 11) !== 0;

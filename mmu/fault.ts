@@ -27,6 +27,8 @@ export type TableFault =
   | { kind: "translation"; level: number; cause: TranslationCause }
   | { kind: "address-size"; level: number; cause: "ttbr" | "descriptor"; address: number }
   | { kind: "access-flag"; level: number }
+  /** Hardware keeps the flags of a descriptor that is not in RAM (FEAT_HAFDBS). */
+  | { kind: "unsupported-atomic-update"; level: number }
   | { kind: "external-abort-on-walk"; level: number; address: number };
 
 /** Why stage 2 denied an access. */
@@ -159,6 +161,8 @@ export function faultStatusCode(fault: Fault | StageFault): number {
       return 0b001000 | fault.level;
     case "permission":
       return 0b001100 | fault.level;
+    case "unsupported-atomic-update":
+      return 0b110001;
     case "stage2":
       return faultStatusCode(fault.fault);
     case "external-abort":

@@ -89,6 +89,8 @@ export function describeFault(fault: WalkFault): string {
       }`;
     case "access-flag":
       return `Access flag fault at level ${fault.level}`;
+    case "unsupported-atomic-update":
+      return `Unsupported atomic update at level ${fault.level}: the descriptor is not in RAM`;
     case "stage2":
       return describeStage2(fault);
     case "external-abort-on-walk":

@@ -5,6 +5,7 @@
  * regime: one address range or two, one privilege level or two.
  */
 
+import { type KeptFlags, keptFlags } from "./hardware_flags.ts";
 import { makeStage2, type Stage2, type Stage2Registers } from "./stage2.ts";
 
 /** What an implementation supports: the fields of ID_AA64MMFR0_EL1 and its relations that change walks. */
@@ -31,6 +32,8 @@ export interface MmuFeatures {
   guardedPages?: boolean;
   /** FEAT_LVA: with the granule of 64 KB TxSZ may be 12. */
   largeAddresses?: boolean;
+  /** FEAT_HAFDBS: hardware keeps the access flag and the dirty state where TCR_ELx asks for it. */
+  hardwareFlags?: boolean;
   /** FEAT_XNX: stage 2 execute-never by exception level. */
   executeNeverByLevel?: boolean;
   /** FEAT_VMID16: VTCR_EL2.VS makes VMIDs of 16 bits. */
@@ -83,7 +86,7 @@ export interface RegimeRegisters {
 export type PrivilegedRegisters = Omit<RegimeRegisters, "ttbr1" | "hcr" | "stage2" | "host">;
 
 /** One TTBR with its half of TCR. */
-export interface AddressRange {
+export interface AddressRange extends KeptFlags {
   /** Bits of virtual address that are translated: 64 − TxSZ. */
   inputSize: number;
   /** TxSZ outside what is implemented: every translation faults at level 0. */
@@ -176,12 +179,12 @@ const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
 
 /** Where the two halves of TCR_EL1 keep their fields. */
 const TCR_HALF = [
-  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, e0pd: 55, granules: [12, 16, 14, 0] },
-  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, e0pd: 56, granules: [0, 14, 12, 16] },
+  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, e0pd: 55, ha: 39, granules: [12, 16, 14, 0] },
+  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, e0pd: 56, ha: 39, granules: [0, 14, 12, 16] },
 ];
 
 /** TCR_EL2 and TCR_EL3. */
-const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, hpd: 24, granules: [12, 16, 14, 0] };
+const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, hpd: 24, ha: 21, granules: [12, 16, 14, 0] };
 const TCR_PS = 16;
 
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
@@ -288,6 +291,8 @@ function makeRange(
     tg: number;
     tbi: number;
     hpd: number;
+    /** HA; HD follows. */
+    ha: number;
     epd?: number;
     e0pd?: number;
     granules: readonly number[];
@@ -320,6 +325,7 @@ function makeRange(
     walksDisabled: half.epd !== undefined && bit(tcr, half.epd),
     granuleLog2,
     startLevel,
+    ...keptFlags(features.hardwareFlags ?? false, bit(tcr, half.ha), bit(tcr, half.ha + 1)),
     ...(features.hierarchyCanBeOff && bit(tcr, half.hpd) ? { hierarchyOff: true } : {}),
     ...(features.rangesCanBePrivileged && half.e0pd !== undefined && bit(tcr, half.e0pd)
       ? { privileged: true }

@@ -6,6 +6,14 @@
 import type { DescriptorBus } from "./bus.ts";
 import * as descriptor from "./descriptor.ts";
 import type { StageFault } from "./fault.ts";
+import {
+  flagsOf,
+  type HardwareFlags,
+  keptFlags,
+  makesDirty,
+  updatedLow,
+  writeBack,
+} from "./hardware_flags.ts";
 import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "./permissions.ts";
 import { type AddressRange, clampTxsz, levelShift, type MmuFeatures } from "./regime.ts";
 import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
@@ -57,7 +65,7 @@ export interface Stage2Step {
 }
 
 /** What a stage 2 block or page descriptor says. */
-export interface Stage2Leaf {
+export interface Stage2Leaf extends HardwareFlags {
   /** Level of the descriptor. */
   level: number;
   /** log2 of the bytes that it maps. */
@@ -90,7 +98,7 @@ const TWO_POW_32 = 0x1_0000_0000;
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
 const GRANULES = [12, 16, 14, 0];
 /** VTCR_EL2 fields. */
-const VTCR = { t0sz: 0, sl0: 6, tg0: 14, ps: 16 } as const;
+const VTCR = { t0sz: 0, sl0: 6, tg0: 14, ps: 16, ha: 21, hd: 22 } as const;
 const words = new Uint32Array(2);
 
 /** Decodes VTCR_EL2 and VTTBR_EL2 (Arm ARM D17.2). */
@@ -122,6 +130,11 @@ export function makeStage2(registers: Stage2Registers, features: MmuFeatures): S
       topMaskLo: 0,
       tableBase: Number(base >> align << align),
       tableBaseTooLarge: base >> BigInt(outputSize) !== 0n,
+      ...keptFlags(
+        features.hardwareFlags ?? false,
+        field(VTCR.ha, 1) === 1,
+        field(VTCR.hd, 1) === 1,
+      ),
     },
     outputSize,
     reservedBlocksFault: features.reservedBlocksFault,
@@ -194,8 +207,11 @@ export function walkStage2(bus: DescriptorBus, stage2: Stage2, ipa: number): Sta
     const output = descriptor.outputAddress(low, high, granuleLog2);
     // 4. A block or page, or the next table.
     if (level === 3 || !descriptor.isTableOrPage(low)) {
-      if (!descriptor.accessFlag(low)) result.fault = { kind: "access-flag", level };
-      else result.leaf = makeLeaf(stage2, level, output, low, high);
+      if (!descriptor.accessFlag(low) && !range.hardwareAccess) {
+        result.fault = { kind: "access-flag", level };
+      } else {
+        result.leaf = makeLeaf(stage2, level, output, low, high);
+      }
       return result;
     }
     table = output;
@@ -227,13 +243,13 @@ const EXECUTE_EL1 = 1 << ACCESS_EXECUTE, EXECUTE_EL0 = EXECUTE_EL1 << 1;
 const EXECUTE = [EXECUTE_EL1 | EXECUTE_EL0, EXECUTE_EL0, 0, EXECUTE_EL1];
 
 function makeLeaf(
-  { range: { granuleLog2 }, executeNeverByLevel }: Stage2,
+  { range, executeNeverByLevel }: Stage2,
   level: number,
   output: number,
   lo: number,
   hi: number,
 ): Stage2Leaf {
-  const sizeLog2 = levelShift(granuleLog2, level);
+  const sizeLog2 = levelShift(range.granuleLog2, level);
   const size = 2 ** sizeLog2;
   const access = descriptor.accessPermissions(lo);
   // Without FEAT_XNX XN[0] is RES0.
@@ -246,6 +262,7 @@ function makeLeaf(
     memoryAttributes: descriptor.stage2MemoryAttributes(lo),
     shareability: descriptor.shareability(lo),
     contiguous: descriptor.contiguous(hi),
+    ...flagsOf(range, lo, hi),
   };
 }
 
@@ -256,10 +273,11 @@ export function stage2Address(leaf: Stage2Leaf, ipa: number): number {
 
 /** Why stage 2 denies an access at an EL that its leaf does not permit. */
 export function stage2Denial(
-  leaf: Pick<Stage2Leaf, "permissions" | "level">,
+  leaf: Pick<Stage2Leaf, "permissions" | "level" | "dirtyModifier">,
   access: Access,
   el: number,
 ): StageFault | null {
+  if (makesDirty(leaf, access)) return null;
   const wanted = access === ACCESS_EXECUTE && el === 0 ? EXECUTE_EL0 : 1 << access;
   if ((leaf.permissions & wanted) !== 0) return null;
   const reason = access === ACCESS_READ
@@ -268,6 +286,26 @@ export function stage2Denial(
     ? "s2ap-write"
     : "s2-xn";
   return { kind: "permission", level: leaf.level, reason };
+}
+
+/**
+ * Checks an access by the leaf of a walk and, where hardware keeps flags, updates its descriptor.
+ *
+ * @returns why not
+ */
+export function useStage2(
+  bus: DescriptorBus,
+  stage2: Stage2,
+  { leaf, steps }: Stage2Walk,
+  access: Access,
+  el: number,
+): StageFault | null {
+  const denial = stage2Denial(leaf!, access, el);
+  if (denial !== null) return denial;
+  if (makesDirty(leaf!, access)) leaf!.permissions |= 1 << ACCESS_WRITE;
+  const read = steps[steps.length - 1], low = updatedLow(read.lo, leaf!, access, 2);
+  if (low === read.lo || writeBack(bus, read, low, stage2.bigEndianTables)) return null;
+  return { kind: "unsupported-atomic-update", level: leaf!.level };
 }
 
 /** The six bits that the permissions of stage 2 leave of a mask of permissions.ts. */

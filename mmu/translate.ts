@@ -6,10 +6,12 @@
  */
 
 import type { DescriptorBus } from "./bus.ts";
-import type { Fault } from "./fault.ts";
+import type { Fault, WalkFault } from "./fault.ts";
+import { makesDirty, updatedLow, writeBack } from "./hardware_flags.ts";
 import {
   type Access,
   ACCESS_EXECUTE,
+  ACCESS_WRITE,
   ALL_PERMISSIONS,
   denialReason,
   packPermissions,
@@ -21,14 +23,22 @@ import {
   combineAttributes,
   combineShareability,
   stage2Address,
-  stage2Denial,
   type Stage2Leaf,
   stage2Mask,
   type Stage2Walk,
+  useStage2,
   walkStage2,
 } from "./stage2.ts";
 import type { Tlb, TlbStage2 } from "./tlb.ts";
-import { checkRange, type Leaf, leafAddress, selectRange, type Walk, walk } from "./walk.ts";
+import {
+  checkRange,
+  type Leaf,
+  leafAddress,
+  leafPermissions,
+  selectRange,
+  type Walk,
+  walk,
+} from "./walk.ts";
 
 /** A fill of the TLB, with the walk that produced it. */
 export interface TlbFill {
@@ -243,7 +253,7 @@ export class Translation {
   #miss(vaHi: number, vaLo: number, access: Access, el: number, denying: number): boolean {
     const { regime } = this;
     const tlb = this.#tlb;
-    if (denying >= 0 && this.#strict && regime.stage2 === null) {
+    if (denying >= 0 && this.#strict && regime.stage2 === null && !this.#mayDirty(vaHi, access)) {
       this.faultWalk = null;
       return this.#deny(tlb!.levelOf(denying), tlb!.packedPermissionsOf(denying), access, el);
     }
@@ -251,7 +261,7 @@ export class Translation {
     this.faultWalk = outcome;
     const { leaf } = outcome;
     if (leaf === null) return this.#fail(outcome.fault!);
-    const packed = packPermissions(leaf);
+    const packed = leafPermissions(leaf, access);
     this.permissions = this.#stage1Permissions(packed, leaf.secure);
     if ((this.permissions & wanted(access, el)) === 0) {
       return this.#deny(leaf.level, packed, access, el);
@@ -259,6 +269,8 @@ export class Translation {
     if (access !== ACCESS_EXECUTE && this.#isKeptOff(this.permissions, el)) {
       return this.#fail({ kind: "permission", level: leaf.level, reason: "pan" });
     }
+    const fault = this.#keepFlags(outcome, access);
+    if (fault !== null) return this.#fail(fault);
     this.pa = leafAddress(leaf, vaHi, vaLo);
     this.sizeLog2 = leaf.sizeLog2;
     this.level = leaf.level;
@@ -271,10 +283,40 @@ export class Translation {
     if (tlb === null) return true;
     if (denying >= 0) {
       tlb.invalidateEntry(denying);
-      this.#listener?.onStale(vaHi, vaLo);
+      if (!this.#isDirtied(leaf, access)) this.#listener?.onStale(vaHi, vaLo);
     }
     this.#fill(tlb, { leaf, walk: outcome }, access, vaHi, vaLo);
     return true;
+  }
+
+  /** Whether hardware may make a page writable that an entry has as read-only. */
+  #mayDirty(vaHi: number, access: Access): boolean {
+    const { regime } = this;
+    return access === ACCESS_WRITE &&
+      regime.ranges[selectRange(regime, vaHi)].hardwareDirty === true;
+  }
+
+  /** Whether the access made a page of either stage writable. */
+  #isDirtied(leaf: Leaf | null, access: Access): boolean {
+    const second = this.regime.stage2 === null ? null : this.#second;
+    return [leaf, second?.leaf].some((one) => one && makesDirty(one, access));
+  }
+
+  /** Sets the flags that hardware keeps in the leaf's descriptor. */
+  #keepFlags({ leaf, steps }: Walk, access: Access): WalkFault | null {
+    const read = steps[steps.length - 1], low = updatedLow(read.lo, leaf!, access, 1);
+    if (low === read.lo) return null;
+    if (makesDirty(leaf!, access)) leaf!.ap &= 1;
+    const { regime } = this;
+    if (read.stage2 !== undefined) {
+      const walk = read.stage2, { ipa } = walk;
+      const fault = useStage2(this.#bus, regime.stage2!, walk, ACCESS_WRITE, 1);
+      if (fault !== null) {
+        return { kind: "stage2", level: fault.level, ipa, onWalk: true, fault, walk };
+      }
+    }
+    if (writeBack(this.#bus, read, low, regime.bigEndianTables)) return null;
+    return { kind: "unsupported-atomic-update", level: leaf!.level };
   }
 
   /**
@@ -286,7 +328,9 @@ export class Translation {
     const ipa = this.pa;
     const walk = walkStage2(this.#bus, this.regime.stage2!, ipa);
     const { leaf } = walk;
-    const fault = leaf === null ? walk.fault! : stage2Denial(leaf, access, el);
+    const fault = leaf === null
+      ? walk.fault!
+      : useStage2(this.#bus, this.regime.stage2!, walk, access, el);
     if (fault !== null) {
       const { level } = fault;
       return this.#fail({ kind: "stage2", level, ipa, onWalk: false, fault, walk });
@@ -388,7 +432,7 @@ export class Translation {
     if (tlb === null) return true;
     if (entry >= 0) {
       tlb.invalidateEntry(entry);
-      this.#listener?.onStale(high, vaLo);
+      if (!this.#isDirtied(null, access)) this.#listener?.onStale(high, vaLo);
     }
     this.#fill(tlb, null, access, high, vaLo);
     return true;

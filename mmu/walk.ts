@@ -1,24 +1,18 @@
 /**
  * The stage 1 translation table walk (Arm ARM DDI 0487, D8.2; pseudocode AArch64.S1Walk).
  *
- * Pure: it reads descriptors through the bus and changes nothing. Virtual addresses are pairs of
- * unsigned 32-bit words; the walk makes no BigInt. The contiguous bit is a hint and is ignored;
- * there is no hardware update of the access flag in Armv8.0.
+ * It reads descriptors through the bus; what hardware changes in the leaf (FEAT_HAFDBS) is left to
+ * the caller, only stage 2's of the tables is changed here. Virtual addresses are pairs of unsigned
+ * 32-bit words; the walk makes no BigInt. The contiguous bit is a hint and is ignored.
  */
 
 import type { DescriptorBus } from "./bus.ts";
 import * as descriptor from "./descriptor.ts";
 import type { WalkFault } from "./fault.ts";
-import type { PermissionFields } from "./permissions.ts";
-import { ACCESS_READ } from "./permissions.ts";
+import { flagsOf, type HardwareFlags, makesDirty } from "./hardware_flags.ts";
+import { type Access, ACCESS_READ, packPermissions, type PermissionFields } from "./permissions.ts";
 import { type AddressRange, levelShift, type Regime } from "./regime.ts";
-import {
-  isStage2Device,
-  stage2Address,
-  stage2Denial,
-  type Stage2Walk,
-  walkStage2,
-} from "./stage2.ts";
+import { isStage2Device, stage2Address, type Stage2Walk, useStage2, walkStage2 } from "./stage2.ts";
 import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
 
 export { blockAllowed };
@@ -42,7 +36,7 @@ export interface WalkStep {
 }
 
 /** What a block or page descriptor, and the tables above it, say. */
-export interface Leaf extends PermissionFields {
+export interface Leaf extends PermissionFields, HardwareFlags {
   /** Level of the descriptor. */
   level: number;
   /** log2 of the bytes that the descriptor maps. */
@@ -184,12 +178,14 @@ function lookUp(
     const output = descriptor.outputAddress(lo, hi, granuleLog2);
     if (level === 3 || !descriptor.isTableOrPage(lo)) {
       // 7. A block or page. Permissions are checked by the caller, after the access flag here.
-      if (!descriptor.accessFlag(lo)) result.fault = { kind: "access-flag", level };
-      else {
+      if (!descriptor.accessFlag(lo) && !range.hardwareAccess) {
+        result.fault = { kind: "access-flag", level };
+      } else {
         const toSecure = secure && !descriptor.nonSecure(lo);
         const guarded = regime.guardedPages && descriptor.guardedPage(hi);
         const rest = { ...tables, secure: toSecure, guarded };
         result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, rest);
+        Object.assign(result.leaf, flagsOf(range, lo, hi));
       }
       return;
     }
@@ -210,7 +206,7 @@ function translateTable(bus: DescriptorBus, regime: Regime, ipa: number): Stage2
   const outcome = walkStage2(bus, stage2, ipa);
   const { leaf } = outcome;
   if (leaf === null) return outcome;
-  outcome.fault = stage2Denial(leaf, ACCESS_READ, 1);
+  outcome.fault = useStage2(bus, stage2, outcome, ACCESS_READ, 1);
   if (stage2.protectedWalks && isStage2Device(stage2, leaf.memoryAttributes)) {
     outcome.fault ??= { kind: "permission", level: leaf.level, reason: "protected-walk" };
   }
@@ -271,6 +267,14 @@ function makeLeaf(
     ...tables,
   };
 }
+
+/** The byte of permissions.ts that a leaf has for an access: a write may make the page writable. */
+export function leafPermissions(leaf: Leaf, access: Access): number {
+  return packPermissions(leaf) & (makesDirty(leaf, access) ? ~READ_ONLY : ~0);
+}
+
+/** AP[2] of a packed byte. */
+const READ_ONLY = 2;
 
 /** The physical address of an address that the leaf maps. */
 export function leafAddress(leaf: Leaf, vaHi: number, vaLo: number): number {

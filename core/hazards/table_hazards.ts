@@ -32,6 +32,8 @@ const ADDRESS = 0xffff_ffff_f000n;
 const NEEDS_BREAK = ADDRESS | 0x31cn | 1n << 52n;
 /** AF, which hardware may set by itself. */
 const ACCESS_FLAG_BYTE = 1, ACCESS_FLAG = 0x04;
+/** AP[2], or S2AP[1], which hardware may change where DBM is set. */
+const READ_ONLY = 0x80, DIRTY_MODIFIER_BYTE = 6, DIRTY_MODIFIER = 0x08;
 
 /** A walk that filled the TLB. */
 interface KnownWalk {
@@ -121,8 +123,10 @@ export class TableHazards {
     const copy = this.#copies.get(address - offset);
     if (!copy) return false;
     const now = this.subject.memory.read(address, 8);
+    const isDirtyKept = (now[DIRTY_MODIFIER_BYTE] & DIRTY_MODIFIER) !== 0;
     return now.some((byte, i) => {
-      const ignored = i === ACCESS_FLAG_BYTE ? ACCESS_FLAG : 0;
+      // Hardware may have changed them (FEAT_HAFDBS).
+      const ignored = i === ACCESS_FLAG_BYTE ? ACCESS_FLAG : i === 0 && isDirtyKept ? READ_ONLY : 0;
       return ((byte ^ copy[offset + i]) & ~ignored) !== 0;
     });
   }

@@ -60,6 +60,12 @@ function verdict(session: Session, { fault, walk, ipa }: SecondFault, what: stri
         why: `at stage 2, ${what} has the access flag, AF, clear`,
         guilty: blame([10]),
       };
+    case "unsupported-atomic-update":
+      return {
+        cause: "access-flag",
+        why: `at stage 2, the descriptor of ${what} is to be changed by hardware and is not in RAM`,
+        guilty: blame([10]),
+      };
     case "address-size":
       return {
         cause: "address-size",

@@ -4,12 +4,12 @@
 import type { DescriptorRead, TlbFillEvent } from "../../core/observer.ts";
 import type { DescriptorBus } from "../../mmu/bus.ts";
 import type { StageFault } from "../../mmu/fault.ts";
-import { denialReason, packPermissions } from "../../mmu/permissions.ts";
+import { denialReason } from "../../mmu/permissions.ts";
 import type { Access, PermissionReason } from "../../mmu/permissions.ts";
 import { type Regime, rightsOf, VMID_SHIFT } from "../../mmu/regime.ts";
 import { combineAttributes, stage2Address, stage2Denial, walkStage2 } from "../../mmu/stage2.ts";
 import type { Stage2Walk } from "../../mmu/stage2.ts";
-import { leafAddress, selectRange, type Walk, walk } from "../../mmu/walk.ts";
+import { leafAddress, leafPermissions, selectRange, type Walk, walk } from "../../mmu/walk.ts";
 import { halves } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 
@@ -96,7 +96,12 @@ function stageOne(
   el: number,
 ): { attributes: number; denied: PermissionReason | null } {
   if (leaf === null) return { attributes: 0, denied: null };
-  const reason = denialReason(packPermissions(leaf), regime.wxn, access, rightsOf(regime, el));
+  const reason = denialReason(
+    leafPermissions(leaf, access),
+    regime.wxn,
+    access,
+    rightsOf(regime, el),
+  );
   const secureOnly = regime.secureFetchOnly && !leaf.secure && access === EXECUTE;
   return {
     attributes: regime.attributes[leaf.attrIndex],

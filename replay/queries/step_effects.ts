@@ -53,7 +53,7 @@ export function stepEffects(session: Session, from: number, to: number): StepEff
   const watch = {
     covers: () => true,
     accessed: (access: WatchedAccess) => {
-      if (access.by === "walker") return;
+      if (access.by === "walker" && !access.write) return;
       const { by, write, va = null, address, bytes } = access;
       const size = bytes.length;
       // The device's event follows.

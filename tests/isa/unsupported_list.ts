@@ -13,7 +13,6 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_MTE", "memory tags"],
   ["FEAT_HCX", "HCRX_EL2, of which the reference has no bit"],
   ["FEAT_SEL2", "EL2 in Secure state"],
-  ["FEAT_HAFDBS", "access flag and dirty state set by the walk"],
   ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48"],
   ["FEAT_CSV2_2", "SCXTNUM_ELx"],
   ["FEAT_PMUv3p1, FEAT_PMUv3p4, FEAT_PMUv3p5", "later performance monitors: there is PMUv3"],

@@ -68,7 +68,7 @@ Deno.test({
   fn: () =>
     compare(
       3,
-      { granules: [12, 14, 16], anyGranule: false, maxTxsz: 47 },
+      { granules: [12, 14, 16], anyGranule: false, maxTxsz: 47, hardwareFlags: true },
       cpuModel("max").mmu,
       "max",
     ),
@@ -103,7 +103,7 @@ async function compare(
 /** What this implementation does with a case. */
 function evaluate(c: OracleCase, features: MmuFeatures): OracleResult {
   const regime = makeRegime(c, features);
-  const bus = new CaseMemory(c);
+  const bus = features.hardwareFlags ? new UpdatedMemory(c) : new CaseMemory(c);
   const hi = Number(c.va >> 32n), lo = Number(c.va & 0xffff_ffffn);
   const name = OPERATIONS[c.operation];
   if (name.startsWith("AT")) {
@@ -177,6 +177,13 @@ class CaseMemory implements DescriptorBus {
     into[0] = Number(value & 0xffff_ffffn);
     into[1] = Number(value >> 32n);
     return true;
+  }
+}
+
+/** As {@linkcode CaseMemory}, and hardware may write to it. */
+class UpdatedMemory extends CaseMemory {
+  writeDescriptor(address: number): boolean {
+    return address >= 0x4000_0000 && address < 0x4800_0000;
   }
 }
 

@@ -46,6 +46,8 @@ export interface CaseOptions {
   anyGranule: boolean;
   /** Largest TxSZ that is mostly asked for; 39 if left out. */
   maxTxsz?: number;
+  /** TCR's HA and HD are set now and then. */
+  hardwareFlags?: true;
 }
 
 const TG0: Record<number, bigint> = { 12: 0n, 16: 1n, 14: 2n };
@@ -65,7 +67,7 @@ export function randomCase(random: Random, options: CaseOptions): OracleCase {
   const va = makeAddress(random, { translationOnly, range, txsz, tbi, operation });
   const { ttbr, descriptors } = makeTables(random, { translationOnly, granule, txsz, va, maxTxsz });
   const wxn = random.oneIn(3) ? 1n << 19n : 0n;
-  const mmu = translationOnly && random.oneIn(30) ? 0n : 1n;
+  const mmu = translationOnly && !options.hardwareFlags && random.oneIn(30) ? 0n : 1n;
   const bigEndian = translationOnly && random.oneIn(20);
   if (bigEndian) { for (const d of descriptors) d.value = reverse(d.value); }
   return {
@@ -95,10 +97,11 @@ function makeTcr(random: Random, choice: TcrChoice): bigint {
   let tg = range === 0 ? TG0[granule] : TG1[granule];
   if (options.anyGranule && random.oneIn(8)) tg = BigInt(random.below(4));
   const epd = random.oneIn(30) ? 1n : 0n;
+  const kept = options.hardwareFlags ? random.bits(2) << 39n : 0n;
   const half = range === 0
     ? BigInt(txsz) | epd << 7n | tg << 14n | (tbi ? 1n << 37n : 0n)
     : BigInt(txsz) << 16n | epd << 23n | tg << 30n | (tbi ? 1n << 38n : 0n);
-  return half | ips << 32n | (translationOnly ? 0n : HIGH_TCR);
+  return half | kept | ips << 32n | (translationOnly ? 0n : HIGH_TCR);
 }
 
 interface AddressChoice {

@@ -23,7 +23,8 @@ function store(address: number, value: bigint): string {
   return `ldr x4, =${hex(address)} ; ldr x5, =${hex(value)} ; str x5, [x4]`;
 }
 
-function makeCase(n: number): Experiment {
+/** @param kept hardware keeps the access flag and the dirty state now and then; what it wrote is in x3 */
+function makeCase(n: number, kept = false): Experiment {
   const random = randomInteger(n * 7919 + 1);
   const one = <T>(...choices: T[]): T => choices[random(choices.length)];
   const chance = (percent: number) => random(100) < percent;
@@ -39,6 +40,8 @@ function makeCase(n: number): Experiment {
   const sl0 = chance(85) ? bestStart(64 - t0sz2, granule2) : one(0, 1, 2, 3);
   const va = one(...ADDRESSES) & (1n << BigInt(64 - tsz1)) - 1n;
   const lines: string[] = [];
+  const dirtyModifier = () => kept && chance(50) ? 1n << 51n : 0n;
+  const keeps = (at: bigint) => kept ? BigInt(random(4)) << at : 0n;
   const leafBits = () =>
     BigInt(one(0, 1, 2, 3)) << 6n | BigInt(one(0, 2, 3)) << 8n |
     (chance(92) ? 1n << 10n : 0n) | BigInt(random(2)) << 11n | BigInt(random(8)) << 2n;
@@ -55,7 +58,7 @@ function makeCase(n: number): Experiment {
     const block = level > 0 && level < 3 && chance(20);
     const type = chance(4) ? BigInt(random(3)) : level === 3 || !block ? 3n : 1n;
     const value = level === 3 || block
-      ? ipa >> BigInt(shift) << BigInt(shift) | leafBits() | high() | type
+      ? ipa >> BigInt(shift) << BigInt(shift) | leafBits() | high() | dirtyModifier() | type
       : next | (chance(10) ? BigInt(random(32)) << 59n : 0n) | type;
     lines.push(store(table + 8 * index, value));
     if (block) break;
@@ -81,7 +84,8 @@ function makeCase(n: number): Experiment {
         const value = level === 3 || block
           ? input >> BigInt(shift) << BigInt(shift) | access << 6n |
             BigInt(good ? 15 : random(16)) << 2n | BigInt(one(0, 2, 3)) << 8n |
-            (good || chance(92) ? 1n << 10n : 0n) | (chance(20) ? 1n << 54n : 0n) | type
+            (good && !kept || chance(kept ? 60 : 92) ? 1n << 10n : 0n) | dirtyModifier() |
+            (chance(20) ? 1n << 54n : 0n) | type
           : next | type;
         if (8 * index < 0x4_0000) out.push(store(table + 8 * index, value));
         if (block) break;
@@ -90,9 +94,9 @@ function makeCase(n: number): Experiment {
     return out;
   }
   const tcr = BigInt(tsz1) | BigInt(granule === 12 ? 0 : 1) << 14n | 1n << 23n | 2n << 30n |
-    25n << 16n | BigInt(one(1, 2, 4, 5)) << 32n;
+    25n << 16n | BigInt(one(1, 2, 4, 5)) << 32n | keeps(39n);
   const vtcr = BigInt(t0sz2) | BigInt(sl0) << 6n | BigInt(granule2 === 12 ? 0 : 1) << 14n |
-    BigInt(ps2) << 16n | 1n << 31n;
+    BigInt(ps2) << 16n | 1n << 31n | keeps(21n);
   const hcr = 1n << 31n | 1n | (chance(10) ? 1n << 12n : 0n) | (chance(15) ? 4n : 0n);
   const sctlr = 0x30d0_0800n | (chance(85) ? 1n : 0n) | (chance(20) ? 1n << 19n : 0n) |
     (chance(50) ? 1n << 12n : 0n);
@@ -106,6 +110,9 @@ function makeCase(n: number): Experiment {
     ["sctlr_el1", sctlr],
   ];
   const address = sctlr & 1n ? va : ipa;
+  const written = kept
+    ? lines.map((line) => line.replace(/ldr x5, =.*/, "ldr x5, [x4] ; eor x3, x5, x3, ror #7"))
+    : [];
   const undo = lines.map((line) => line.replace(/ldr x5, =.*; str x5/, "str xzr"));
   return {
     name: `case ${n}: ${registers.map(([name, value]) => `${name} ${hex(value)}`).join(" ")} ` +
@@ -118,6 +125,7 @@ function makeCase(n: number): Experiment {
         ldr x1, =${hex(address)}
         at ${one(...ASKED)}, x1 ; isb ; mrs x0, par_el1 ; ${withoutLevel(0)}
         at ${one(...ASKED)}, x1 ; isb ; mrs x2, par_el1 ; ${withoutLevel(2)}
+        mov x3, #0 ; ${written.join("\n")}
         ${undo.join("\n")}
         mov x1, #0 ; msr sctlr_el1, xzr ; msr hcr_el2, xzr ; isb`,
   };
@@ -145,6 +153,12 @@ for (const part of [0, 1]) {
     { virtualization: true, secure: false },
   );
 }
+
+comparePrivileged(
+  "two stages of translation whose flags hardware keeps",
+  Array.from({ length: 1000 }, (_, n) => makeCase(5000 + n, true)),
+  { virtualization: true, secure: false, cpu: "max" },
+);
 
 // ---- what a hypervisor is told of its guest's accesses ----
 
