@@ -86,6 +86,7 @@ async function run(
   if (values.console === path) {
     throw new UsageError(`Option --console: ${path} is the trace, expected another file`);
   }
+  if (values.values || values.profile === "attach") checkRegular(path);
   const script = scriptOf(values.input);
   // What is noted before there is a recorder waits for it.
   const notes: Parameters<Note>[] = [];
@@ -150,6 +151,21 @@ function isSecureByte({ write, address }: MmioEvent): boolean {
   return write && address === SECURE_UART;
 }
 
+/** Refuses pipes and devices for a trace that is to be made into another one. */
+function checkRegular(path: string): void {
+  let isFile = true;
+  try {
+    isFile = Deno.statSync(path).isFile;
+  } catch {
+    // What is not there will be a file; what else is wrong is found when it is created.
+  }
+  if (!isFile) {
+    throw new UsageError(
+      `Option --output: ${path} is no file, as --values and --profile attach need`,
+    );
+  }
+}
+
 /** Adds values to a trace's file. Gives its length. */
 function addTo(path: string, err: Output): Promise<number> {
   const { trace, source } = openTraceFile(path, err);
@@ -180,7 +196,11 @@ function recorderOptions(guest: Guest, values: Values<typeof OPTIONS>): Recorder
     image: guest.description,
     symbols: values["no-symbols"] ? [] : symbols,
     lines: values["no-symbols"] ? [] : lines,
-    loaded: segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
+    loaded: segments.map(({ address, zeroTo, bytes }) => ({
+      address,
+      length: zeroTo - address,
+      bytes,
+    })),
   };
 }
 

@@ -4,14 +4,14 @@
  * The kernel's code runs where it was loaded, an initial ramdisk's files become pages at any
  * multiple of four bytes. A table of anchors finds where words come from: of the pairs of words of
  * the image every sixteenth, chosen by its hash, has an entry, so that nearly all pages of a copy
- * hit one, whatever their alignment. What is found is always compared. The copy of the image is
- * bounded; places beyond it are simply not found.
+ * hit one, whatever their alignment. What is found is always compared. How much of the image is known is
+ * bounded; places beyond are simply not found.
  */
 
 import type { LoadedRange } from "./keyframe_writer.ts";
 import type { RecordableMemory } from "./recordable_machine.ts";
 
-/** Most bytes of the image that are kept. */
+/** Most bytes of the image that are looked at. */
 const MAX_BYTES = 64 << 20;
 /** Entries of the anchor table: a power of two. */
 const ANCHORS = 1 << 20;
@@ -27,43 +27,36 @@ type Memory = Pick<RecordableMemory, "base" | "size" | "bytes">;
 interface Part {
   /** Physical address of the first word. */
   readonly address: number;
-  /** Index of the first word in the copy. */
+  /** How many words the parts before it have. */
   readonly first: number;
-  readonly words: number;
+  readonly words: Uint32Array;
 }
 
 /** Finds words in the memory of #0. */
 export class ImageMemory {
-  readonly #words: Uint32Array;
   readonly #parts: readonly Part[];
   #anchors: Int32Array | undefined;
 
-  /** Copies the loaded ranges, as far as they are within the bound. */
+  /** Keeps the loaded ranges, as far as they are within the bound; copies those that come without bytes. */
   constructor(memory: Memory, loaded: readonly LoadedRange[]) {
     const parts: Part[] = [];
-    let count = 0;
-    for (const { address, length } of loaded) {
-      const start = Math.max(memory.base, Math.floor(address / 4) * 4);
-      const end = Math.min(memory.base + memory.size, Math.ceil((address + length) / 4) * 4);
-      const words = (end - start) / 4;
-      if (words <= 0 || 4 * (count + words) > MAX_BYTES) continue;
-      parts.push({ address: start, first: count, words });
-      count += words;
+    let first = 0;
+    for (const range of loaded) {
+      const part = partOf(memory, range);
+      if (!part || 4 * (first + part.words.length) > MAX_BYTES) continue;
+      parts.push({ ...part, first });
+      first += part.words.length;
     }
-    this.#words = new Uint32Array(count);
     this.#parts = parts;
-    const { buffer, byteOffset } = memory.bytes;
-    for (const { address, first, words } of parts) {
-      this.#words.set(new Uint32Array(buffer, byteOffset + address - memory.base, words), first);
-    }
   }
 
   /** The words of #0 from a physical address on, or null if not all of them are known. */
   at(address: number, words: number): Uint32Array | null {
     for (const part of this.#parts) {
       const from = (address - part.address) / 4;
-      if (from < 0 || from + words > part.words) continue;
-      return this.#words.subarray(part.first + from, part.first + from + words);
+      if (from >= 0 && from + words <= part.words.length) {
+        return part.words.subarray(from, from + words);
+      }
     }
     return null;
   }
@@ -75,33 +68,53 @@ export class ImageMemory {
     for (let i = 0; i + 1 < is.length && found.length < MAX_TRIES; i++) {
       const hash = pairHash(is[i], is[i + 1]);
       if (hash % SAMPLE !== 0 || is[i] === 0) continue;
-      const index = anchors[anchorSlot(hash)];
-      if (this.#words[index] !== is[i] || this.#words[index + 1] !== is[i + 1]) continue;
-      const address = this.#addressOf(index - i, is.length);
+      const address = this.#addressOf(anchors[anchorSlot(hash)], is, i);
       if (address >= 0 && !found.includes(address)) found.push(address);
     }
     return found;
   }
 
-  #addressOf(index: number, words: number): number {
-    for (const { address, first, words: size } of this.#parts) {
-      if (index < first || index + words > first + size) continue;
-      return address + 4 * (index - first);
+  /** Where `is` would be if its pair at `i` were the anchor at `index`; -1 if it is not. */
+  #addressOf(index: number, is: Uint32Array, i: number): number {
+    for (const { address, first, words } of this.#parts) {
+      const at = index - first;
+      if (at < i || at - i + is.length > words.length) continue;
+      if (words[at] === is[i] && words[at + 1] === is[i + 1]) return address + 4 * (at - i);
     }
     return -1;
   }
 
   #makeAnchors(): Int32Array {
-    const words = this.#words;
     const anchors = new Int32Array(ANCHORS);
     // From the end, so that of equal pairs the first one stays.
-    for (let i = words.length - 2; i >= 0; i--) {
-      if (words[i] === 0) continue;
-      const hash = pairHash(words[i], words[i + 1]);
-      if (hash % SAMPLE === 0) anchors[anchorSlot(hash)] = i;
+    for (const { first, words } of this.#parts.toReversed()) {
+      for (let i = words.length - 2; i >= 0; i--) {
+        if (words[i] === 0) continue;
+        const hash = pairHash(words[i], words[i + 1]);
+        if (hash % SAMPLE === 0) anchors[anchorSlot(hash)] = first + i;
+      }
     }
     return anchors;
   }
+}
+
+/** The words of a range: its own bytes where they will do, else a copy of memory; null if it has none. */
+function partOf(
+  memory: Memory,
+  { address, length, bytes }: LoadedRange,
+): Omit<Part, "first"> | null {
+  const { base, size } = memory;
+  const start = Math.max(base, Math.floor(address / 4) * 4);
+  const end = Math.min(base + size, Math.ceil((address + length) / 4) * 4);
+  if (end <= start) return null;
+  const { buffer, byteOffset } = memory.bytes;
+  const inMemory = (count: number) => new Uint32Array(buffer, byteOffset + start - base, count);
+  if (bytes && start === address && bytes.byteOffset % 4 === 0 && bytes.length <= end - start) {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+    const is = inMemory(words.length);
+    if (words.every((word, i) => word === is[i])) return { address: start, words };
+  }
+  return { address: start, words: inMemory((end - start) / 4).slice() };
 }
 
 function pairHash(a: number, b: number): number {

@@ -66,3 +66,14 @@ Deno.test("CodeOrigins finds moved code, and single instructions beside it", () 
   assertEquals(origins.find(pc(0x504), code(0x503, 1)), 0n);
   assertEquals(origins.find(pc(0x3000), code(0x3000, 64)), 0n);
 });
+
+Deno.test("ImageMemory takes a range's bytes where memory holds them, else a copy", () => {
+  const words = randomWords(6, 0x400);
+  const same = new Uint8Array(words.slice(0x100, 0x300).buffer);
+  const range = { address: BASE + 0x400, length: 0x900 };
+  const known = new ImageMemory(memoryOf(words), [{ ...range, bytes: same }]);
+  assertEquals(known.at(BASE + 0x400, 0x200)?.buffer, same.buffer);
+  assertEquals(known.at(BASE + 0x400, 0x201), null);
+  const other = new ImageMemory(memoryOf(words), [{ ...range, bytes: same.map((b) => b ^ 1) }]);
+  assertEquals(other.at(BASE + 0x400, 0x201), words.slice(0x100, 0x301));
+});

@@ -37,6 +37,8 @@ export interface LoadedRange {
   readonly address: number;
   /** Bytes. */
   readonly length: number;
+  /** What they are at #0, or the first of them: never changed. It saves a copy, and is left out by readers. */
+  readonly bytes?: Uint8Array;
 }
 
 /** Receives the content of each finished item. */

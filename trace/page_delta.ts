@@ -23,6 +23,9 @@ export const BASE = { previous: 0, zero: 1, first: 2 } as const;
 /** Most pages in one item. */
 export const MAX_PAGES_PER_ITEM = 4096;
 
+/** Bytes of words at which a writer ends an item: what is encoded and compressed at once takes memory. */
+const FULL_BYTES = 2 << 20;
+
 /** Highest source: physical addresses have 48 bits, and a page follows. */
 const MAX_SOURCE = 2n ** 48n - BigInt(PAGE_SIZE);
 
@@ -44,7 +47,7 @@ export class PageDeltaWriter {
 
   /** Whether the item should be written before another page is added. */
   get full(): boolean {
-    return this.#count >= MAX_PAGES_PER_ITEM;
+    return this.#count >= MAX_PAGES_PER_ITEM || this.#words.length >= FULL_BYTES;
   }
 
   /**

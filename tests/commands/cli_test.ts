@@ -33,6 +33,7 @@ Deno.test("a command line that makes no sense is one line and status 2", async (
     [["record", "--load", "linux"], "expected a file, @ and its address"],
     [["record", "--cpus", "9"], "expected 1 to 8"],
     [["record", "--gic", "4"], "expected 2 or 3"],
+    [["record", "--values", "-o", "/dev/null"], "Option --output: /dev/null is no file"],
     [["record", "--values", "--profile", "attach"], "Option --values cannot be used together"],
     [["record", "--bug", "x"], "expected one of pxn, late-vectors, block-encoding"],
     [["record", "image", "--bug", "pxn"], "--bug is for the built-in kernel"],

@@ -76,6 +76,12 @@ export function noisyGuest(): Uint8Array<ArrayBuffer> {
   return elf(code(words(text, BASE)), []);
 }
 
+/** An ELF file that fills memory with random numbers: what no trace makes small. */
+export function randomGuest(): Uint8Array<ArrayBuffer> {
+  const text = [SPIN[0], "movz x1, #0x4200, lsl #16", ...SPIN.slice(1, 4), "str x0, [x1], #8"];
+  return elf(code(words([...text, `b ${BASE + 8}`], BASE)), []);
+}
+
 /** An ELF file that sends `s` by the UART of EL3, which only Secure accesses find. */
 export function secureGuest(): Uint8Array<ArrayBuffer> {
   const text = ["movz x1, #0x904, lsl #16", "mov w0, #0x73", "str w0, [x1]", `b ${BASE + 12}`];
