@@ -16,7 +16,7 @@ export default defineCommand({
     "Executes two boots again and compares what they do: memory outside the stacks, system",
     "registers, descriptors as translations, maintenance, devices, exceptions. Addresses count as",
     "symbol and offset, or as the code and data that correspond: a boot is not different because",
-    "it was linked elsewhere or has more RAM.",
+    "it was linked elsewhere or has more RAM. Of several CPUs each is compared by itself.",
     "Exit status: 0 whether or not they differ.",
   ],
   operands: [

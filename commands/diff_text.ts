@@ -245,6 +245,7 @@ export function diffJson({ diff }: ShownDiff): Record<string, unknown> {
     first_difference: first && {
       a: first.a?.position ?? null,
       b: first.b?.position ?? null,
+      ...(side.cpu === undefined ? {} : { cpu: side.cpu }),
       what: findingWords(relation, first),
       symbol: (own && side.codeName(own.pc)) ?? null,
     },

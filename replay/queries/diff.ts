@@ -10,6 +10,8 @@
  * has another one, and the effects say what it did. But a branch in code that both have, and that
  * went different ways before that (`diff_branch.ts`), is the first difference instead; where no
  * effect differs, so is a call that only one of them makes (`diff_calls.ts`).
+ *
+ * With several CPUs each is compared by itself: how their turns lie is no difference.
  */
 import type { Trace } from "../../trace/mod.ts";
 import { align, type Alignment } from "./diff_align.ts";
@@ -64,8 +66,31 @@ export function diff(
   b: Trace,
   progress: (positionA: number, positionB: number) => void = () => {},
 ): Diff {
+  const most = Math.max(a.header.cpus, b.header.cpus);
+  if (most === 1) return diffOf(a, b, progress, {});
+  // How the turns of the CPUs lie is not compared: each is, by itself.
+  const each: Diff[] = [];
+  for (let cpu = 0; cpu < most; cpu++) {
+    const stepped = [a, b].some((trace) => trace.turns.next(cpu, 0) < trace.end);
+    if (cpu === 0 || stepped) each.push(diffOf(a, b, progress, { cpu }));
+  }
+  return each.reduce((best, other) => startOf(other) < startOf(best) ? other : best);
+}
+
+/** Where the first difference can have its cause, in the boot that gets there first. */
+function startOf({ first }: Diff): number {
+  return first ? Math.min(...limitsOf(first)) : Infinity;
+}
+
+/** Compares all, or one CPU of both. */
+function diffOf(
+  a: Trace,
+  b: Trace,
+  progress: (positionA: number, positionB: number) => void,
+  own: { readonly cpu?: number },
+): Diff {
   const named = a.symbols().length > 0 && b.symbols().length > 0;
-  const relation = new Relation(new Side(a, { named }), new Side(b, { named }));
+  const relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
   const skipped = relation.isSameImage ? equalWindows(a, b) : 0;
   relation.a.effects.skipTo(skipped);
   relation.b.effects.skipTo(skipped);

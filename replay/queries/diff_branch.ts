@@ -59,13 +59,14 @@ export function firstBranch(
   sync: SyncPoints,
   { from, to }: Stretch,
 ): BranchDifference | null {
-  const cursors = [relation.a, relation.b].map(({ trace }) =>
-    new FlowCursor(trace, findHandled(trace))
+  const cursors = [relation.a, relation.b].map(({ trace, cpu }) =>
+    new FlowCursor(trace, findHandled(trace, cpu), cpu)
   );
   const [a, b] = cursors;
   const [x, y] = [{ last: 0, pc: 0, word: 0, kind: 0 }, { last: 0, pc: 0, word: 0, kind: 0 }];
-  if (!a.seek(from) || !b.seek(from)) return null;
-  let left = [a.last - from, b.last - from];
+  const [p, q] = [relation.a, relation.b].map((side) => side.firstOwn(from));
+  if (!a.seek(p) || !b.seek(q)) return null;
+  let left = [a.last - p, b.last - q];
   for (let point = 0;;) {
     if (a.last >= to[0] || b.last >= to[1]) return null;
     if (left[0] === left[1] && isSameEnd(a, b)) {

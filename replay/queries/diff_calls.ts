@@ -40,7 +40,9 @@ export function firstExtraCall(relation: Relation, sync: SyncPoints): BranchDiff
 /** The first instruction that masks or unmasks interrupts in a function of only one boot. */
 function firstMask(relation: Relation, last: readonly [number, number]): BranchDifference | null {
   const of = (side: "a" | "b") =>
-    relation[side].functions.masks.map((mask) => ({
+    relation[side].functions.masks.filter(({ position }) => relation[side].isOwn(position)).map((
+      mask,
+    ) => ({
       mask,
       // Without symbols what only one of them executes anywhere can be told.
       key: `${mask.word},${relation[side].isNamed ? keyOf(relation, side, mask.pc) : ""}`,
@@ -75,6 +77,7 @@ function callsOf(relation: Relation, side: "a" | "b"): Calls {
     const caller = keyOf(relation, side, call.pc);
     const callee = keyOf(relation, side, call.target);
     if (caller === undefined || callee === undefined || isHandler(call.position)) continue;
+    if (!own.isOwn(call.position)) continue;
     if (!entries.has(callee)) entries.set(callee, call.target);
     const key = `${caller}>${callee}`;
     if (!edges.has(key)) edges.set(key, { call, callee });
@@ -155,8 +158,8 @@ function hasUnused(relation: Relation, side: "a" | "b", entry: bigint): boolean 
 }
 
 /** Whether a position is inside the handler of an interrupt. */
-function inHandlers({ trace }: Side): (position: number) => boolean {
-  const { positions, kinds } = findHandled(trace);
+function inHandlers({ trace, cpu }: Side): (position: number) => boolean {
+  const { positions, kinds } = findHandled(trace, cpu);
   const ranges: [number, number][] = [];
   const stack: number[] = [];
   let since = 0;

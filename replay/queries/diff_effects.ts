@@ -91,10 +91,16 @@ export class EffectReader {
   /** Position of the last console byte. */
   #sent = -1;
   #done = false;
+  readonly #cpu: number | undefined;
 
-  /** Begins at `#0`. */
-  constructor(trace: Trace) {
+  /**
+   * Begins at `#0`.
+   *
+   * @param cpu the only CPU whose effects are wanted
+   */
+  constructor(trace: Trace, cpu?: number) {
     this.session = new Session(trace);
+    this.#cpu = cpu;
   }
 
   /** Begins behind a window instead. */
@@ -156,7 +162,8 @@ export class EffectReader {
 
   /** Physical pages of the stack in use; others may have become something else. */
   #pagesOfStack(): Set<number> {
-    const sp = low48(this.session.machine.processor.state.sp);
+    const { machine } = this.session;
+    const sp = low48(machine.cpus[this.#cpu ?? 0].processor.state.sp);
     const stack = this.#stacks.find(({ low, top }) => sp >= low && sp <= top);
     const pages = [...this.#stackPages].filter(([, va]) =>
       stack !== undefined && va >= stack.low && va + PAGE_BYTES <= stack.top
@@ -171,7 +178,13 @@ export class EffectReader {
     else this.#effects.push(effect);
   }
 
+  /** Whether what a CPU does is wanted. */
+  #isWanted(cpu: number): boolean {
+    return this.#cpu === undefined || this.#cpu === cpu;
+  }
+
   #store({ address, va, bytes, by }: WatchedAccess): void {
+    if (!this.#isWanted(this.session.machine.cpu.index)) return;
     if (va !== undefined && by !== "dma" && this.#isStackStore(low48(va), bytes.length)) {
       const [first, page] = [low48(va) - low48(va) % PAGE_BYTES, address - address % PAGE_BYTES];
       const isInside = this.#stacks.some(({ low, top }) =>
@@ -227,6 +240,7 @@ export class EffectReader {
   }
 
   #event(event: MachineEvent): void {
+    if (!this.#isWanted(event.cpu)) return;
     const { position, pc } = event;
     const plain = { position, pc, address: 0, size: 0, length: 0, old: 0n };
     switch (event.kind) {

@@ -22,11 +22,16 @@ export interface Handled {
   readonly kinds: readonly number[];
 }
 
-/** Finds what a cursor needs to know about exceptions. */
-export function findHandled(trace: Trace): Handled {
+/**
+ * Finds what a cursor needs to know about exceptions.
+ *
+ * @param cpu the only CPU whose they are
+ */
+export function findHandled(trace: Trace, cpu?: number): Handled {
   const positions: number[] = [];
   const kinds: number[] = [];
-  for (const event of trace.events({ kinds: new Set(["exception", "eret"]) })) {
+  const own = cpu === undefined ? {} : { cpu };
+  for (const event of trace.events({ kinds: new Set(["exception", "eret"]), ...own })) {
     if (event.kind !== "exception" && event.kind !== "eret") continue;
     const isInterrupt = event.kind === "exception" &&
       (event.type === "irq" || event.type === "fiq");
@@ -51,13 +56,17 @@ export class FlowCursor {
   word = 0;
   /** `BLOCK_KIND` of the branch; -1 for a run that is broken off. */
   kind = BROKEN;
-  /** Whether the run reads a counter or waits: MRS of a counter, WFE, WFI, YIELD. */
+  /**
+   * Whether the run reads a counter or waits: MRS of a counter, WFE, WFI, YIELD; of one of several
+   * CPUs also where it may wait for another: load-acquire, exclusives, CAS.
+   */
   waits = false;
   /** Interrupts that were left out so far. */
   interrupts = 0;
 
   readonly trace: Trace;
   readonly #handled: Handled;
+  readonly #cpu: number | undefined;
   #window = 0;
   #flow: WindowFlow | undefined;
   #index = 0;
@@ -76,15 +85,20 @@ export class FlowCursor {
     waits: new Uint8Array(0),
   };
 
-  /** Stands before the first run: {@linkcode next} goes to it. */
-  constructor(trace: Trace, handled: Handled) {
+  /**
+   * Stands before the first run: {@linkcode next} goes to it.
+   *
+   * @param cpu the only CPU whose runs are wanted
+   */
+  constructor(trace: Trace, handled: Handled, cpu?: number) {
     this.trace = trace;
     this.#handled = handled;
+    this.#cpu = cpu;
   }
 
   /** A cursor at the same place that goes its own way. */
   clone(): FlowCursor {
-    const copy = new FlowCursor(this.trace, this.#handled);
+    const copy = new FlowCursor(this.trace, this.#handled, this.#cpu);
     const { position, start, steps, last, pc, word, kind, waits, interrupts } = this;
     Object.assign(copy, { position, start, steps, last, pc, word, kind, waits, interrupts });
     copy.#window = this.#window;
@@ -175,6 +189,7 @@ export class FlowCursor {
       this.#at += table.steps(id);
       while (positions[this.#event] < this.#at) this.#handle();
       if (inHandler) continue;
+      if (this.#cpu !== undefined && this.trace.turns.cpuAt(at) !== this.#cpu) continue;
       this.#takenAt = at;
       return id;
     }
@@ -195,7 +210,10 @@ export class FlowCursor {
       const waits = new Uint8Array(count);
       for (let n = 0; n < count; n++) {
         starts[n] = Number(table.pc(n) & LOW_48);
-        for (let i = 0; i < table.steps(n); i++) if (isWait(table.word(n, i))) waits[n] = 1;
+        for (let i = 0; i < table.steps(n); i++) {
+          const word = table.word(n, i);
+          if (isWait(word) || (this.#cpu !== undefined && isShared(word))) waits[n] = 1;
+        }
       }
       this.#pcs = { table, starts, waits };
     }
@@ -207,4 +225,9 @@ export class FlowCursor {
 function isWait(word: number): boolean {
   return (word & 0xffff_f000) >>> 0 === 0xd53b_e000 || (word & 0xffff_ff9f) >>> 0 === 0xd503_201f &&
       word !== 0xd503_201f;
+}
+
+/** Load-acquire, exclusive and compare-and-swap (Arm ARM C4.1.88): what other CPUs change. */
+function isShared(word: number): boolean {
+  return (word & 0x3f00_0000) === 0x0800_0000;
 }

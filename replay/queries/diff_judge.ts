@@ -232,7 +232,9 @@ function passesTranslation(
   const from = before === null ? 0 : before[side === "a" ? 0 : 1].position;
   if (other.position < from) return false;
   const kinds = new Set(["sysreg", "exception"] as const);
-  for (const event of relation[side].trace.events({ kinds, from, to: other.position })) {
+  const { trace, cpu } = relation[side];
+  const own = cpu === undefined ? {} : { cpu };
+  for (const event of trace.events({ kinds, from, to: other.position, ...own })) {
     if (event.kind === "exception" ? isFaultEvent(event) : isMmuEnable(event as object)) {
       return true;
     }

@@ -42,8 +42,9 @@ export function operandsAt(relation: Relation, a: number, b: number): Operand[] 
 }
 
 /** The instructions whose registers decided: the branch itself, or what set the flags. */
-function lookers({ trace }: Side, position: number): ExecutedInstruction[] {
-  const executed = [...trace.executed(Math.max(0, position - MOST_BACK), position + 1)];
+function lookers(side: Side, position: number): ExecutedInstruction[] {
+  const executed = [...side.trace.executed(Math.max(0, position - MOST_BACK), position + 1)]
+    .filter((step) => side.isOwn(step.position));
   const branch = executed.pop();
   if (!branch) return [];
   if (!disassemble(branch.word, branch.pc).startsWith("b.")) return [branch];

@@ -26,7 +26,9 @@ export function sceneOf(relation: Relation, side: "a" | "b", effect: Effect): Sc
   const name = own.codeName(pc);
   const source = own.source(pc)?.slice(-LINES_OF_SOURCE);
   return {
-    place: `#${position}  ${hex(pc)}${name ? ` <${name}>` : ""}${source ? `, ${source}` : ""}`,
+    place: `#${position}  ${own.cpu === undefined ? "" : `cpu${own.cpu}  `}${hex(pc)}${
+      name ? ` <${name}>` : ""
+    }${source ? `, ${source}` : ""}`,
     instructions: instructionsAt(own, position),
     walk: walkOf(relation, side, effect),
   };
@@ -34,7 +36,8 @@ export function sceneOf(relation: Relation, side: "a" | "b", effect: Effect): Sc
 
 function instructionsAt(side: Side, position: number): string[] {
   const from = Math.max(0, position - BEFORE);
-  return [...side.trace.executed(from, position + 1)].map((executed) => {
+  const executed = [...side.trace.executed(from, position + 1)];
+  return executed.filter((step) => side.isOwn(step.position)).map((executed) => {
     const { pc, word } = executed;
     const mark = executed.position === position ? "->" : "  ";
     const name = side.codeName(pc);

@@ -54,8 +54,15 @@ export class Side {
   #functions: Functions | undefined;
   #addresses: Map<string, bigint> | undefined;
 
-  constructor(trace: Trace, { named = true }: { readonly named?: boolean } = {}) {
+  /** The only CPU that is compared; undefined where there is but one. */
+  readonly cpu: number | undefined;
+
+  constructor(
+    trace: Trace,
+    { named = true, cpu }: { readonly named?: boolean; readonly cpu?: number } = {},
+  ) {
     this.trace = trace;
+    this.cpu = cpu;
     this.memory = trace.header.memory;
     const symbols = trace.symbols();
     this.symbols = new Symbolizer(symbols, trace.lines());
@@ -64,9 +71,19 @@ export class Side {
     }
     this.isNamed = named && symbols.length > 0;
     this.#offsets = offsetsOf(trace, symbols.map(({ address }) => address));
-    this.effects = new EffectReader(trace);
+    this.effects = new EffectReader(trace, cpu);
     this.tables = findTables(this.effects.session);
     this.effects.skipTo(0);
+  }
+
+  /** The first step from a position on that is compared. */
+  firstOwn(from: number): number {
+    return this.cpu === undefined ? from : this.trace.turns.next(this.cpu, from);
+  }
+
+  /** Whether a step is one that is compared. */
+  isOwn(position: number): boolean {
+    return this.cpu === undefined || this.trace.turns.cpuAt(position) === this.cpu;
   }
 
   /** Whether both booted the same bytes, apart from what describes the machine. */
