@@ -65,7 +65,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR2_EL1", 12, 1, "FEAT_IESB"],
   ["ID_AA64PFR0_EL1", 48, 1, "FEAT_DIT"],
   // Nothing is speculated, and accesses are in order.
-  ["ID_AA64PFR0_EL1", 56, 1, "FEAT_CSV2"],
+  ["ID_AA64PFR0_EL1", 56, 2, "FEAT_CSV2 FEAT_CSV2_2"],
   ["ID_AA64PFR0_EL1", 60, 1, "FEAT_CSV3"],
   ["ID_AA64ISAR1_EL1", 44, 1, "FEAT_BF16"],
   ["ID_AA64ISAR1_EL1", 48, 1, "FEAT_DGH"],
@@ -81,6 +81,7 @@ const MAX_FIELDS: readonly FeatureField[] = [
   ["ID_AA64MMFR1_EL1", 4, 2, "FEAT_VMID16"],
   ["ID_AA64MMFR1_EL1", 8, 1, "FEAT_VHE"],
   ["ID_AA64MMFR1_EL1", 12, 1, "FEAT_HPDS"],
+  ["ID_AA64MMFR1_EL1", 40, 1, "FEAT_HCX"],
   ["ID_AA64MMFR1_EL1", 16, 1, "FEAT_LOR"],
   ["ID_AA64MMFR1_EL1", 20, 2, "FEAT_PAN FEAT_PAN2"],
   ["ID_AA64MMFR2_EL1", 0, 1, "FEAT_TTCNP"],

@@ -37,6 +37,8 @@ export const SCR = {
   API: 0x2_0000n,
   EASE: 0x8_0000n,
   NMEA: 0x10_0000n,
+  ENSCXT: 0x200_0000n,
+  HXEN: 1n << 38n,
 } as const;
 
 /** HCR_EL2 (D17.2.48). */
@@ -78,6 +80,7 @@ export const HCR = {
   APK: 1n << 40n,
   API: 1n << 41n,
   FWB: 1n << 46n,
+  ENSCXT: 1n << 53n,
 } as const;
 
 /** Fields that have no effect while TGE is set (D17.2.48). */
@@ -86,7 +89,7 @@ const IGNORED_WITH_TGE = HCR.SWIO | HCR.PTW | HCR.VF | HCR.VI | HCR.VSE | HCR.FB
 const ROUTING = HCR.FMO | HCR.IMO | HCR.AMO;
 /** And with E2H and TGE: there is no guest. As on the reference, interrupts go to EL2 because of TGE. */
 const IGNORED_IN_HOST = ROUTING | HCR.VM | HCR.DC | HCR.TWI | HCR.TWE | HCR.TID0 | HCR.TID2 |
-  HCR.TPC | HCR.TPU | HCR.TDZ;
+  HCR.TPC | HCR.TPU | HCR.TDZ | HCR.ENSCXT;
 
 const SCR_EL3 = slotOf("SCR_EL3"), HCR_EL2 = slotOf("HCR_EL2");
 

@@ -56,6 +56,12 @@ export function isPresent(
       return el2 && features.has("FEAT_VHE");
     case "el2-ras":
       return el2 && features.has("FEAT_RAS");
+    case "el2-csv2":
+      return el2 && features.has("FEAT_CSV2_2");
+    case "el2-hcx":
+      return el2 && features.has("FEAT_HCX");
+    case "el3-csv2":
+      return el3 && features.has("FEAT_CSV2_2");
     case "el1-highest":
       return !el2 && !el3;
     case undefined:

@@ -47,6 +47,13 @@ export const EXTENSION_ROWS: readonly RowDraft[] = [
   of("FEAT_RAS", stored("DISR_EL1", "3 0 12 1 1", "1 1")),
   stored("VSESR_EL2", "3 4 5 2 3", "2 2", { needs: "el2-ras", withoutEl2: "constant" }),
   stored("VDISR_EL2", "3 4 12 1 1", "2 2", { needs: "el2-ras", withoutEl2: "constant" }),
+  // What tells predictions of contexts apart; there are none.
+  of("FEAT_CSV2_2", stored("SCXTNUM_EL0", "3 3 13 0 7", "0 0", { gate: "context-number" })),
+  of("FEAT_CSV2_2", stored("SCXTNUM_EL1", "3 0 13 0 7", "1 1")),
+  stored("SCXTNUM_EL2", "3 4 13 0 7", "2 2", { needs: "el2-csv2", withoutEl2: "constant" }),
+  stored("SCXTNUM_EL3", "3 6 13 0 7", "3 3", { needs: "el3-csv2" }),
+  // As on the reference it has no bit.
+  stored("HCRX_EL2", "3 4 1 2 2", "2 2", { needs: "el2-hcx", mask: 0n, withoutEl2: "constant" }),
   // Where the random numbers of RNDR stand; its encoding is none.
   of("FEAT_RNG", stored("RNG_STATE", "0 0 0 0 4", "- -")),
 ];

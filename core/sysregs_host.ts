@@ -28,6 +28,7 @@ const PAIRS: readonly (readonly [name: string, at: string, el2: string])[] = [
   ["VBAR", "12 0 0", "VBAR_EL2"],
   ["CONTEXTIDR", "13 0 1", "CONTEXTIDR_EL2"],
   ["CNTKCTL", "14 1 0", "CNTHCTL_EL2"],
+  ["SCXTNUM", "13 0 7", "SCXTNUM_EL2"],
 ];
 
 /** Registers of the timers of EL1, by their CRm and op2, and the timer of EL2 in their place. */

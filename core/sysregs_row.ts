@@ -16,7 +16,8 @@ export type El0Gate =
   | "pmu-increment"
   | "pmu-cycles"
   | "pmu-select"
-  | "pmu-events";
+  | "pmu-events"
+  | "context-number";
 
 /** What the machine must do after a write. */
 export type WriteEffect =
@@ -42,6 +43,9 @@ export type RegisterFeature =
   | "el2-highest"
   | "el2-vhe"
   | "el2-ras"
+  | "el2-csv2"
+  | "el2-hcx"
+  | "el3-csv2"
   | "el1-highest"
   | `FEAT_${string}`;
 

@@ -38,6 +38,8 @@ const MDSCR = slotOf("MDSCR_EL1");
 /** SCTLR_EL1 bits that give EL0 access. */
 const SCTLR_UMA = 1n << 9n;
 const SCTLR_UCT = 1n << 15n;
+/** And one that takes it. */
+const SCTLR_TSCXT = 1n << 20n;
 /** CNTKCTL_EL1: EL0PCTEN, EL0VCTEN, EL0VTEN, EL0PTEN. */
 const CNTKCTL_BITS = { pct: 1n, vct: 2n, vt: 0x100n, pt: 0x200n };
 /** PMUSERENR_EL0: all, software increment, cycle counter, event counters. */
@@ -280,6 +282,8 @@ function isGateOpen(context: SystemContext, gate: El0Gate, isWrite: boolean): bo
       return (controlOfEl0(context) & SCTLR_UCT) !== 0n;
     case "UMA":
       return (controlOfEl0(context) & SCTLR_UMA) !== 0n;
+    case "context-number":
+      return (controlOfEl0(context) & SCTLR_TSCXT) === 0n;
     case "counter-frequency":
       return (counters & (pct | vct)) !== 0n;
     case "physical-counter":

@@ -31,11 +31,14 @@ const HCR_LATER: Readonly<Record<string, bigint>> = {
   FEAT_RAS: HCR.TERR | HCR.TEA,
   FEAT_PAuth: HCR.APK | HCR.API,
   FEAT_S2FWB: HCR.FWB,
+  FEAT_CSV2_2: HCR.ENSCXT,
 };
 const SCR_LATER: Readonly<Record<string, bigint>> = {
   FEAT_LOR: SCR.TLOR,
   FEAT_RAS: SCR.TERR | SCR.EASE | SCR.NMEA,
   FEAT_PAuth: SCR.APK | SCR.API,
+  FEAT_CSV2_2: SCR.ENSCXT,
+  FEAT_HCX: SCR.HXEN,
 };
 /** A trapped access to FP registers, with CV = 1 and COND = always. */
 const EC_FP = 7, FP_TRAP_ISS = 0x1e0_0000;

@@ -42,7 +42,9 @@ export type TrapGroup =
   | "implementation"
   | "keys"
   | "regions"
-  | "errors";
+  | "errors"
+  | "context-number"
+  | "controls";
 
 /** MDCR_EL2 and MDCR_EL3 bits. */
 const MDCR = { TPM: 0x40n, TDE: 0x100n, TDA: 0x200n, TDOSA: 0x400n, TDRA: 0x800n } as const;
@@ -57,7 +59,7 @@ const MDCR_EL2 = slotOf("MDCR_EL2"), MDCR_EL3 = slotOf("MDCR_EL3");
 const HCR_EL2 = slotOf("HCR_EL2");
 const CNTHCTL_EL2 = slotOf("CNTHCTL_EL2");
 const SCTLR_EL1 = slotOf("SCTLR_EL1"), SCTLR_EL2 = slotOf("SCTLR_EL2");
-const SCTLR_DZE = 1n << 14n;
+const SCTLR_DZE = 1n << 14n, SCTLR_TSCXT = 1n << 20n;
 
 const GROUPS: readonly [TrapGroup, RegExp][] = [
   [
@@ -80,6 +82,8 @@ const GROUPS: readonly [TrapGroup, RegExp][] = [
   ["keys", /^AP\w\wKey(Lo|Hi)_EL1$/],
   ["regions", /^LOR(SA|EA|N|C|ID)_EL1$/],
   ["errors", /^ERRIDR_EL1$/],
+  ["context-number", /^SCXTNUM_EL(0|1|2|12)$/],
+  ["controls", /^HCRX_EL2$/],
   ["implementation", /^(L2\w+|CPU\w+|CBAR)_EL1$/],
 ];
 
@@ -154,6 +158,9 @@ function isTrappedToEl2(context: SystemContext, group: TrapGroup, isWrite: boole
       return (hcr & HCR.TLOR) !== 0n;
     case "errors":
       return (hcr & HCR.TERR) !== 0n;
+    case "context-number":
+      // As on the reference EL2's TSCXT holds for EL1, and ENSCXT for a host's EL0.
+      return (hcr & HCR.ENSCXT) === 0n || (el1 && (state.get64(SCTLR_EL2) & SCTLR_TSCXT) !== 0n);
     case "implementation":
       return context.strict && (hcr & HCR.TIDCP) !== 0n;
     default:
@@ -180,6 +187,10 @@ function isTrappedToEl3({ state, levels }: SystemContext, group: TrapGroup): boo
       return (scrOf(state, levels) & SCR.TLOR) !== 0n;
     case "errors":
       return (scrOf(state, levels) & SCR.TERR) !== 0n;
+    case "context-number":
+      return (scrOf(state, levels) & SCR.ENSCXT) === 0n;
+    case "controls":
+      return (scrOf(state, levels) & SCR.HXEN) === 0n;
     default:
       return false;
   }

@@ -11,10 +11,8 @@ export const UNSUPPORTED_LIST = new URL("../../docs/unsupported.md", import.meta
 const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_SVE, FEAT_SVE2, FEAT_SME", "scalable vectors and matrices"],
   ["FEAT_MTE", "memory tags"],
-  ["FEAT_HCX", "HCRX_EL2, of which the reference has no bit"],
   ["FEAT_SEL2", "EL2 in Secure state"],
   ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48"],
-  ["FEAT_CSV2_2", "SCXTNUM_ELx"],
   ["FEAT_PMUv3p1, FEAT_PMUv3p4, FEAT_PMUv3p5", "later performance monitors: there is PMUv3"],
   ["FEAT_Debugv8p2, FEAT_Debugv8p4", "later debug architectures: there is that of Armv8.0"],
   ["TCR_ELx.TBID", "of FEAT_PAuth: the top byte is ignored for code as it is for data"],

@@ -89,6 +89,8 @@ const CODE = [
   ...["tlbi alle2", "tlbi vae2, x0", "tlbi alle1", "tlbi ipas2e1, x0", "ic iallu", "eret"],
   ...["sys #3, c7, c3, #4, x0", "sys #3, c7, c3, #7, x0", "mrs x0, s3_0_c5_c3_0"],
   ...["mrs x0, s3_0_c12_c1_1", "mrs x0, s3_0_c10_c4_7", "msr s3_0_c10_c4_0, x0"],
+  ...["mrs x0, s3_3_c13_c0_7", "mov x0, #5 ; msr s3_0_c13_c0_7, x0 ; mrs x1, s3_4_c13_c0_7"],
+  ...["mov x0, #5 ; msr s3_5_c13_c0_7, x0 ; mrs x1, s3_0_c13_c0_7", "mrs x0, s3_4_c1_c2_2"],
   ...["mrs x0, pmccntr_el0 ; mov x0, #0", "mrs x0, cpacr_el1", "mrs x0, cnthctl_el2"],
   ...["mov x0, #9 ; msr elr_el1, x0 ; mrs x1, elr_el2 ; mrs x2, s3_5_c4_c0_1", "mrs x0, sctlr_el1"],
   ...["mov x0, #7 ; msr s3_5_c13_c0_1, x0 ; mrs x1, contextidr_el1", "mrs x0, s3_5_c14_c2_1"],
@@ -110,7 +112,9 @@ const CONTROLS: readonly (readonly [name: string, setup: string])[] = [
   ["SCTLRs open", OPEN],
 ];
 /** Bits of HCR_EL2 beside E2H. */
-const HCR_BITS = [[], [35], [36], [TGE], [13], [15], [17], [28, TGE], [24, TGE], [25], [26], [30], [
+const HCR_BITS = [[], [53], [35], [36], [TGE], [13], [15], [17], [28, TGE], [24, TGE], [25], [26], [
+  30,
+], [
   13,
   TGE,
 ]];
@@ -124,7 +128,6 @@ for (const shape of SHAPES) {
           [[E2H], [E2H, TGE]].map((bits) => [name, text, bits] as const)
         ),
         ...HCR_BITS.map((bits) => ["open", OPEN, [E2H, ...bits]] as const),
-        ...HCR_BITS.map((bits) => ["plain", "", [E2H, ...bits]] as const),
       ].flatMap(([name, text, bits]) =>
         CODE.filter((code) =>
           isComparable(code, el, shape) && !(code === "wfi" && text === OPEN) &&
