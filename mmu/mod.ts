@@ -18,3 +18,4 @@ export * from "./tlb.ts";
 export * from "./tlbi.ts";
 export * from "./translate.ts";
 export * from "./walk.ts";
+export type { HardwareFlags, KeptFlags } from "./hardware_flags.ts";

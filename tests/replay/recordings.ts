@@ -39,6 +39,7 @@ export function recordBytes(
     recorder: "test",
     machine: { board: "virt" },
     options: {
+      ...(noted.cpu === undefined ? {} : { cpu: noted.cpu }),
       ...(rtc === undefined ? {} : { rtc }),
       ...(strict === undefined ? {} : { strict }),
       ...(reboots === undefined ? {} : { reboots }),
