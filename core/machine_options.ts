@@ -1,6 +1,6 @@
 import { largestGap, type SemihostingFiles, type SemihostingOptions } from "./devices/mod.ts";
 import type { CpuName } from "./cpu_models.ts";
-import type { TranslateOptions } from "./engine/engine.ts";
+import type { TranslateOptions } from "./engine/engine_options.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import type { Media } from "./medium.ts";
 import { RAM_BASE, type VirtioDevices } from "./virt_board.ts";

@@ -21,7 +21,7 @@ function compare(make: () => FlowSource, windows: readonly number[][], what: str
       encoder.startWindow(window + 1);
       encoder.flow(new Uint32Array(pairs));
       const { steps } = encoder;
-      return { steps, ...encoder.take(true) };
+      return { executed: steps, ...encoder.take(true) };
     });
     assertEquals(actual, expected, `${what}, window ${window + 1}`);
   });

@@ -9,7 +9,7 @@
  * - `[1, n]`: n exception entries that retired nothing happened here.
  */
 
-import type { FlowContext, FlowObserver, FlowSource } from "../core/engine/engine.ts";
+import type { FlowContext, FlowObserver, FlowSource } from "../core/engine/flow_ring.ts";
 import type { ImageMemory } from "./image_memory.ts";
 
 export type { FlowContext, FlowObserver, FlowSource };

@@ -77,6 +77,16 @@ export class CodeCache {
     return host + offset;
   }
 
+  /** The record behind the last of a record's page. */
+  pageEnd(record: number): number {
+    return record - (this.locate(record).offset << 2) + 1024 * 16;
+  }
+
+  /** Word of a record's instruction. */
+  wordAt(record: number): number {
+    return this.#u32[this.instructionAddress(record) >>> 2];
+  }
+
   /**
    * Decodes the line of a record. Gives true if its page did not hold code until now.
    *

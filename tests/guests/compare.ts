@@ -1,7 +1,7 @@
 /** Runs one image on the reference and on our machine and says where they differ. */
 import { loadImage } from "../../core/loader/mod.ts";
 import type { CpuName } from "../../core/cpu_models.ts";
-import type { FlowObserver } from "../../core/engine/engine.ts";
+import type { FlowObserver } from "../../core/engine/flow_ring.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { type QemuOptions, runQemu } from "../drivers/qemu.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { TranslateOptions } from "../../core/engine/engine.ts";
+import type { TranslateOptions } from "../../core/engine/engine_options.ts";
 import { type BootPlan, loadImage } from "../../core/loader/mod.ts";
 import { Machine, type MachineOptions } from "../../core/machine.ts";
 import { buildKernel } from "../../kernel/mod.ts";

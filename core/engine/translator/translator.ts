@@ -5,6 +5,8 @@ import type { Handler } from "../handlers.ts";
 import type { Interpreter } from "../interpreter.ts";
 import { LAYOUT, RECORD_SLOT_BYTES } from "../layout.ts";
 import type { CpuState } from "../../state.ts";
+import type { TranslateOptions } from "../engine_options.ts";
+import type { CodeOptions } from "../generated_code.ts";
 import type { FunctionReference } from "../wasm/function_builder.ts";
 import { type Block, type CodeSource, findRegion, isTranslatable, slotsOf } from "./region.ts";
 import { buildRegion } from "./region_module.ts";
@@ -60,11 +62,14 @@ export class Translator {
   #bytes = 0;
   /** Record at which the probe stands or stood last, or 0. */
   #probe = 0;
+  /** How long a slice may be. */
+  sliceLength: number;
   /** Regions made and dropped so far. */
   readonly statistics = { made: 0, dropped: 0 };
 
   constructor(readonly engine: TranslatedEngine, readonly options: TranslatorOptions) {
     this.#table = options.table;
+    this.sliceLength = options.firstSlice ?? FIRST_SLICE;
     this.#u32 = new Uint32Array(engine.memory.buffer);
     this.#u64 = new BigUint64Array(engine.memory.buffer);
     const handlers: Handler[] = [];
@@ -78,16 +83,27 @@ export class Translator {
     };
   }
 
-  /** Takes what the interpreter's instance exports. */
-  connect(exports: WebAssembly.Exports): void {
+  /** Takes what the interpreter's instance exports; gives itself. */
+  connect(exports: WebAssembly.Exports): this {
     this.#imports = { ...exports, memory: this.engine.memory };
     for (const [name, reference] of this.engine.interpreter.helpers) {
       this.#helpers.set(name, reference);
     }
+    this.engine.records.onProbe = (record) => this.watch(record);
+    return this;
   }
 
-  /** A slice ended at the beginning of a run; the region there is made once that happened often enough. */
+  /** Where a slice ended is hot; slices grow while nothing new is found. */
   sample(): void {
+    const { made } = this.statistics;
+    this.#sample();
+    const { firstSlice = FIRST_SLICE } = this.options;
+    const longer = Math.min(this.sliceLength + (this.sliceLength >> 3), LONGEST_SLICE);
+    this.sliceLength = this.statistics.made > made ? firstSlice : longer;
+  }
+
+  /** If it ended at the beginning of a run, the region there is made once that happened often enough. */
+  #sample(): void {
     const { records } = this.engine;
     const state = this.engine.state();
     const record = state.get32(SLOT.record);
@@ -95,7 +111,7 @@ export class Translator {
     if (this.#samples.size >= MOST_SAMPLES) this.#samples.clear();
     const count = (this.#samples.get(record) ?? 0) + 1;
     this.#samples.set(record, count);
-    if (count > this.options.threshold) this.#translate(record);
+    if (count > this.options.samples) this.#translate(record);
   }
 
   /** Records `[start, end)` change: drops what was made of them. */
@@ -276,16 +292,9 @@ export interface TranslatedEngine {
 }
 
 /** How it translates. */
-export interface TranslatorOptions {
-  /** Samples of a record before its region is made. */
-  readonly threshold: number;
-  readonly flow: boolean;
+export interface TranslatorOptions extends TranslateOptions, CodeOptions {
   /** Whether CPUs take turns, which end at the first end of a run where the budget is spent. */
   readonly turns: boolean;
-  /** Whether indirect branches leave PSTATE.BTYPE (FEAT_BTI). */
-  readonly landings: boolean;
-  readonly storeMarks: number | undefined;
-  readonly regions: number;
   readonly table: WebAssembly.Table;
 }
 
@@ -302,6 +311,12 @@ function contains({ blocks }: Region, record: number): boolean {
   return blocks.some(({ start, end }) => start <= record && record < end);
 }
 
+/** Code is translated where two slices have ended before. */
+export const TRANSLATE: TranslateOptions = { samples: 2 };
+/** Slices begin this short, so that hot code is found soon. */
+const FIRST_SLICE = 1 << 15;
+/** Slices are at most this long, so that there are enough samples. */
+const LONGEST_SLICE = 1 << 18;
 /** Bytes of modules before all are dropped: what the host makes of them is some times that. */
 const MOST_BYTES = 16 << 20;
 /** Places sampled before all counts are forgotten. */

@@ -1,0 +1,195 @@
+import { type CpuState, SLOT } from "../state.ts";
+import type { CodeCache } from "./code_cache.ts";
+import { LAYOUT } from "./layout.ts";
+
+/**
+ * What was executed, on its way from generated code to its observer: the flow ring (`layout.ts`),
+ * the contexts that it names, and the words of instructions that were changed after they ran.
+ */
+
+/** Receives every executed run, in order. */
+export interface FlowObserver {
+  /**
+   * Pairs of u32: `[start, end)` record addresses of a run, `[0, context]` for the context of the
+   * runs that follow, `[1, n]` for n exception entries that retired nothing. Valid during the call.
+   */
+  flow(entries: Uint32Array): void;
+  /** The records `[start, end)` are about to stand for other bytes; runs before were delivered. */
+  codeChanged(start: number, end: number): void;
+}
+
+/** What an observer may ask about the records that it is given. */
+export interface FlowSource {
+  /** First address of all records, and bytes from there. */
+  readonly arenaBase: number;
+  /** See {@linkcode arenaBase}. */
+  readonly arenaSize: number;
+  /** The context with this number. */
+  context(id: number): FlowContext;
+  /** The bytes executed as records `[start, end)`, four per record. */
+  code(start: number, end: number): Uint8Array;
+  /** Block kind ({@linkcode BLOCK_KIND}) of a record's instruction. */
+  kindOf(record: number): number;
+}
+
+/** Where a page of records is mapped: `pc = page + (record - recordBase) / 4`. */
+export interface FlowContext {
+  /** Exception level. */
+  readonly regime: number;
+  /** Virtual address of the page. */
+  readonly page: bigint;
+  /** Address of the page's first record. */
+  readonly recordBase: number;
+}
+
+/** How the block that a record ends goes on: the numbers that traces use. */
+export const BLOCK_KIND = {
+  sequential: 0,
+  direct: 1,
+  conditional: 2,
+  call: 3,
+  indirect: 4,
+  "indirect-call": 5,
+  return: 6,
+  exception: 7,
+} as const;
+
+/** See the top of this file. */
+export class FlowRing {
+  /** Where runs go; null where nobody wants them. */
+  observer: FlowObserver | null = null;
+  readonly #u32: Uint32Array;
+  readonly #records: CodeCache;
+  readonly #state: () => CpuState;
+  #delivered: number = LAYOUT.ring;
+  #contexts: FlowContext[] = [];
+  readonly #contextIds = new Map<string, number>();
+  /** Words, as they were executed, of records of the run in hand that were changed since. */
+  readonly #overrides = new Map<number, number>();
+
+  /**
+   * @param words the engine's memory
+   * @param state that of the CPU that runs
+   */
+  constructor(words: Uint32Array, records: CodeCache, state: () => CpuState) {
+    this.#u32 = words;
+    this.#records = records;
+    this.#state = state;
+  }
+
+  /** Whether instructions of the run in hand were changed after they were executed. */
+  get hasChanged(): boolean {
+    return this.#overrides.size > 0;
+  }
+
+  /** Adds an entry that generated code did not write. */
+  append(first: number, second: number): void {
+    if (!this.observer) return;
+    const state = this.#state();
+    const at = state.get32(SLOT.ring);
+    this.#u32[at >> 2] = first;
+    this.#u32[(at >> 2) + 1] = second;
+    state.set32(SLOT.ring, at + 8);
+    if (at + 8 >= LAYOUT.ringLimit) this.#empty();
+  }
+
+  /** Generated code has returned: empties the ring if it is full. */
+  afterSlice(): void {
+    if (this.#state().get32(SLOT.ring) >= LAYOUT.ringLimit) this.#empty();
+    else if (this.hasChanged) this.deliver();
+  }
+
+  /** The run in hand has ended and was appended. */
+  cut(): void {
+    if (!this.hasChanged) return;
+    this.deliver();
+    this.#overrides.clear();
+  }
+
+  /** Hands everything executed to the observer. */
+  deliver(): void {
+    if (this.hasChanged) this.#deliverChanged();
+    this.#deliverTo(this.#state().get32(SLOT.ring));
+  }
+
+  /** The context with this number. */
+  context(id: number): FlowContext {
+    return this.#contexts[id];
+  }
+
+  /** Number of a context. */
+  contextId(regime: number, page: bigint, recordBase: number): number {
+    const key = `${regime} ${page} ${recordBase}`;
+    let id = this.#contextIds.get(key);
+    if (id === undefined) {
+      id = this.#contexts.push({ regime, page, recordBase }) - 1;
+      this.#contextIds.set(key, id);
+    }
+    return id;
+  }
+
+  /** All contexts are gone. */
+  dropContexts(): void {
+    this.#contexts = [];
+    this.#contextIds.clear();
+  }
+
+  /** The bytes executed as records `[start, end)` of the run in hand or of one just delivered. */
+  code(start: number, end: number): Uint8Array {
+    const address = this.#records.instructionAddress(start);
+    const bytes = new Uint8Array(this.#u32.buffer, address, (end - start) >> 2).slice();
+    if (!this.hasChanged) return bytes;
+    const words = new DataView(bytes.buffer);
+    for (let record = start; record < end; record += 16) {
+      const word = this.#overrides.get(record);
+      if (word !== undefined) words.setUint32((record - start) >> 2, word, true);
+    }
+    return bytes;
+  }
+
+  /**
+   * Bytes under records change: what was executed of them is remembered until it is delivered.
+   *
+   * @returns whether that is some of the run in hand, which must then be stopped behind this instruction
+   */
+  codeChanges(start: number, end: number): boolean {
+    if (!this.observer) return false;
+    this.deliver();
+    const state = this.#state();
+    const from = Math.max(start, state.get32(SLOT.runStart));
+    const to = Math.min(end, state.get32(SLOT.record) + 16);
+    for (let record = from; record < to; record += 16) {
+      if (this.#overrides.has(record)) continue;
+      this.#overrides.set(record, this.#records.wordAt(record));
+    }
+    this.observer.codeChanged(start, end);
+    return this.hasChanged;
+  }
+
+  #empty(): void {
+    this.deliver();
+    this.#state().set32(SLOT.ring, LAYOUT.ring);
+    this.#delivered = LAYOUT.ring;
+  }
+
+  #deliverTo(end: number): void {
+    if (end <= this.#delivered) return;
+    this.observer?.flow(this.#u32.subarray(this.#delivered >> 2, end >> 2));
+    this.#delivered = end;
+  }
+
+  /**
+   * The run whose words {@linkcode #overrides} holds is the first one not yet delivered, if it has
+   * ended. Runs behind it may be of the same records, and of the new bytes.
+   */
+  #deliverChanged(): void {
+    const end = this.#state().get32(SLOT.ring);
+    let at = this.#delivered;
+    while (at < end && this.#u32[at >> 2] < 16) at += 8;
+    if (at === end) return;
+    this.#deliverTo(at + 8);
+    const records = [...this.#overrides.keys()];
+    this.#overrides.clear();
+    this.observer?.codeChanged(Math.min(...records), Math.max(...records) + 16);
+  }
+}
