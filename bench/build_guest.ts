@@ -14,13 +14,18 @@ const FLAGS = [
 /** Uses floating point. */
 const FLOATING = "matmul";
 
-/** Compiles one guest to an ELF file in `folder`; gives its path. */
-export async function buildGuest(name: string, folder: string): Promise<string> {
+/**
+ * Compiles one guest to an ELF file in `folder`; gives its path.
+ *
+ * @param rounds how long it works, for those that can be told
+ */
+export async function buildGuest(name: string, folder: string, rounds?: number): Promise<string> {
   const source = (file: string) => new URL(`guest/${file}`, import.meta.url).pathname;
   const output = `${folder}/${name}.elf`;
   const { success, stderr } = await new Deno.Command(COMPILER, {
     args: [
       ...FLAGS,
+      ...(rounds === undefined ? [] : [`-DROUNDS=${rounds}`]),
       ...(name === FLOATING ? [] : ["-mgeneral-regs-only"]),
       "-T",
       source("guest.ld"),

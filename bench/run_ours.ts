@@ -1,6 +1,7 @@
 /**
  * Runs one image here, in a process of its own, and prints what it took as one line of JSON:
- * `{instructions, milliseconds, startup, bytes, reason, console}`. With `record` as the second
+ * `{instructions, milliseconds, startup, bytes, reason, peak}`, the last one the most memory that the
+ * process had, in bytes. With `record` as the second
  * argument a trace is written to the third.
  */
 import { loadImage } from "../core/loader/mod.ts";
@@ -34,9 +35,20 @@ function main([path, mode, tracePath]: string[]): void {
   }
   const milliseconds = performance.now() - startup;
   const instructions = machine.retired;
+  const peak = peakMemory();
   console.log(
-    JSON.stringify({ instructions, milliseconds, startup, bytes, reason: machine.ended }),
+    JSON.stringify({ instructions, milliseconds, startup, bytes, reason: machine.ended, peak }),
   );
+}
+
+/** Where the system tells it; else what the process has now. */
+function peakMemory(): number {
+  try {
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))!;
+    return Number(kilobytes) * 1024;
+  } catch {
+    return Deno.memoryUsage().rss;
+  }
 }
 
 main(Deno.args);

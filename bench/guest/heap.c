@@ -1,6 +1,10 @@
 /* Heap churn: a first-fit free list with coalescing under random allocation and release. */
 #include "guest.h"
 
+#ifndef ROUNDS
+#define ROUNDS 900000
+#endif
+
 struct block { u64 size; struct block *next; };
 
 static u8 arena[16 << 20] __attribute__((aligned(16)));
@@ -42,7 +46,7 @@ int main(void) {
   free_list = (struct block *)arena;
   free_list->size = sizeof arena;
   free_list->next = 0;
-  for (u32 i = 0; i < 900000; i++) {
+  for (u32 i = 0; i < ROUNDS; i++) {
     random ^= random << 13; random ^= random >> 7; random ^= random << 17;
     u32 slot = random & 511;
     if (slots[slot]) { sum += *(u64 *)slots[slot]; release(slots[slot]); slots[slot] = 0; continue; }
