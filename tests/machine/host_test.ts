@@ -155,3 +155,38 @@ function isComparable(code: string, el: Level, { secure }: Shape): boolean {
   if (code === "eret") return el !== (secure ? 3 : 2);
   return code !== "wfi" || el === 0;
 }
+
+// ---- the TLB ----
+
+/**
+ * What drops the translations of EL2&0 in a host, and what those of EL1&0. VAE2IS and VALE2IS are left
+ * out: the reference (7.2) has them drop those of EL2 without E2H.
+ */
+const INVALIDATIONS = [
+  ...["vmalle1", "vae1, x5", "aside1, x5", "vaae1, x5", "vale1, x5", "vaale1is, x5", "vmalle1is"],
+  ...["alle2", "vae2, x5", "vale2, x5", "alle1", "vmalls12e1", "ipas2e1, x5"],
+];
+/** RAM as it is, and at 2 GB a page whose descriptor, at 0x46002000, is changed. */
+const TABLES = `
+        ldr x0, =0x46000000 ; ldr x1, =0x40000701 ; str x1, [x0, #8] ; ldr x1, =0x46001003
+        str x1, [x0, #16] ; ldr x0, =0x46001000 ; ldr x1, =0x46002003 ; str x1, [x0]
+        ldr x0, =0x46002000 ; ldr x1, =0x46200f03 ; str x1, [x0]
+        ldr x0, =0x46200000 ; mov x1, #1 ; str x1, [x0] ; ldr x0, =0x46201000 ; mov x1, #2 ; str x1, [x0]
+        ldr x0, =0x46000000 ; msr ttbr0_el2, x0 ; ldr x0, =0x200803519 ; msr tcr_el2, x0
+        mov x0, #0xff ; msr mair_el2, x0 ; tlbi alle2 ; tlbi alle1 ; dsb sy ; isb
+        ldr x0, =0x30d01801 ; msr sctlr_el2, x0 ; isb`;
+
+comparePrivileged(
+  "TLB invalidations of a host",
+  HOSTS.flatMap(([host, text]) =>
+    INVALIDATIONS.map((operation): Experiment => ({
+      name: `tlbi ${operation}, ${host}`,
+      el: 2,
+      setup: setup(SHAPES[1], `${text} ; ${TABLES}`),
+      code: `mov x4, #0x80000000 ; ldr x0, [x4] ; ldr x6, =0x46002000 ; ldr x7, =0x46201f03
+             str x7, [x6] ; dsb sy ; ldr x1, [x4] ; mov x5, #0x80000 ; tlbi ${operation} ; dsb sy
+             isb ; ldr x2, [x4]`,
+    }))
+  ),
+  SHAPES[1],
+);
