@@ -3,8 +3,9 @@
  * 32-bit bus, 64 MiB in sectors of 256 KiB. Empty flash reads as zero, as on the reference.
  *
  * Contents come from a medium, where there is one; what was written since lies over it, by blocks.
- * A program operation stores the
- * data as it is, as the reference does; real flash can only clear bits.
+ * As on the reference a program operation stores the data as it is (real flash can only clear bits),
+ * an erase happens before it is confirmed, and query mode is left only
+ * by READ ARRAY.
  */
 
 import { BLOCK_BYTES, type Medium } from "../medium.ts";
@@ -12,14 +13,11 @@ import type { Device, DeviceState } from "./device.ts";
 
 /** Bytes that are erased at a time. */
 const SECTOR = 0x4_0000;
-/** Bytes of the write buffer, over both chips. */
-const WRITE_BUFFER = 0x1000;
 
 /** Commands (low byte of the word written). */
 const PROGRAM = 0x40;
 const PROGRAM_ALTERNATE = 0x10;
 const ERASE = 0x20;
-const ERASE_ALTERNATE = 0x28;
 const CLEAR_STATUS = 0x50;
 const LOCK = 0x60;
 const READ_STATUS = 0x70;
@@ -29,7 +27,16 @@ const BUFFERED_PROGRAM = 0xe8;
 const CONFIRM = 0xd0;
 const READ_ARRAY = 0xff;
 
+/** Cycles of a buffered program behind its command. */
+const COUNT_CYCLE = 1, DATA_CYCLE = 2, CONFIRM_CYCLE = 3;
+
 const STATUS_READY = 0x80;
+/** A program operation failed. */
+const STATUS_FAILED = 0x10;
+/** The block of a buffered program that is in none. */
+const NO_BLOCK = -1;
+/** Bytes of the write buffer, over both chips. */
+const WRITE_BUFFER = 0x1000;
 /** Manufacturer and device. */
 const IDENTITY = [0x89, 0x18];
 /** The CFI query structure from word 0x10 on. */
@@ -47,6 +54,8 @@ interface SavedFlash {
   status: number;
   remaining: number;
   buffer: { offset: number; bytes: number[] }[];
+  /** The block of a buffered program that has begun. */
+  block?: number;
   /** Blocks that were written, in order; an erased one has no bytes. */
   sectors: { index: number; bytes: Uint8Array }[];
 }
@@ -81,9 +90,10 @@ export class Flash implements Device {
   /** Writes seen since the command. */
   #cycle = 0;
   #status = STATUS_READY;
-  /** Words that a buffered program still takes, and those it took. */
+  /** Words that a buffered program takes after the next, and those it took, all of one block. */
   #remaining = 0;
   #buffer: { offset: number; bytes: number[] }[] = [];
+  #target = NO_BLOCK;
 
   /** Makes a bank at `base`; `size` in bytes is a multiple of 256 KiB. It is empty without a medium. */
   constructor({ name, base, size, medium }: FlashOptions) {
@@ -105,7 +115,7 @@ export class Flash implements Device {
   }
 
   write(offset: number, value: number, size: number): void {
-    if (this.#cycle === 0) this.#begin(value & 0xff);
+    if (this.#cycle === 0) this.#begin(offset, value & 0xff);
     else this.#continue(offset, value, size);
   }
 
@@ -117,6 +127,7 @@ export class Flash implements Device {
       status: this.#status,
       remaining: this.#remaining,
       buffer: this.#buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] })),
+      ...this.#target === NO_BLOCK ? {} : { block: this.#target },
       sectors: written.map(([index, bytes]) => ({
         index,
         bytes: bytes === ERASED ? new Uint8Array() : bytes.slice(),
@@ -130,6 +141,7 @@ export class Flash implements Device {
     this.#cycle = saved.cycle;
     this.#status = saved.status;
     this.#remaining = saved.remaining;
+    this.#target = saved.block ?? NO_BLOCK;
     this.#buffer = saved.buffer.map(({ offset, bytes }) => ({ offset, bytes: [...bytes] }));
     this.#written.clear();
     for (const { index, bytes } of saved.sectors) {
@@ -155,17 +167,21 @@ export class Flash implements Device {
 
   /** Both chips answer a query alike; words are numbered by the 32-bit bus. */
   #queryByte(offset: number, i: number, table: readonly number[], start: number): number {
-    const word = (offset >> 2) - start;
+    const word = (table === IDENTITY ? (offset >> 2) & 0xff : offset >> 2) - start;
     return i % 2 === 0 ? table[word] ?? 0 : 0;
   }
 
-  #begin(command: number): void {
+  #begin(offset: number, command: number): void {
     switch (command) {
       case PROGRAM:
       case PROGRAM_ALTERNATE:
-      case ERASE:
-      case ERASE_ALTERNATE:
       case LOCK:
+      case READ_CFI:
+        this.#cycle = 1;
+        break;
+      case ERASE:
+        this.#erase(offset);
+        this.#status |= STATUS_READY;
         this.#cycle = 1;
         break;
       case BUFFERED_PROGRAM:
@@ -174,7 +190,6 @@ export class Flash implements Device {
         break;
       case READ_STATUS:
       case READ_ID:
-      case READ_CFI:
         break;
       case CLEAR_STATUS:
         this.#status = 0;
@@ -193,27 +208,31 @@ export class Flash implements Device {
         this.#program(offset, bytesOf(value, size));
         return this.#finish();
       case ERASE:
-      case ERASE_ALTERNATE:
-        if (low !== CONFIRM) return this.#readArray();
-        this.#erase(offset);
-        return this.#finish();
+        return low === CONFIRM ? this.#finish() : this.#readArray();
       case LOCK:
         return low === CONFIRM || low === 0x01 ? this.#finish() : this.#readArray();
+      case READ_CFI:
+        return low === READ_ARRAY ? this.#readArray() : undefined;
       default:
         return this.#continueBuffered(offset, value, size);
     }
   }
 
-  /** Count, then the words, then the confirmation; anything else drops them. */
+  /** Count, then the words, then the confirmation. */
   #continueBuffered(offset: number, value: number, size: number): void {
-    if (this.#cycle === 1) {
-      this.#remaining = (value & 0xffff) + 1;
-      this.#buffer = [];
-      this.#cycle = 2;
-    } else if (this.#remaining > 0 && this.#buffer.length * 4 < WRITE_BUFFER) {
-      this.#buffer.push({ offset, bytes: bytesOf(value, size) });
-      this.#remaining--;
+    if (this.#cycle === COUNT_CYCLE) {
+      this.#remaining = value & 0xffff;
+      // As on the reference, a buffer of one word has no block, and fails.
+      this.#target = this.#remaining > 0 ? Math.floor(offset / WRITE_BUFFER) : NO_BLOCK;
+      this.#cycle = DATA_CYCLE;
+    } else if (this.#cycle === DATA_CYCLE) {
+      this.#take(offset, bytesOf(value, size));
+      if (this.#remaining-- === 0) {
+        this.#remaining = 0;
+        this.#cycle = CONFIRM_CYCLE;
+      }
     } else if ((value & 0xff) === CONFIRM) {
+      if (this.#target === NO_BLOCK) this.#status |= STATUS_FAILED;
       this.#buffer.forEach(({ offset, bytes }) => this.#program(offset, bytes));
       this.#finish();
     } else {
@@ -221,17 +240,26 @@ export class Flash implements Device {
     }
   }
 
+  /** A word for the buffer, which takes those of one block. */
+  #take(offset: number, bytes: number[]): void {
+    const fits = Math.floor(offset / WRITE_BUFFER) === this.#target;
+    if (fits) this.#buffer.push({ offset, bytes });
+    this.#status |= fits ? STATUS_READY : STATUS_READY | STATUS_FAILED;
+  }
+
   /** A command is complete: ready, and the status stays readable. */
   #finish(): void {
     this.#status |= STATUS_READY;
     this.#cycle = 0;
     this.#buffer = [];
+    this.#target = NO_BLOCK;
   }
 
   #readArray(): void {
     this.#command = READ_ARRAY;
     this.#cycle = 0;
     this.#buffer = [];
+    this.#target = NO_BLOCK;
   }
 
   /** Every store lies in one block: it is naturally aligned. */

@@ -79,11 +79,33 @@ Deno.test("Flash programs a buffer when it is confirmed, and only then", () => {
   assertEquals(read(0x80, 0x84), [0, 0]);
 });
 
+Deno.test("Flash erases before it is confirmed, and leaves a query only to read, as the reference", () => {
+  const { write, read } = make();
+  write(0, 0x20, 0x11);
+  assertEquals(read(0), [0xffff_ffff]);
+  write(0, 0x98, 0x70, 0xd0);
+  assertEquals(read(0x40), [0x51_0051]);
+  write(0, 0xff);
+  assertEquals(read(0), [0xffff_ffff]);
+});
+
+Deno.test("Flash reports a buffered program of one word, or of two blocks", () => {
+  const { write, read } = make();
+  write(0x40, 0xe8, 0, 0x1234, 0xd0);
+  assertEquals(read(0x40), [0x90_0090]);
+  write(0x40, 0x50, 0xe8, 1, 0x1234);
+  write(0x1040, 0x5678);
+  write(0x40, 0xd0);
+  assertEquals(read(0x40), [0x90_0090]);
+  write(0, 0xff);
+  assertEquals(read(0x40, 0x1040), [0x1234, 0]);
+});
+
 Deno.test("Flash goes back to reading after a command it does not know", () => {
   const { write, read } = make();
   write(0, 0x60, 0xd0);
   assertEquals(read(0), [0x80_0080]);
-  for (const sequence of [[0x60, 0x12], [0x20, 0x11], [0x50], [0xaa], [0], [0xf0]]) {
+  for (const sequence of [[0x60, 0x12], [0x28], [0x50], [0xaa], [0], [0xf0]]) {
     write(0, 0xff, ...sequence);
     assertEquals(read(0), [0]);
   }

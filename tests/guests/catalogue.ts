@@ -345,6 +345,7 @@ export const GUESTS: readonly Guest[] = [
   program("probe_memory"),
   program("fp_lazy"),
   program("devices"),
+  program("flash_random"),
   program("virtio", { virtio: true }),
   program("virtio_input", { file: "virtio", virtio: true, defines: ["INPUT"], input: "abcdef" }),
   program("mmu_off"),
