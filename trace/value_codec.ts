@@ -5,8 +5,8 @@
  * blocks are first executed, so that each has a past of its own. Four predictors guess its next word: the last
  * one, the last one plus the last difference, what followed the last two words, and what followed
  * the last two differences. The one that was right most guesses; right guesses are counted and
- * only wrong ones stored: which other predictor was right, or the difference from the last word in
- * as many bytes as it takes. Everything is forgotten when a window starts.
+ * only wrong ones stored: which other predictor was right, how far back an equal word was, or the
+ * difference from the last word in as many bytes as it takes. Everything is forgotten when a window starts.
  */
 
 import { ByteColumn } from "./columns.ts";
@@ -29,9 +29,9 @@ const MARGIN = 16;
 export interface ValueColumns {
   /** uints: right guesses before each wrong one. */
   hits: Uint8Array;
-  /** bytes, one per wrong guess: 0 to 3, the predictor that was right; 3 + n: n bytes in `words`. */
+  /** bytes, one per wrong guess: 0 to 3, the predictor that was right; 3 + n: n bytes in `words`; 12: one. */
   choices: Uint8Array;
-  /** Differences from the last word, zigzag, little-endian. */
+  /** Differences from the last word, zigzag, little-endian; how many values before an equal one was, less one. */
   words: Uint8Array;
 }
 

@@ -13,6 +13,8 @@ class Reference {
   >();
   readonly #values = new Map<number, bigint>();
   readonly #differences = new Map<number, bigint>();
+  readonly #recent: bigint[] = [];
+  readonly #places = new Map<number, number>();
   #run = 0;
   readonly hits: number[] = [];
   readonly choices: number[] = [];
@@ -43,14 +45,24 @@ class Reference {
       if (right >= 0) this.choices.push(right);
       else {
         let zigzag = (difference << 1n ^ -(difference >> 63n)) & MASK;
-        const before = this.words.length;
-        for (; zigzag > 0n; zigzag >>= 8n) this.words.push(Number(zigzag & 255n));
-        this.choices.push(3 + this.words.length - before);
+        const bytes: number[] = [];
+        for (; zigzag > 0n; zigzag >>= 8n) bytes.push(Number(zigzag & 255n));
+        const distance = this.#recent.length - (this.#places.get(placeOf(value)) ?? 0);
+        const isAgain = distance < 256 && this.#recent.at(-1 - distance) === value;
+        if (bytes.length > 1 && isAgain) {
+          this.choices.push(12);
+          this.words.push(distance);
+        } else {
+          this.choices.push(3 + bytes.length);
+          this.words.push(...bytes);
+        }
       }
     }
     slot.c = c.map((n, k) => predictions[k] === value ? Math.min(15, n + 1) : n >> 1);
     this.#values.set(atValue, value);
     this.#differences.set(atDifference, difference);
+    this.#recent.push(value);
+    this.#places.set(placeOf(value), this.#recent.length);
     Object.assign(slot, {
       last: value,
       stride: difference,
@@ -63,6 +75,11 @@ class Reference {
 function history(before: number, word: bigint): number {
   const fold = word ^ word >> 16n ^ word >> 32n ^ word >> 48n;
   return (before << 8 ^ Number(fold & 0xffffn)) & 0xffff;
+}
+
+/** The writer's hash of a value, by which it finds it again. */
+function placeOf(value: bigint): number {
+  return Math.imul(Number((value ^ value >> 32n) & 0xffff_ffffn), 0x9e3779b1) >>> 20;
 }
 
 /** Segments and values of several calls: counters, constants, repeated sequences, noise. */

@@ -22,6 +22,9 @@ import { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
 /** Most values of one call. */
 export const VALUE_CHUNK = 1 << 16;
 
+/** Behind what is forgotten when a window starts, slots apart. */
+const TABLES_END = (1 << 20) + 0x5000;
+
 /** Memory layout of the module, in bytes. Encoded columns are written to, or read from, where the state says. */
 export const VALUE_MEMORY = {
   /** u64 by context: the value that followed the last two. */
@@ -29,16 +32,28 @@ export const VALUE_MEMORY = {
   /** u64 by context: the difference that followed the last two. */
   differences2: 1 << 19,
   state: 1 << 20,
-  segments: (1 << 20) + 0x1000,
-  values: (1 << 20) + 0x1000 + 8 * VALUE_CHUNK,
-  hits: (1 << 20) + 0x1000 + 16 * VALUE_CHUNK,
-  choices: (1 << 20) + 0x1000 + 24 * VALUE_CHUNK,
-  words: (1 << 20) + 0x1000 + 26 * VALUE_CHUNK,
-  slots: (1 << 20) + 0x1000 + 35 * VALUE_CHUNK,
+  /** The last 256 values, by their number modulo 256. */
+  recent: (1 << 20) + 0x800,
+  /** u32 by hash, for encoding: 1 + number of the value that had it last. */
+  places: (1 << 20) + 0x1000,
+  segments: TABLES_END,
+  values: TABLES_END + 8 * VALUE_CHUNK,
+  hits: TABLES_END + 16 * VALUE_CHUNK,
+  choices: TABLES_END + 24 * VALUE_CHUNK,
+  words: TABLES_END + 26 * VALUE_CHUNK,
+  slots: TABLES_END + 35 * VALUE_CHUNK,
 } as const;
 
-/** Offsets in the state: u32 each. The last three are addresses of the next byte of the columns. */
-export const VALUE_STATE = { run: 0, hits: 4, choices: 8, words: 12, hitsEnd: 16 } as const;
+/** Offsets in the state: u32 each. `hits`, `choices`, `words`: addresses of the next byte of the columns. */
+export const VALUE_STATE = {
+  run: 0,
+  hits: 4,
+  choices: 8,
+  words: 12,
+  hitsEnd: 16,
+  /** Values so far. */
+  count: 20,
+} as const;
 
 /** A slot: what is known of one result of one instruction in a block. */
 const SLOT = { last: 0, stride: 8, values: 16, differences: 20, confidence: 24 } as const;
@@ -48,6 +63,10 @@ export const VALUE_SLOT_BYTES = 32;
 /** Predictors, and the confidence that they have at most. */
 const PREDICTORS = 4;
 const MOST_CONFIDENCE = 15;
+
+/** The choice of a value that was there before, and how far back that may be. */
+const AGAIN = 12;
+const RECENT = 256;
 
 /** While no column ends the run. */
 const ENDLESS = 0x7fffffff;
@@ -65,6 +84,7 @@ interface Parts {
   readonly best: Local;
   readonly scratch: Local;
   readonly wide: Local;
+  readonly number: Local;
 }
 
 /** Builds the module: imports `trace.memory`. */
@@ -98,6 +118,7 @@ function partsOf(f: FunctionBuilder): Parts {
     best: f.local("i32"),
     scratch: f.local("i32"),
     wide: f.local("i64"),
+    number: f.local("i32"),
   };
 }
 
@@ -232,9 +253,26 @@ function emitEncode(p: Parts, leb: FunctionReference): void {
         f.set(p.best, i32(0));
       });
     }
+    f.if(op("i32.gt_u", p.best, i32(1)), () => emitAgain(p));
     setState(f, "words", op("i32.add", stateWord("words"), p.best));
     f.store("i32.store8", stateWord("choices"), scratch);
     setState(f, "choices", op("i32.add", stateWord("choices"), i32(1)));
+  });
+}
+
+/** Instead of a literal: how far back the value was last, if that is known. */
+function emitAgain(p: Parts): void {
+  const { f, value, scratch, best, number } = p;
+  f.set(number, load("i32.load", placeOf(p), VALUE_MEMORY.places));
+  // They count from 1: the distance of the value before is 0. Of one that never was it is the count.
+  f.set(number, op("i32.sub", stateWord("count"), number));
+  const isNear = op("i32.lt_u", number, i32(RECENT));
+  const then = recentOf(op("i32.sub", op("i32.sub", stateWord("count"), number), i32(1)));
+  const isSame = op("i64.eq", load("i64.load", then, VALUE_MEMORY.recent), value);
+  f.if(op("i32.and", isNear, isSame), () => {
+    f.store("i32.store8", stateWord("words"), number);
+    f.set(scratch, i32(AGAIN));
+    f.set(best, i32(1));
   });
 }
 
@@ -246,12 +284,7 @@ function emitDecode(p: Parts, nextRun: FunctionReference): void {
   }, () => {
     f.set(scratch, load("i32.load8_u", stateWord("choices")));
     setState(f, "choices", op("i32.add", stateWord("choices"), i32(1)));
-    f.if(op("i32.lt_u", scratch, i32(PREDICTORS)), () => {
-      f.set(value, predictions[0]);
-      for (let k = 1; k < PREDICTORS; k++) {
-        f.if(op("i32.eq", scratch, i32(k)), () => f.set(value, predictions[k]));
-      }
-    }, () => {
+    const literal = () => {
       f.set(scratch, op("i32.sub", scratch, i32(PREDICTORS - 1)));
       const unused = op("i64.extend_i32_u", op("i32.mul", op("i32.sub", i32(8), scratch), i32(8)));
       const bits = op("i64.shl", load("i64.load", stateWord("words")), unused);
@@ -260,7 +293,20 @@ function emitDecode(p: Parts, nextRun: FunctionReference): void {
       const sign = op("i64.sub", i64(0n), op("i64.and", wide, i64(1n)));
       const difference = op("i64.xor", op("i64.shr_u", wide, i64(1n)), sign);
       f.set(value, op("i64.add", last, difference));
-    });
+    };
+    const again = () => {
+      f.if(op("i32.gt_u", scratch, i32(AGAIN)), () => f.unreachable());
+      const distance = load("i32.load8_u", stateWord("words"));
+      const number = op("i32.sub", op("i32.sub", stateWord("count"), distance), i32(1));
+      f.set(value, load("i64.load", recentOf(number), VALUE_MEMORY.recent));
+      setState(f, "words", op("i32.add", stateWord("words"), i32(1)));
+    };
+    f.if(op("i32.lt_u", scratch, i32(PREDICTORS)), () => {
+      f.set(value, predictions[0]);
+      for (let k = 1; k < PREDICTORS; k++) {
+        f.if(op("i32.eq", scratch, i32(k)), () => f.set(value, predictions[k]));
+      }
+    }, () => f.if(op("i32.lt_u", scratch, i32(AGAIN)), literal, again));
     f.call(nextRun);
   });
 }
@@ -283,6 +329,21 @@ function emitLearn(p: Parts): void {
   f.store("i64.store", slot, wide, SLOT.stride);
   emitHistory(p, value, SLOT.values);
   emitHistory(p, wide, SLOT.differences);
+  f.store("i64.store", recentOf(stateWord("count")), value, VALUE_MEMORY.recent);
+  setState(f, "count", op("i32.add", stateWord("count"), i32(1)));
+  f.store("i32.store", placeOf(p), stateWord("count"), VALUE_MEMORY.places);
+}
+
+/** Offset of the value with a number in the recent ones. */
+function recentOf(number: Expression): Expression {
+  return op("i32.shl", op("i32.and", number, i32(RECENT - 1)), i32(3));
+}
+
+/** Offset of the value's hash in the places. */
+function placeOf({ value }: Parts): Expression {
+  const folded = op("i64.xor", value, op("i64.shr_u", value, i64(32n)));
+  const spread = op("i32.mul", op("i32.wrap_i64", folded), i32(0x9e3779b1 | 0));
+  return op("i32.shl", op("i32.shr_u", spread, i32(20)), i32(2));
 }
 
 /** `history = (history << 8 xor the word folded to 16 bits) and 0xffff`. */

@@ -57,7 +57,7 @@ export const LAYOUT = {
   ringLimit: 0x120000,
   ringEnd: 0x130000,
   /** u32: where the next result goes, while results are recorded. */
-  results: 0x2040,
+  results: 0x2800,
   helperTables: 0x130000,
   codeTable: 0x140000,
 } as const;

@@ -12,6 +12,7 @@ Exit status: 0 complete, 3 truncated, 1 no trace or a trace that breaks the spec
 """
 
 import argparse
+import collections
 import hashlib
 import json
 import struct
@@ -687,6 +688,7 @@ class Values:
         self.choices, self.words, self.at = iter(column["choices"]), column["words"], 0
         self.slots, self.first, self.count = {}, {}, 0
         self.values, self.differences = {}, {}
+        self.recent = collections.deque([0] * 256, 256)
         self.run = next(self.hits, None)
 
     def block(self, block):
@@ -716,9 +718,13 @@ class Values:
             self.run = self.run and self.run - 1
             value = predictions[confidence.index(max(confidence))]
         else:
-            choice = next(self.choices, 12)
-            require(choice < 12, "choices")
-            if choice < 4:
+            choice = next(self.choices, 13)
+            require(choice < 13, "choices")
+            if choice == 12:
+                require(self.at < len(self.words), "words of values")
+                value = self.recent[-1 - self.words[self.at]]
+                self.at += 1
+            elif choice < 4:
                 value = predictions[choice]
             else:
                 size = choice - 3
@@ -727,6 +733,7 @@ class Values:
                 value = (last + (z >> 1 ^ -(z & 1))) % WORD
             self.run = next(self.hits, None)
         difference = (value - last) % WORD
+        self.recent.append(value)
         self.values[values ^ spread] = value
         self.differences[differences ^ spread] = difference
         learnt = tuple(
