@@ -14,7 +14,8 @@ import { fpcrBits } from "../../core/pstate.ts";
 import type { CpuSnapshot } from "./vectors.ts";
 import { HELPERS, loadOperation, plainOperation } from "./evaluate_operations.ts";
 import { evaluateFloat } from "./evaluate_fp.ts";
-import { SATURATING_HELPERS, SIMD_HELPERS } from "./evaluate_simd.ts";
+import { SATURATING_HELPERS } from "./evaluate_saturating.ts";
+import { SIMD_HELPERS } from "./evaluate_simd.ts";
 
 /**
  * A slow, simple engine: evaluates the program that a row describes with BigInts.
