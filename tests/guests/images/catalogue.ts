@@ -155,6 +155,15 @@ export function imageCases(): ImageCase[] {
       initrd: initramfs("smp", SMP_INIT),
     })),
     {
+      name: "linux-smp4-el2",
+      about: "4 CPUs from EL2, GICv3: KVM starts on each",
+      ...linux,
+      cpus: 4,
+      gic: 3,
+      virtualization: true,
+      initrd: initramfs("smp", SMP_INIT),
+    },
+    {
       name: "linux-vhe",
       about: "the same on max: the kernel stays at EL2 (FEAT_VHE)",
       ...linux,
