@@ -52,7 +52,11 @@ export const BOOT_OPTIONS = {
   rtc: optionOr("TIME", time, "2000-01-01T00:00:00Z", "what the real-time clock starts at"),
   "ns-per-instruction": optionOr("N", positive, "1", "virtual time that an instruction takes"),
   firmware: option("FILE", text, "firmware for flash, which boots first; IMAGE is offered to it"),
-  pflash: option("FILE", text, "contents of the second flash bank, where firmware keeps variables"),
+  pflash: option(
+    "FILE[,save]",
+    text,
+    "contents of the second flash bank, where firmware keeps variables; save writes them back",
+  ),
   disk: repeated("FILE", text, "a disk, a raw image; what the guest writes stays in the trace"),
   "virtio-console": flag("a virtio console (hvc0); input goes there once the guest opens it"),
   rng: flag("a virtio source of random numbers, which follow from --seed"),

@@ -7,6 +7,8 @@ import {
   flashImages,
   type LoadOptions,
 } from "../core/loader/mod.ts";
+import { Flash } from "../core/devices/mod.ts";
+import type { Machine } from "../core/machine.ts";
 import {
   BLOCK_BYTES,
   type Media,
@@ -16,10 +18,12 @@ import {
   notedMedium,
 } from "../core/medium.ts";
 import type { ImageFile } from "../trace/mod.ts";
-import { explain, readFile } from "./files.ts";
+import { explain, readFile, writeFile } from "./files.ts";
 import { UserError } from "./user_error.ts";
 
 const SECTOR_BYTES = 512;
+/** Behind the file of `--pflash`. */
+const SAVE = ",save";
 /** Formats of disk images that are not the disk's bytes, by their first bytes. */
 const DISK_FORMATS: readonly (readonly [magic: string, name: string])[] = [
   ["QFI\xfb", "qcow2"],
@@ -57,10 +61,11 @@ export function openMedia(
   if (second) media.flash1 = mediumOf(second);
   if (pflash !== undefined) {
     if (second) throw new UserError(`Cannot use --pflash: the image has segments in that bank`);
-    const bytes = readFile(pflash);
+    const { path } = flashFile(pflash);
+    const bytes = readFile(path);
     checkFlashImage("Contents of --pflash", bytes);
     media.flash1 = mediumOf(bytes);
-    files.push(described("pflash", pflash, media.flash1));
+    files.push(described("pflash", path, media.flash1));
   }
   const items = boots ? firmwareItems(boots.image, boots.load) : {};
   for (const [name, bytes] of Object.entries(items)) media[name as MediumName] = mediumOf(bytes);
@@ -70,6 +75,34 @@ export function openMedia(
     files.push(described("disk", path, medium));
   });
   return { media, files };
+}
+
+/** The file that `--pflash` names, and whether what the guest wrote goes back into it. */
+export function flashFile(value: string): { path: string; save: boolean } {
+  const save = value.endsWith(SAVE);
+  return { path: save ? value.slice(0, -SAVE.length) : value, save };
+}
+
+/**
+ * Writes the second flash bank to the file of `--pflash F,save`, which is replaced as a whole.
+ *
+ * @throws UserError with one line
+ */
+export function saveFlash(value: string | undefined, { bus }: Machine["board"]): void {
+  if (value === undefined) return;
+  const { path, save } = flashFile(value);
+  const bank = bus.devices.find(({ name }) => name === "flash1");
+  if (!save || !(bank instanceof Flash)) return;
+  const written = [...bank.written()];
+  if (written.length === 0) return;
+  const before = readFile(path);
+  const size = Math.max(before.length, ...written.map(({ offset }) => offset + BLOCK_BYTES));
+  const bytes = new Uint8Array(size);
+  bytes.set(before);
+  for (const block of written) bytes.set(block.bytes, block.offset);
+  const real = explain("write", path, () => Deno.realPathSync(path));
+  writeFile(`${real}.new`, bytes);
+  explain("write", path, () => Deno.renameSync(`${real}.new`, real));
 }
 
 /** Has everything noted that a machine reads of its media. */

@@ -14,7 +14,7 @@ import { type CommandIo, defineCommand } from "./command.ts";
 import { STATUS, statusOf } from "./exit_status.ts";
 import { openTraceFile } from "./trace_file.ts";
 import { createTrace } from "./trace_output.ts";
-import { noteMedia } from "./guest_media.ts";
+import { noteMedia, saveFlash } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
 import { Interrupts } from "./interrupts.ts";
 import { flag, option, optionOr, type Values } from "./options.ts";
@@ -128,6 +128,7 @@ async function run(
   secure.flush();
   const result = recorder.finish(outcome.reason, detailOf(machine, outcome));
   sink.close();
+  saveFlash(values.pflash, machine.board);
   if (!console.atLineStart && !values.json) io.err.line();
   const seconds = (performance.now() - started) / 1000;
   const small = values.profile === "attach" && !result.error ? shrink(path) : null;

@@ -150,6 +150,11 @@ export class Flash implements Device {
     this.#recent = { number: -1, bytes: ERASED };
   }
 
+  /** What was written, block by block: offset in the bank, and content. */
+  *written(): Iterable<{ offset: number; bytes: Uint8Array }> {
+    for (const [number, bytes] of this.#written) yield { offset: number * BLOCK_BYTES, bytes };
+  }
+
   /** Byte `i` of an access of `size` bytes at `offset`, in the mode that the chips are in. */
   #readByte(offset: number, i: number, size: number): number {
     switch (this.#command) {
