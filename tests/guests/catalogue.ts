@@ -336,6 +336,7 @@ export const GUESTS: readonly Guest[] = [
     levels: ["-O2"],
     exceptions: "none",
   }),
+  program("user_under_el2", { virtualization: true }),
   program("uart_irq"),
   program("uart_input", {
     input: "1 2 +\n6 7 * 2 -\n100 7 /\n3 4 5 * +\n12345678901 1 -\nquit\n",
