@@ -82,11 +82,12 @@ function fateOf(session: Session, cpu: number): CpuFate {
   }
   const position = turns.previous(cpu, end - 1);
   const steps = lastSteps(session, cpu, position);
+  const began = { position: first, pc: placeAt(session, first) };
   session.seek(end);
   const { on, waiting, processor: { translation, state } } = session.machine.cpus[cpu];
   const lived = {
     ...none,
-    began: { position: first, pc: placeAt(session, first) },
+    began,
     last: { position, pc: steps.at(-1)?.pc ?? state.pc },
     mmu: translation.regime.enabled,
   };

@@ -61,6 +61,20 @@ Deno.test("cpuFates(): it waits at a spin table, by WFE or without, or for an in
   assertMatch(spins.at(-1)!, /^ {2}reads 0x400800[0-9a-f]+: 0x0$/);
 });
 
+Deno.test("cpuFates(): the MMU is as it is in the end", () => {
+  const lines = fates(`start: ldr x2, =second ; ${TURN_ON}
+    rest: add x5, x5, #1 ; b rest
+    second: ldr x0, =table ; msr ttbr0_el1, x0 ; ldr x0, =0x803519 ; msr tcr_el1, x0
+      mov x0, #0xff ; msr mair_el1, x0 ; isb ; mov x0, #1 ; msr sctlr_el1, x0 ; isb
+    again: wfe ; b again
+      .balign 4096
+    table: .quad 0
+      .quad 0x40000701
+  `);
+  assertMatch(lines[2], /MMU off$/);
+  assertMatch(lines[5], /^ {2}last at #\d+, 0x400800[0-9a-f]+, MMU on$/);
+});
+
 Deno.test("cpuFates(): it was switched off again", () => {
   const lines = fates(`start: ldr x2, =second ; ${TURN_ON}
     rest: add x5, x5, #1 ; b rest
