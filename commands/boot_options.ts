@@ -57,7 +57,11 @@ export const BOOT_OPTIONS = {
     text,
     "contents of the second flash bank, where firmware keeps variables; save writes them back",
   ),
-  disk: repeated("FILE", text, "a disk, a raw image; what the guest writes stays in the trace"),
+  disk: repeated(
+    "FILE",
+    text,
+    "a disk, a raw or qcow2 image; what the guest writes stays in the trace",
+  ),
   "virtio-console": flag("a virtio console (hvc0); input goes there once the guest opens it"),
   rng: flag("a virtio source of random numbers, which follow from --seed"),
   input: option("FILE", text, "what is typed at the guest: a script, or - for standard input"),

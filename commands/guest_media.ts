@@ -19,6 +19,7 @@ import {
 } from "../core/medium.ts";
 import type { ImageFile } from "../trace/mod.ts";
 import { explain, readFile, writeFile } from "./files.ts";
+import { openQcow2, QCOW2_MAGIC, type ReadAt } from "./qcow2_disk.ts";
 import { UserError } from "./user_error.ts";
 
 const SECTOR_BYTES = 512;
@@ -26,7 +27,6 @@ const SECTOR_BYTES = 512;
 const SAVE = ",save";
 /** Formats of disk images that are not the disk's bytes, by their first bytes. */
 const DISK_FORMATS: readonly (readonly [magic: string, name: string])[] = [
-  ["QFI\xfb", "qcow2"],
   ["KDMV", "VMDK"],
   ["vhdxfile", "VHDX"],
   ["conectix", "VHD"],
@@ -117,41 +117,54 @@ export function noteMedia(
   );
 }
 
-/** A raw disk image as a medium that reads the file as it goes. */
+/** A disk image, raw or qcow2, as a medium that reads the file as it goes. */
 function openDisk(path: string): Medium {
   const file = explain("read", path, () => Deno.openSync(path));
-  const { size } = explain("read", path, () => file.statSync());
+  const read = (offset: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, explain("read", path, () => readAt(file, offset, bytes)));
+  };
+  const start = String.fromCharCode(...read(0, 16));
+  const format = DISK_FORMATS.find(([magic]) => start.startsWith(magic));
+  if (format) {
+    throw new UserError(
+      `Cannot use ${path} as a disk: it is ${format[1]}, expected a raw or qcow2 image ` +
+        `(qemu-img convert -O qcow2)`,
+    );
+  }
+  const medium = start.startsWith(QCOW2_MAGIC)
+    ? openQcow2(path, read)
+    : rawDisk(explain("read", path, () => file.statSync()).size, read);
+  const { size } = medium;
   if (size === 0 || size % SECTOR_BYTES !== 0) {
     throw new UserError(
       `Cannot use ${path} as a disk: it has ${size} bytes, expected sectors of 512`,
     );
   }
-  const medium: Medium = {
-    size,
-    block(number) {
-      const block = new Uint8Array(BLOCK_BYTES);
-      explain("read", path, () => readAt(file, number * BLOCK_BYTES, block));
-      return block;
-    },
-  };
-  const start = String.fromCharCode(...medium.block(0).subarray(0, 16));
-  const format = DISK_FORMATS.find(([magic]) => start.startsWith(magic));
-  if (format) {
-    throw new UserError(
-      `Cannot use ${path} as a disk: it is ${format[1]}, expected a raw image ` +
-        `(qemu-img convert -O raw)`,
-    );
-  }
   return medium;
 }
 
-function readAt(file: Deno.FsFile, offset: number, into: Uint8Array): void {
+function rawDisk(size: number, read: ReadAt): Medium {
+  return {
+    size,
+    block(number) {
+      const block = new Uint8Array(BLOCK_BYTES);
+      block.set(read(number * BLOCK_BYTES, BLOCK_BYTES));
+      return block;
+    },
+  };
+}
+
+/** Gives how many bytes there were. */
+function readAt(file: Deno.FsFile, offset: number, into: Uint8Array): number {
   file.seekSync(offset, Deno.SeekMode.Start);
-  for (let done = 0; done < into.length;) {
+  let done = 0;
+  while (done < into.length) {
     const count = file.readSync(into.subarray(done));
-    if (count === null) return;
+    if (count === null) break;
     done += count;
   }
+  return done;
 }
 
 function described(role: ImageFile["role"], path: string, medium: Medium): ImageFile {

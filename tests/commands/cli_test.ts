@@ -74,7 +74,7 @@ Deno.test("bad input is one line and status 1", async () => {
       [["record", "--firmware", "empty"], "Firmware is empty"],
       [["record", "--firmware", "broken.elf"], "Firmware is an ELF file"],
       [["record", "--disk", "text"], "Cannot use text as a disk: it has 11 bytes"],
-      [["record", "--disk", "disk.qcow2"], "it is qcow2, expected a raw image"],
+      [["record", "--disk", "disk.qcow2"], "the qcow2 image has version 0, expected 2 or 3"],
       [["record", "--input", "text"], "Cannot read text, line 1: expected [after"],
       [["record", "-o", "no/folder"], "Cannot write no/folder: no such file or folder"],
       [["record", "--memory", "4G"], "3 GiB"],
