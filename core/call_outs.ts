@@ -1,4 +1,4 @@
-import { CALL_OUTS } from "./engine/interpreter.ts";
+import { CALL_OUTS } from "./engine/interpreter_imports.ts";
 import { ANSWER } from "./engine/reasons.ts";
 import { deferVirtualError } from "./interrupt_routing.ts";
 import { EC } from "./exception.ts";

@@ -1,7 +1,8 @@
 import { SLOT } from "../state.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";
 import { LAYOUT } from "./layout.ts";
-import { type Frame, Lowering, Temporaries } from "./lowering.ts";
+import { type Frame, Temporaries } from "./frame.ts";
+import { Lowering } from "./lowering.ts";
 import type { RecordField } from "./record_layout.ts";
 import { CAUSE, EXIT } from "./reasons.ts";
 import { regionEntry } from "./region_entry.ts";

@@ -1,5 +1,5 @@
 import type { Row } from "../isa/row.ts";
-import type { InterpreterImports } from "./interpreter.ts";
+import type { InterpreterImports } from "./interpreter_imports.ts";
 
 /** What the engine asks of the machine while it runs. Answers are of `ANSWER`. */
 export interface EngineHost extends Omit<InterpreterImports, "decode"> {

@@ -1,7 +1,8 @@
 import type { EngineOptions } from "./engine_options.ts";
 import { BLOCK_KIND } from "./flow_ring.ts";
 import type { HandlerTable } from "./handlers.ts";
-import { type Interpreter, interpreterFor, type InterpreterImports } from "./interpreter.ts";
+import { type Interpreter, interpreterFor } from "./interpreter.ts";
+import type { InterpreterImports } from "./interpreter_imports.ts";
 import type { MemoryLayout } from "./layout.ts";
 
 /** What generated code depends on, in the interpreter and in translated regions. */

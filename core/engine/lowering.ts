@@ -1,9 +1,8 @@
 import { SLOT } from "../state.ts";
-import type { Access, Commit, Flag, Ops, Statement, StateName, Value } from "../isa/ops.ts";
+import type { Commit, Ops, Statement, StateName, Value } from "../isa/ops.ts";
 import {
   type Expression,
   type FunctionBuilder,
-  type FunctionReference,
   i32,
   i64,
   type Label,
@@ -11,9 +10,10 @@ import {
   type Local,
   op,
 } from "./wasm/function_builder.ts";
-import { instruction, type ValueType } from "./wasm/opcodes.ts";
-import { ACCESS, ANSWER } from "./reasons.ts";
-import type { CounterReads } from "./counter_reads.ts";
+import type { ValueType } from "./wasm/opcodes.ts";
+import type { Bound, Frame } from "./frame.ts";
+import { MemoryLowering } from "./memory_lowering.ts";
+import { ANSWER } from "./reasons.ts";
 import { CLOCK, LAYOUT } from "./layout.ts";
 import { layOutRecord, type RecordField } from "./record_layout.ts";
 import { countUses } from "./use_counts.ts";
@@ -26,75 +26,6 @@ import { countUses } from "./use_counts.ts";
  * page up in line and call TypeScript only on a miss. Commits are computed first and written
  * together at the end, so that an instruction which faults changes nothing.
  */
-
-/** What translated code knows of the instruction in hand: its record, and where registers are kept. */
-export interface Bound {
-  /** The record's content at a byte offset. */
-  u16(offset: number): number;
-  i32(offset: number): number;
-  i64(offset: number): bigint;
-  /** The local that stands for the general-purpose register, or SP, with this slot. */
-  register(slot: number): Local;
-  /** Called behind each write of such a local. */
-  wrote(slot: number): void;
-  /** The instruction's address. */
-  pc(): Expression;
-}
-
-/** What the function offers to every instruction in it. */
-export interface Frame {
-  readonly f: FunctionBuilder;
-  readonly record: Local;
-  readonly pcBase: Local;
-  readonly flags: Readonly<Record<Flag, Local>>;
-  readonly helpers: ReadonlyMap<string, FunctionReference>;
-  readonly slowLoad: FunctionReference;
-  readonly slowStore: FunctionReference;
-  /** Address of the mark of address 0 of this memory, where stores are marked (`layout.ts`). */
-  readonly storeMarks: number | undefined;
-  /** Whether what is written to registers also goes to the results (`layout.ts`). */
-  readonly results?: boolean;
-  readonly callOut: FunctionReference;
-  /** How reads of the counter are answered without a call; left out where they are not. */
-  readonly counter?: CounterReads;
-  /** Numbers of the call-outs by name. */
-  readonly callOuts: Readonly<Record<string, number>>;
-  /** Writes what TypeScript must be able to see to the state. */
-  spill(): void;
-  /** Taken with the record unchanged when an access faulted. */
-  readonly dataFault: Label;
-  /** Taken with scratch filled in when SP is misaligned. */
-  readonly spFault: Label;
-  /** Taken when a call-out answered {@linkcode ANSWER.exception}. */
-  readonly callOutException: Label;
-  /** i32: set when a call-out answered {@linkcode ANSWER.leave}. */
-  readonly leaving: Local;
-  readonly temporaries: Temporaries;
-  /** Only in translated code. */
-  readonly bound?: Bound;
-}
-
-/** Locals that handlers reuse, since only one handler runs at a time. */
-export class Temporaries {
-  readonly #locals = new Map<ValueType, Local[]>();
-  readonly #used = new Map<ValueType, number>();
-
-  constructor(readonly f: FunctionBuilder) {}
-
-  /** Makes all of them free again. */
-  reset(): void {
-    this.#used.clear();
-  }
-
-  /** One that no earlier caller since {@linkcode reset} has. */
-  take(type: ValueType): Local {
-    const n = this.#used.get(type) ?? 0;
-    this.#used.set(type, n + 1);
-    const locals = this.#locals.get(type) ?? [];
-    this.#locals.set(type, locals);
-    return locals[n] ??= this.f.local(type);
-  }
-}
 
 const STATE: Readonly<Record<StateName, number>> = {
   "exclusive-address": SLOT.exclusiveAddress,
@@ -119,12 +50,19 @@ export class Lowering {
   readonly #frame: Frame;
   readonly #f: FunctionBuilder;
   readonly #spBase: boolean;
+  readonly #memory: MemoryLowering;
 
   constructor(frame: Frame, readonly ops: Ops, options: { spBase: boolean }) {
     this.#frame = frame;
     this.#f = frame.f;
     this.#spBase = options.spBase;
     frame.temporaries.reset();
+    this.#memory = new MemoryLowering(frame, {
+      expression: (value) => this.expression(value),
+      materialize: (value) => this.#materialize(value),
+      local: (value, type) => this.#local(value, type),
+      keep: (value, local) => void this.#known.set(value, local),
+    });
     this.#uses = countUses(ops);
     this.fields = layOutRecord(ops, this.#uses.keys());
   }
@@ -290,9 +228,9 @@ export class Lowering {
   #statement(statement: Statement): void {
     switch (statement.k) {
       case "load":
-        return this.#load(statement);
+        return this.#memory.load(statement);
       case "store":
-        return this.#store(statement);
+        return this.#memory.store(statement);
       case "call-out":
         return this.#callOut(statement);
       case "cumulative": {
@@ -318,106 +256,6 @@ export class Lowering {
         });
       }
     }
-  }
-
-  #load({ address, access, results }: Extract<Statement, { k: "load" }>): void {
-    const f = this.#f;
-    const va = this.#local(address, "i64");
-    const locals = results.map((result) => {
-      const local = this.#frame.temporaries.take(result.type);
-      this.#known.set(result, local);
-      return local;
-    });
-    if (access.alignedTo) this.#local(access.alignedTo, "i32");
-    const entry = this.#lookup(va, access);
-    f.if(this.#hit(va, entry, access, access.asWrite ? 8 : 0), () => {
-      const host = this.#host(va, entry);
-      locals.forEach((local, i) =>
-        f.set(local, load(loadName(access, local.type), host, i * access.size))
-      );
-    }, () => {
-      this.#frame.spill();
-      locals.forEach((local, i) => {
-        this.#slow(this.#frame.slowLoad, va, access, i, 0);
-        f.set(local, load(loadName(access, local.type), i32(SLOT.scratch), i * 16));
-      });
-    });
-  }
-
-  #store({ address, access, values }: Extract<Statement, { k: "store" }>): void {
-    const f = this.#f;
-    const va = this.#local(address, "i64");
-    const sources = values.map((value) => this.#materialize(value));
-    if (access.alignedTo) this.#local(access.alignedTo, "i32");
-    const entry = this.#lookup(va, access);
-    f.if(this.#hit(va, entry, access, 8), () => {
-      const host = this.#host(va, entry);
-      sources.forEach((source, i) =>
-        f.store(storeName(access, source.type), host, source, i * access.size)
-      );
-      const { storeMarks } = this.#frame;
-      if (storeMarks !== undefined) markStore(f, host, access.size * values.length, storeMarks);
-    }, () => {
-      this.#frame.spill();
-      sources.forEach((source, i) => {
-        f.store(storeName(access, source.type), i32(SLOT.scratch), source, i * 16);
-        this.#slow(this.#frame.slowStore, va, access, i, ACCESS.write);
-      });
-    });
-  }
-
-  /** One element through the slow path; 16 bytes go as two halves. */
-  #slow(target: FunctionReference, va: Local, access: Access, element: number, bits: number): void {
-    const halves = access.size === 16 ? 2 : 1;
-    const size = access.size / halves;
-    const total = access.size * (access.count ?? 1);
-    let kind = bits | Math.log2(size);
-    if (access.unprivileged) kind |= ACCESS.unprivileged;
-    if (access.asWrite) kind |= ACCESS.asWrite;
-    if (access.comparison) kind |= ACCESS.comparison;
-    if (access.alignment === "natural") kind |= ACCESS.natural;
-    if (access.alignment === "ordered") kind |= ACCESS.ordered;
-    const { alignedTo } = access;
-    if (!alignedTo) kind |= Math.log2(access.alignment ? total : access.size) << ACCESS.alignShift;
-    for (let half = 0; half < halves; half++) {
-      const offset = element * access.size + half * size;
-      const at = offset === 0 ? va : op("i64.add", va, i64(BigInt(offset)));
-      const where = (element * 16 + half * 8) << ACCESS.scratchShift;
-      at.emit(this.#f);
-      i32(kind | where).emit(this.#f);
-      if (alignedTo) {
-        const bits = op("i32.shl", this.expression(alignedTo), i32(ACCESS.alignShift));
-        bits.emit(this.#f);
-        this.#f.plain("i32.or");
-      }
-      this.#f.code.byte(0x10).unsigned(target.index);
-      this.#f.code.byte(0x0d).unsigned(this.#depthOf(this.#frame.dataFault));
-    }
-  }
-
-  #lookup(va: Local, access: Access): Local {
-    const entry = this.#frame.temporaries.take("i32");
-    const page = op("i32.wrap_i64", op("i64.shr_u", va, i64(12n)));
-    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.dataLookupEntries - 1)), i32(5));
-    const base = access.unprivileged ? SLOT.dataLookupEl0 : SLOT.dataLookup;
-    this.#f.set(entry, op("i32.add", index, load("i32.load", i32(0), base)));
-    return entry;
-  }
-
-  /** Tag comparison: same page to the last byte, and aligned; everything else is the slow path's. */
-  #hit(va: Local, entry: Local, access: Access, tag: number): Expression {
-    const total = access.size * (access.count ?? 1);
-    const aligned = access.alignment ? total : access.size;
-    const last = total - aligned;
-    const end = last === 0 ? va : op("i64.add", va, i64(BigInt(last)));
-    const masked = op("i64.and", end, i64(~0xfffn | BigInt(aligned - 1)));
-    return op("i64.eq", masked, load("i64.load", entry, tag));
-  }
-
-  #host(va: Local, entry: Local): Local {
-    const host = this.#frame.temporaries.take("i32");
-    this.#f.set(host, op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16)));
-    return host;
   }
 
   #callOut({ name, argument, operand, result }: Extract<Statement, { k: "call-out" }>): void {
@@ -555,40 +393,4 @@ function isCheap(value: Value): boolean {
 
 function widen(value: Expression): Expression {
   return value.type === "i32" ? op("i64.extend_i32_u", value) : value;
-}
-
-function loadName(access: Access, type: ValueType): string {
-  const bits = access.size * 8;
-  if (type === "v128") {
-    return bits === 128 ? "v128.load" : `v128.load${bits}_zero`;
-  }
-  const full = type === "i32" ? 32 : 64;
-  return bits === full ? `${type}.load` : `${type}.load${bits}_${access.signed ? "s" : "u"}`;
-}
-
-/** Marks the 8-byte units that `bytes` bytes at `host` lie in. */
-export function markStore(
-  f: FunctionBuilder,
-  host: Expression,
-  bytes: number,
-  storeMarks: number,
-): void {
-  const mark = (offset: number) => {
-    const address = offset === 0 ? host : op("i32.add", host, i32(offset));
-    f.store("i32.store8", op("i32.shr_u", address, i32(3)), i32(1), storeMarks);
-  };
-  for (let offset = 0; offset < bytes; offset += 8) mark(offset);
-  if (bytes > 1) mark(bytes - 1);
-}
-
-function storeName(access: Access, type: ValueType): string {
-  const bits = access.size * 8;
-  if (type === "v128") {
-    if (bits !== 128) throw new Error("a v128 is stored as 16 bytes");
-    return "v128.store";
-  }
-  const full = type === "i32" ? 32 : 64;
-  const name = bits === full ? `${type}.store` : `${type}.store${bits}`;
-  instruction(name);
-  return name;
 }

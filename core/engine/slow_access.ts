@@ -1,6 +1,6 @@
 import { SLOT } from "../state.ts";
 import { LAYOUT } from "./layout.ts";
-import { markStore } from "./lowering.ts";
+import { markStore } from "./memory_lowering.ts";
 import { ACCESS } from "./reasons.ts";
 import {
   call,

@@ -1,11 +1,11 @@
 import { SLOT } from "../../state.ts";
-import type { Flag, Ops } from "../../isa/ops.ts";
 import type { Handler } from "../handlers.ts";
 import { LAYOUT } from "../layout.ts";
-import { type Bound, type Frame, Lowering, Temporaries } from "../lowering.ts";
+import { type Bound, type Frame, Temporaries } from "../frame.ts";
+import { Lowering } from "../lowering.ts";
 import { REGION } from "../reasons.ts";
 import { regionEntry } from "../region_entry.ts";
-import type { RecordField } from "../record_layout.ts";
+import { lookUpPage, RunState } from "../run_state.ts";
 import {
   type Expression,
   type FunctionBuilder,
@@ -20,10 +20,11 @@ import {
 import { ModuleBuilder } from "../wasm/module_builder.ts";
 import type { ValueType } from "../wasm/opcodes.ts";
 import type { Block } from "./region.ts";
+import { type RegionCode, RegionRegisters } from "./region_registers.ts";
 import type { Structure } from "./structure.ts";
 
 /** What the code of a region depends on besides its blocks. */
-export interface RegionOptions {
+export interface RegionOptions extends RegionCode {
   /** Its index in the table of functions. */
   readonly index: number;
   readonly structure: Structure;
@@ -34,12 +35,8 @@ export interface RegionOptions {
   readonly regions: number;
   /** Whether the probe may stand in it. */
   readonly watched: boolean;
-  readonly memory: ArrayBufferLike;
   /** Types of the helper functions that the interpreter's module exports. */
   readonly helpers: ReadonlyMap<string, FunctionReference>;
-  handlerOf(record: number): Handler;
-  programOf(handler: Handler): Ops;
-  fieldsOf(handler: Handler): readonly RecordField[];
 }
 
 /** Writes the module of one region: `region(way: i32) → i32`, which gives one of `REGION`. */
@@ -62,25 +59,18 @@ type Callees = Pick<Frame, "helpers" | "slowLoad" | "slowStore">;
 
 class RegionWriter {
   readonly #way: Local;
-  readonly #record: Local;
-  readonly #runStart: Local;
-  readonly #budget: Local;
-  readonly #ring: Local;
-  readonly #pcBase: Local;
+  readonly #run: RunState;
   readonly #address: Local;
   readonly #entry: Local;
   readonly #result: Local;
   /** Record at which the probe stands, or 0. */
   readonly #probe: Local;
-  readonly #flags: Readonly<Record<Flag, Local>>;
-  readonly #registers = new Map<number, Local>();
-  readonly #written = new Set<number>();
+  readonly #registers: RegionRegisters;
   readonly #labels = new Map<Block, Label>();
   readonly #loops = new Map<Block, Label>();
   readonly #temporaries: Temporaries;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
-  #usesFp = false;
   #dispatcher!: Label;
   #exit!: Label;
   #retry!: Label;
@@ -97,16 +87,12 @@ class RegionWriter {
   ) {
     this.#way = f.parameter(0);
     const local = (type: ValueType) => f.local(type);
-    this.#record = local("i32");
-    this.#runStart = local("i32");
-    this.#budget = local("i32");
-    this.#ring = local("i32");
     this.#entry = local("i32");
     this.#result = local("i32");
     this.#probe = local("i32");
-    this.#pcBase = local("i64");
     this.#address = local("i64");
-    this.#flags = { n: local("i64"), z: local("i64"), c: local("i32"), v: local("i64") };
+    this.#run = new RunState(f, options.flow);
+    this.#registers = new RegionRegisters(f, options);
     this.#temporaries = new Temporaries(f);
     this.#u16 = new Uint16Array(options.memory);
     this.#u32 = new Uint32Array(options.memory);
@@ -115,13 +101,13 @@ class RegionWriter {
   write(): void {
     const { f } = this;
     const { structure } = this.options;
-    for (const block of structure.order.keys()) this.#survey(block);
+    for (const block of structure.order.keys()) this.#registers.survey(block);
     this.#restore();
     f.block((exit) => {
       this.#exit = exit;
       f.block((retry) => {
         this.#retry = retry;
-        if (this.#usesFp) this.#checkFp();
+        if (this.#registers.usesFp) this.#checkFp();
         f.loop((dispatcher) => {
           this.#dispatcher = dispatcher;
           const children = structure.dominated.get(undefined) ?? [];
@@ -136,42 +122,6 @@ class RegionWriter {
     this.#save();
     f.return(this.#result);
     f.unreachable();
-  }
-
-  // ---- which registers ----
-
-  #survey(block: Block): void {
-    const { options } = this;
-    const { straight, branch } = block;
-    for (const record of branch === undefined ? straight : [...straight, branch]) {
-      const handler = options.handlerOf(record);
-      if (handler.row.fp) this.#usesFp = true;
-      const ops = options.programOf(handler);
-      for (const { name, offset, as } of options.fieldsOf(handler)) {
-        if (as !== "x" && as !== "xsp") continue;
-        const slot = this.#u16[(record + offset) >> 1];
-        if (slot !== SLOT.zero && slot !== SLOT.sink) this.#register(slot);
-        const written = ops.commits.some((commit) =>
-          commit.k === "register" &&
-          (commit.file === "x"
-            ? `${commit.field}>` === name && as === "x"
-            : commit.file !== "v" && commit.field === name && as === "xsp")
-        );
-        if (written && slot !== SLOT.sink) this.#written.add(slot);
-      }
-      const link = SLOT.x + 8 * 30;
-      if (ops.commits.some(({ k }) => k === "link")) {
-        this.#register(link);
-        this.#written.add(link);
-      }
-      if (handler.spBase || ops.anyBaseField) this.#register(SLOT.sp);
-    }
-  }
-
-  #register(slot: number): Local {
-    let local = this.#registers.get(slot);
-    if (!local) this.#registers.set(slot, local = this.f.local("i64"));
-    return local;
   }
 
   // ---- structure ----
@@ -205,12 +155,12 @@ class RegionWriter {
     if (!target) return this.#leave(record, REGION.ended);
     const edge = structure.edge(from, target);
     if (edge === "forward") {
-      if (this.options.turns) f.if(this.#mustLeave(), () => this.#leave(record, REGION.ended));
+      if (this.options.turns) f.if(this.#run.isSpent, () => this.#leave(record, REGION.ended));
       return structure.merges.has(target)
         ? f.branch(this.#labels.get(target)!)
         : this.#tree(target);
     }
-    f.if(this.#mustLeave(), () => this.#leave(record, REGION.ended));
+    f.if(this.#run.isSpent, () => this.#leave(record, REGION.ended));
     if (edge === "back") return f.branch(this.#loops.get(target)!);
     f.set(this.#way, i32(structure.ways.indexOf(target)));
     f.branch(this.#dispatcher);
@@ -246,7 +196,7 @@ class RegionWriter {
    * probe can look.
    */
   #watched(block: Block): void {
-    this.#saveRegisters();
+    this.#registers.save();
     this.#writesThrough = true;
     this.#straight(block);
     if (block.branch !== undefined) this.#lookForProbe(block.branch);
@@ -301,11 +251,7 @@ class RegionWriter {
 
   #lookUp(taken: Expression | undefined): void {
     const { f } = this;
-    const page = op("i32.wrap_i64", op("i64.shr_u", this.#address, i64(12n)));
-    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.fetchLookupEntries - 1)), i32(5));
-    f.set(this.#entry, op("i32.add", index, load("i32.load", i32(0), SLOT.fetchLookup)));
-    const tag = op("i64.and", this.#address, i64(~0xffcn));
-    const misses = op("i64.ne", tag, load("i64.load", this.#entry));
+    const misses = lookUpPage(f, this.#entry, this.#address);
     f.if(taken ? op("i32.and", taken, misses) : misses, () => {
       this.#place(this.#at);
       f.branch(this.#retry);
@@ -315,22 +261,13 @@ class RegionWriter {
   /** Enters the page of `entry`; leaves if the target is not where it was when this was translated. */
   #enterPage(expected: Block | undefined): void {
     const { f } = this;
-    f.set(this.#pcBase, load("i64.load", this.#entry, 8));
-    const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
-    const start = op("i32.add", load("i32.load", this.#entry, 16), op("i32.shl", offset, i32(2)));
-    f.set(this.#record, start);
-    f.set(this.#runStart, this.#record);
-    if (this.options.flow) {
-      f.store("i32.store", this.#ring, i32(0));
-      f.store("i32.store", this.#ring, load("i32.load", this.#entry, 20), 4);
-      f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
-    }
+    this.#run.enterPage(this.#entry, this.#address);
     const leave = () => {
       f.set(this.#result, i32(REGION.ended));
       f.branch(this.#exit);
     };
     if (!expected) return leave();
-    f.if(op("i32.ne", this.#record, i32(expected.start)), leave);
+    f.if(op("i32.ne", this.#run.record, i32(expected.start)), leave);
   }
 
   #indirect(lowering: Lowering): void {
@@ -341,18 +278,9 @@ class RegionWriter {
     this.#completeRun(this.#block);
     f.block((outside) => {
       f.block((inside) => {
-        f.set(this.#pcBase, load("i64.load", this.#entry, 8));
-        const offset = op("i32.and", op("i32.wrap_i64", this.#address), i32(0xffc));
-        const start = load("i32.load", this.#entry, 16);
-        f.set(this.#record, op("i32.add", start, op("i32.shl", offset, i32(2))));
-        f.set(this.#runStart, this.#record);
-        if (this.options.flow) {
-          f.store("i32.store", this.#ring, i32(0));
-          f.store("i32.store", this.#ring, load("i32.load", this.#entry, 20), 4);
-          f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
-        }
-        f.branchIf(outside, this.#mustLeave());
-        f.set(this.#entry, regionEntry(this.#record, regions));
+        this.#run.enterPage(this.#entry, this.#address);
+        f.branchIf(outside, this.#run.isSpent);
+        f.set(this.#entry, regionEntry(this.#run.record, regions));
         const mine = op("i32.eq", load("i32.load", this.#entry, 4), i32(index + 1));
         f.branchIf(inside, mine);
         f.branch(outside);
@@ -379,15 +307,15 @@ class RegionWriter {
 
   /** The engine's own view of where execution stands: inside the run of the block in hand. */
   #place(record: number): void {
-    this.f.set(this.#record, i32(record));
-    this.f.set(this.#runStart, i32(this.#block.start));
+    this.f.set(this.#run.record, i32(record));
+    this.f.set(this.#run.runStart, i32(this.#block.start));
   }
 
   /** Leaves at the beginning of a run. */
   #leave(record: number, result: number): void {
     const { f } = this;
-    f.set(this.#record, i32(record));
-    f.set(this.#runStart, i32(record));
+    f.set(this.#run.record, i32(record));
+    f.set(this.#run.runStart, i32(record));
     f.set(this.#result, i32(result));
     f.branch(this.#exit);
   }
@@ -396,16 +324,10 @@ class RegionWriter {
     const { f } = this;
     if (this.options.flow) {
       const run = BigInt(start >>> 0) | BigInt(end >>> 0) << 32n;
-      f.store("i64.store", this.#ring, i64(run));
-      f.set(this.#ring, op("i32.add", this.#ring, i32(8)));
+      f.store("i64.store", this.#run.ring, i64(run));
+      f.set(this.#run.ring, op("i32.add", this.#run.ring, i32(8)));
     }
-    f.set(this.#budget, op("i32.sub", this.#budget, i32((end - start) >> 4)));
-  }
-
-  #mustLeave(): Expression {
-    const spent = op("i32.le_s", this.#budget, i32(0));
-    if (!this.options.flow) return spent;
-    return op("i32.or", spent, op("i32.ge_u", this.#ring, i32(LAYOUT.ringLimit)));
+    f.set(this.#run.budget, op("i32.sub", this.#run.budget, i32((end - start) >> 4)));
   }
 
   /** FP/SIMD instructions that are trapped are the interpreter's, and with them the whole region. */
@@ -414,7 +336,7 @@ class RegionWriter {
   }
 
   #pc(): Expression {
-    return op("i64.add", this.#pcBase, i64(BigInt(this.#at >>> 2)));
+    return op("i64.add", this.#run.pcBase, i64(BigInt(this.#at >>> 2)));
   }
 
   // ---- what the lowering of an instruction needs ----
@@ -424,9 +346,9 @@ class RegionWriter {
     return {
       ...this.callees,
       f,
-      record: this.#record,
-      pcBase: this.#pcBase,
-      flags: this.#flags,
+      record: this.#run.record,
+      pcBase: this.#run.pcBase,
+      flags: this.#run.flags,
       storeMarks: this.options.storeMarks,
       get callOut(): FunctionReference {
         throw new Error("translated code calls nothing out");
@@ -448,14 +370,9 @@ class RegionWriter {
       u16: (offset) => this.#u16[(record + offset) >> 1],
       i32: (offset) => word(offset) | 0,
       i64: (offset) => BigInt(word(offset)) | BigInt(word(offset + 4)) << 32n,
-      register: (slot) => {
-        const local = this.#registers.get(slot);
-        if (!local) throw new Error(`register slot ${slot} was not surveyed`);
-        return local;
-      },
+      register: (slot) => this.#registers.local(slot),
       wrote: (slot) => {
-        if (!this.#writesThrough) return;
-        this.f.store("i64.store", i32(0), this.#registers.get(slot)!, slot);
+        if (this.#writesThrough) this.#registers.saveOne(slot);
       },
       pc: () => this.#pc(),
     };
@@ -465,39 +382,14 @@ class RegionWriter {
 
   #restore(): void {
     const { f } = this;
-    const word = (local: Local, slot: number) => f.set(local, load("i32.load", i32(0), slot));
-    const wide = (local: Local, slot: number) => f.set(local, load("i64.load", i32(0), slot));
-    word(this.#record, SLOT.record);
-    word(this.#runStart, SLOT.runStart);
-    word(this.#budget, SLOT.budget);
-    word(this.#ring, SLOT.ring);
-    wide(this.#pcBase, SLOT.pcBase);
-    wide(this.#flags.n, SLOT.flagN);
-    wide(this.#flags.z, SLOT.flagZ);
-    word(this.#flags.c, SLOT.flagC);
-    wide(this.#flags.v, SLOT.flagV);
-    for (const [slot, local] of this.#registers) wide(local, slot);
+    this.#run.restore();
+    this.#registers.restore();
     if (!this.options.watched) return;
     f.set(this.#probe, load("i32.load", i32(0), LAYOUT.probe + 16));
   }
 
   #save(): void {
-    const { f } = this;
-    f.store("i32.store", i32(0), this.#record, SLOT.record);
-    f.store("i32.store", i32(0), this.#runStart, SLOT.runStart);
-    f.store("i32.store", i32(0), this.#budget, SLOT.budget);
-    f.store("i32.store", i32(0), this.#ring, SLOT.ring);
-    f.store("i64.store", i32(0), this.#pcBase, SLOT.pcBase);
-    f.store("i64.store", i32(0), this.#flags.n, SLOT.flagN);
-    f.store("i64.store", i32(0), this.#flags.z, SLOT.flagZ);
-    f.store("i32.store", i32(0), this.#flags.c, SLOT.flagC);
-    f.store("i64.store", i32(0), this.#flags.v, SLOT.flagV);
-    this.#saveRegisters();
-  }
-
-  #saveRegisters(): void {
-    for (const slot of this.#written) {
-      this.f.store("i64.store", i32(0), this.#registers.get(slot)!, slot);
-    }
+    this.#run.save();
+    this.#registers.save();
   }
 }
