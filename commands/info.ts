@@ -1,3 +1,4 @@
+import { SECURE_RAM, secureBytes } from "../core/physical_spaces.ts";
 import { type Milestone, type MilestoneName, milestones } from "../replay/mod.ts";
 import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
@@ -202,12 +203,15 @@ function section(
 }
 
 function machineText({ header }: Trace): string {
-  const { machine, cpus, memory } = header;
+  const { machine, cpus, memory, options } = header;
   const words = Object.values(machine).map(String);
+  // Traces have Secure RAM behind the other.
+  const secured = secureBytes(options.secure === true);
+  const mebibytes = (bytes: number, base: number) => `${bytes / 2 ** 20} MiB at ${hex(base)}`;
   return printable(
-    `${words.join(", ")}, ${plural(cpus, "CPU")}, ${memory.size / 2 ** 20} MiB at ${
-      hex(memory.base)
-    }`,
+    `${words.join(", ")}, ${plural(cpus, "CPU")}, ` +
+      mebibytes(memory.size - secured, memory.base) +
+      (secured > 0 ? `, Secure ${mebibytes(secured, SECURE_RAM.base)}` : ""),
   );
 }
 
