@@ -11,7 +11,7 @@ import {
 import { slotOf } from "./sysregs.ts";
 import { PSTATE, pstateAtEntry } from "./pstate.ts";
 import { selectStackPointer } from "./system_stack.ts";
-import { type CpuState, SLOT, STEPPED, STEPPED_EXCLUSIVE } from "./state.ts";
+import { type CpuState, SLOT } from "./state.ts";
 
 /** An exception, ready to be entered. */
 export interface Exception {
@@ -56,7 +56,7 @@ export const EC = {
 } as const;
 
 const VECTOR_OFFSET = { sync: 0x000, irq: 0x080, fiq: 0x100, serror: 0x180 } as const;
-const FROM_SP0 = 0x000n, FROM_SPX = 0x200n, FROM_LOWER = 0x400n, FROM_LOWER_AARCH32 = 0x600n;
+const FROM_SP0 = 0x000, FROM_SPX = 0x200, FROM_LOWER = 0x400, FROM_LOWER_AARCH32 = 0x600;
 const DAIF_ALL = 0x3c0;
 const IL_BIT = 0x10_0000, SS_BIT = 0x20_0000;
 
@@ -100,13 +100,8 @@ export function enterException(
   const fromEl = state.el;
   const toEl = targetOf(state, levels, exception);
   const bank = BANK[toEl - 1];
-  const spsr = state.pstate & ~BigInt(STEPPED | STEPPED_EXCLUSIVE);
-  const base = vectorBase(state, levels, toEl);
-  // Bits 10:5 of VBAR are RES0; the reference adds what software wrote there.
-  const vector = BigInt.asUintN(
-    64,
-    (state.get64(bank.vbar) & ~0x1fn) + base + BigInt(VECTOR_OFFSET[exception.type]),
-  );
+  const spsr = state.savedPstate;
+  const offset = vectorBase(state, levels, toEl) + VECTOR_OFFSET[exception.type];
   // A trap of FP by CPACR_EL1 is no trap to the EL2 that stands for EL1 (D1.10.4).
   const fpForEl1 = (exception.target ?? 1) === 1 && fromEl < 2 && toEl === 2 &&
     Number(exception.esr >> 26n) === EC.fpTrapped;
@@ -124,11 +119,18 @@ export function enterException(
   const hasEl0 = toEl === 1 || (toEl === 2 && isInHost(state, levels, 0));
   state.set32(SLOT.ilss, pstateAtEntry(old, laterBits, state.get64(bank.sctlr), hasEl0));
   state.btype = 0;
-  state.pc = vector;
-  return { fromEl, toEl, vector, spsr, esr };
+  goToVector(state, bank.vbar, offset);
+  return { fromEl, toEl, vector: state.pc, spsr, esr };
 }
 
-function vectorBase(state: CpuState, levels: ExceptionLevels, toEl: number): bigint {
+/** Bits 10:5 of VBAR are RES0; the reference adds what software wrote there. */
+function goToVector(state: CpuState, vbar: number, offset: number): void {
+  const low = ((state.get32(vbar) & ~0x1f) >>> 0) + offset;
+  state.set32(SLOT.pc, low);
+  state.set32(SLOT.pc + 4, state.get32(vbar + 4) + (low >= 0x1_0000_0000 ? 1 : 0));
+}
+
+function vectorBase(state: CpuState, levels: ExceptionLevels, toEl: number): number {
   if (state.el >= toEl) return state.spSel ? FROM_SPX : FROM_SP0;
   // It is the EL just below the target that counts, not the one that was left.
   if (toEl === 3 && !(scrOf(state, levels) & SCR.RW)) return FROM_LOWER_AARCH32;
@@ -154,23 +156,24 @@ export function returnFromException(
   const bank = BANK[state.el - 1];
   const spsr = state.get64(bank.spsr);
   const elr = state.get64(bank.elr);
-  const illegal = isIllegalReturn(state, levels, spsr);
-  const toEl = illegal ? state.el : Number((spsr >> 2n) & 3n);
-  const step = keepsStep(toEl, spsr) ? Number(spsr) & SS_BIT : 0;
+  const saved = state.get32(bank.spsr);
+  const illegal = isIllegalReturn(state, levels, saved);
+  const toEl = illegal ? state.el : (saved >> 2) & 3;
+  const step = keepsStep(toEl, spsr) ? saved & SS_BIT : 0;
   state.clearExclusive();
-  state.nzcv = spsr;
-  state.daif = Number(spsr & 0x3c0n);
-  const later = (illegal ? state.get32(SLOT.ilss) : Number(spsr)) & laterBits & ~PSTATE.BTYPE;
-  state.set32(SLOT.ilss, (illegal ? IL_BIT : Number(spsr) & IL_BIT) | step | later);
-  if (!illegal) selectStackPointer(state, toEl, Number(spsr & 1n));
-  state.btype = illegal ? 0 : (Number(spsr) & laterBits & PSTATE.BTYPE) >> 10;
+  state.flags = saved;
+  state.daif = saved;
+  const later = (illegal ? state.get32(SLOT.ilss) : saved) & laterBits & ~PSTATE.BTYPE;
+  state.set32(SLOT.ilss, (illegal ? IL_BIT : saved & IL_BIT) | step | later);
+  if (!illegal) selectStackPointer(state, toEl, saved & 1);
+  state.btype = illegal ? 0 : (saved & laterBits & PSTATE.BTYPE) >> 10;
   state.pc = elr;
   return { toEl, elr, spsr, illegal };
 }
 
 /** IllegalExceptionReturn(), where no EL executes AArch32. */
-function isIllegalReturn(state: CpuState, levels: ExceptionLevels, spsr: bigint): boolean {
-  const mode = Number(spsr & 0x1fn);
+function isIllegalReturn(state: CpuState, levels: ExceptionLevels, spsr: number): boolean {
+  const mode = spsr & 0x1f;
   const aarch32 = (mode & 0x10) !== 0, reserved = (mode & 2) !== 0;
   const el = (mode >> 2) & 3;
   if (aarch32 || reserved || el > state.el || (el === 0 && (mode & 1) !== 0)) return true;

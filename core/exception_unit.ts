@@ -73,7 +73,7 @@ export class ExceptionUnit {
     const { engine } = this.host;
     const { state } = engine;
     const argument = state.get32(SLOT.scratch + 8) & 0xffff;
-    const pc = engine.pc;
+    const { pc } = this.host;
     switch (state.get32(SLOT.scratch)) {
       case CAUSE.svc:
         return this.#retireAndTake(pc, { esr: esrOf(EC.svc, argument) });
@@ -204,7 +204,7 @@ export class ExceptionUnit {
     this.host.engine.retire();
     // SPSR may have it or 0; on the reference it has it.
     state.btype = btype;
-    const exception = { type: "sync", ...what, elr: this.host.engine.pc } as const;
+    const exception = { type: "sync", ...what, elr: this.host.pc } as const;
     this.#enter(exception, { position, pc, retires: true });
   }
 
@@ -224,14 +224,23 @@ export class ExceptionUnit {
     this.host.processor.levelWillChange();
     const entry = enterException(engine.state, levels, exception, model.pstate);
     const { type, elr, far = 0n } = exception;
+    const { position, pc, retires } = at;
+    const { fromEl, toEl, vector, spsr, esr } = entry;
+    const { cpu } = this.host.processor;
     this.host.processor.emit({
       kind: "exception",
-      cpu: this.host.processor.cpu,
-      ...at,
+      position,
+      cpu,
+      pc,
       type,
-      ...entry,
+      retires,
+      fromEl,
+      toEl,
+      vector,
+      esr,
       far,
       elr,
+      spsr,
     });
     this.host.processor.refresh();
     this.host.resume();
@@ -271,7 +280,9 @@ export class ExceptionUnit {
       engine.state.pc = outcome.elr = processor.returnAddress;
       processor.returnAddress = undefined;
     }
-    this.host.processor.emit({ kind: "eret", ...here, fromEl, ...outcome });
+    const { position, cpu, pc } = here;
+    const { toEl, elr, spsr, illegal } = outcome;
+    processor.emit({ kind: "eret", position, cpu, pc, fromEl, toEl, elr, spsr, illegal });
     this.storm.exceptionReturn(outcome.elr, this.host.retired);
     this.host.processor.refresh();
     this.host.resume();

@@ -12,7 +12,7 @@ import { EC, esrOf } from "./exception.ts";
 import type { ExceptionUnit } from "./exception_unit.ts";
 import { acceptVirtualError, chooseInterrupt } from "./interrupt_routing.ts";
 import { KnownAddresses } from "./known_addresses.ts";
-import type { LoopDetector } from "./loop_detector.ts";
+import type { Difference, LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine_options.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import type { GuestMemory } from "./memory.ts";
@@ -60,6 +60,8 @@ export class Execution {
   #fetchFailed = false;
   /** Record where the loop detector's checkpoint was taken. */
   #probe = 0;
+  /** What the probe waits for, while it is planted. */
+  #difference: Difference | null = null;
   /** Position from which it is watched. */
   #probeFrom = 0;
 
@@ -169,8 +171,8 @@ export class Execution {
     this.#plantProbe();
     const { retired } = engine;
     let reason = engine.run(limit, turns.left(host.position));
-    this.#takeProbe();
     if (reason === EXIT.probe) {
+      this.#takeProbe();
       if (host.loop.visit()) return host.end("loop");
       reason = engine.run(1);
     }
@@ -235,22 +237,26 @@ export class Execution {
 
   #checkpoint(): void {
     const { loop, engine, position } = this.host;
+    this.#takeProbe();
     loop.checkpoint();
     this.#probe = engine.state.get32(SLOT.record);
     this.#probeFrom = position + 1;
   }
 
+  /** The probe stays where it is from one stretch to the next: many are short. */
   #plantProbe(): void {
-    const { turns, loop, engine, position } = this.host;
+    const { turns, loop, engine: { records }, position } = this.host;
     // With several CPUs turns begin where states are compared: there is no probe.
     if (turns.several) return;
-    if (loop.probing && position >= this.#probeFrom) {
-      const { slot, value } = loop.difference;
-      engine.records.plantProbe(this.#probe, slot, value);
-    }
+    if (!loop.probing || position < this.#probeFrom) return this.#takeProbe();
+    const { difference } = loop;
+    if (difference === this.#difference && records.isProbe(this.#probe)) return;
+    this.#difference = difference;
+    records.plantProbe(this.#probe, difference.slot, difference.value);
   }
 
   #takeProbe(): void {
-    if (this.#probe) this.host.engine.records.unplant(this.#probe);
+    if (this.#difference) this.host.engine.records.unplant(this.#probe);
+    this.#difference = null;
   }
 }

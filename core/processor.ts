@@ -78,7 +78,7 @@ export interface ProcessorHost {
 }
 
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
-const SCTLR_A = 2n, SCTLR_SA = 8n, SCTLR_SA0 = 0x10n;
+const SCTLR_A = 2n, SCTLR_SA = 8, SCTLR_SA0 = 0x10;
 /** See `lookupBank`. */
 const PAN_BANK = 3;
 
@@ -216,8 +216,9 @@ export class Processor implements SystemContext {
     state.set32(SLOT.dataLookupEl0, lookup.data(this.lookupBank(this.unprivilegedEl)));
     state.set32(SLOT.fetchLookup, lookup.fetch(el));
     this.translation.regime = this.#regimes.of(el);
-    this.control = state.get64(SCTLR[regimeLevel(state, this.levels, el)]);
-    const checked = this.control & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
+    const control = SCTLR[regimeLevel(state, this.levels, el)];
+    this.control = state.get64(control);
+    const checked = state.get32(control) & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
     this.trapsChanged();
     if (this.levels.el3) {

@@ -90,10 +90,7 @@ export const STEPPED = 0x1_0000, STEPPED_EXCLUSIVE = 0x2_0000;
 const LATER_FIELDS = Object.values(PSTATE).reduce((all, bits) => all | bits, 0) & ~PSTATE.BTYPE;
 const BTYPE_SHIFT = 10;
 /** Bits of SPSR and PSTATE (Arm ARM C5.2.18). */
-const SPSR_N = 0x8000_0000n;
-const SPSR_Z = 0x4000_0000n;
-const SPSR_C = 0x2000_0000n;
-const SPSR_V = 0x1000_0000n;
+const SPSR = { N: 0x8000_0000 | 0, Z: 0x4000_0000, C: 0x2000_0000, V: 0x1000_0000 } as const;
 
 /**
  * One processor's state: in the engine's memory while that processor runs, in memory of its own
@@ -204,22 +201,42 @@ export class CpuState {
 
   /** N, Z, C, V in bits 31:28, as MRS NZCV gives them. */
   get nzcv(): bigint {
-    return (BigInt.asIntN(64, this.get64(SLOT.flagN)) < 0n ? SPSR_N : 0n) |
-      (this.get64(SLOT.flagZ) === 0n ? SPSR_Z : 0n) |
-      (this.get32(SLOT.flagC) ? SPSR_C : 0n) |
-      (BigInt.asIntN(64, this.get64(SLOT.flagV)) < 0n ? SPSR_V : 0n);
+    return BigInt(this.flags >>> 0);
   }
   set nzcv(value: bigint) {
-    this.set64(SLOT.flagN, value & SPSR_N ? 1n << 63n : 0n);
-    this.set64(SLOT.flagZ, value & SPSR_Z ? 0n : 1n);
-    this.set32(SLOT.flagC, value & SPSR_C ? 1 : 0);
-    this.set64(SLOT.flagV, value & SPSR_V ? 1n << 63n : 0n);
+    this.flags = Number(value & 0xffff_ffffn);
+  }
+
+  /** The same as a signed number; other bits do not count. */
+  get flags(): number {
+    const zero = (this.get32(SLOT.flagZ) | this.get32(SLOT.flagZ + 4)) === 0;
+    return (this.get32(SLOT.flagN + 4) & SPSR.N) | (zero ? SPSR.Z : 0) |
+      (this.get32(SLOT.flagC) ? SPSR.C : 0) | (this.get32(SLOT.flagV + 4) < 0 ? SPSR.V : 0);
+  }
+
+  set flags(flags: number) {
+    this.set32(SLOT.flagN, 0);
+    this.set32(SLOT.flagN + 4, flags & SPSR.N);
+    this.set32(SLOT.flagZ, flags & SPSR.Z ? 0 : 1);
+    this.set32(SLOT.flagZ + 4, 0);
+    this.set32(SLOT.flagC, flags & SPSR.C ? 1 : 0);
+    this.set32(SLOT.flagV, 0);
+    this.set32(SLOT.flagV + 4, flags & SPSR.V ? SPSR.N : 0);
   }
 
   /** PSTATE in the form of SPSR_ELx for AArch64 (Arm ARM C5.2.18). */
   get pstate(): bigint {
+    return BigInt(this.#pstate >>> 0);
+  }
+
+  /** What an exception saves of it: what has been stepped is known to the machine alone. */
+  get savedPstate(): bigint {
+    return BigInt((this.#pstate & ~(STEPPED | STEPPED_EXCLUSIVE)) >>> 0);
+  }
+
+  get #pstate(): number {
     const other = this.get32(SLOT.ilss) | this.daif | (this.el << 2) | this.spSel;
-    return this.nzcv | BigInt(other | this.btype << BTYPE_SHIFT);
+    return this.flags | other | this.btype << BTYPE_SHIFT;
   }
 
   /**
@@ -249,6 +266,7 @@ export class CpuState {
 
   /** Closes nothing and opens the local monitor: a following store-exclusive fails. */
   clearExclusive(): void {
-    this.set64(SLOT.exclusiveSize, 0n);
+    this.set32(SLOT.exclusiveSize, 0);
+    this.set32(SLOT.exclusiveSize + 4, 0);
   }
 }

@@ -48,7 +48,7 @@ export type TrapGroup =
 
 /** MDCR_EL2 and MDCR_EL3 bits. */
 const MDCR = { TPM: 0x40n, TDE: 0x100n, TDA: 0x200n, TDOSA: 0x400n, TDRA: 0x800n } as const;
-const CPTR_TCPAC = 1n << 31n, CPTR_TFP = 1n << 10n;
+const CPTR_TCPAC = 1n << 31n, CPTR_TFP = 1 << 10;
 /** CNTHCTL_EL2: EL1PCTEN and EL1PCEN, and where they are with HCR_EL2.E2H. */
 const CNTHCTL = { counter: 1n, timer: 2n } as const;
 const HOST_CNTHCTL = { counter: 0x400n, timer: 0x800n } as const;
@@ -217,21 +217,21 @@ export function zeroBlockTrap(context: SystemContext): number {
 export function fpTrapTarget({ state, levels }: SystemContext): number {
   const { el } = state;
   const inHost = isInHost(state, levels, el);
-  if (el < 2 && !inHost && !fpEnabled(state.get64(CPACR_EL1), el === 0)) return 1;
+  if (el < 2 && !inHost && !fpEnabled(state.get32(CPACR_EL1), el === 0)) return 1;
   if (el < 3 && isEl2Enabled(state, levels)) {
-    const control = state.get64(CPTR_EL2);
+    const control = state.get32(CPTR_EL2);
     // With E2H it has CPACR_EL1's form, and traps a guest at EL0 as at EL1.
     const trapped = effectiveHcr(state, levels) & HCR.E2H
       ? !fpEnabled(control, el === 0 && inHost)
-      : (control & CPTR_TFP) !== 0n;
+      : (control & CPTR_TFP) !== 0;
     if (trapped) return 2;
   }
-  return levels.el3 && state.get64(CPTR_EL3) & CPTR_TFP ? 3 : 0;
+  return levels.el3 && state.get32(CPTR_EL3) & CPTR_TFP ? 3 : 0;
 }
 
 /** FPEN of CPACR_EL1 and of CPTR_EL2 in a host: 3 for all, 1 for all but EL0. */
-function fpEnabled(control: bigint, isEl0: boolean): boolean {
-  const enabled = Number((control >> 20n) & 3n);
+function fpEnabled(control: number, isEl0: boolean): boolean {
+  const enabled = (control >> 20) & 3;
   return enabled === 3 || (enabled === 1 && !isEl0);
 }
 

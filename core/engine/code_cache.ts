@@ -257,6 +257,11 @@ export class CodeCache {
     this.#u32[(LAYOUT.probe >> 2) + 4] = record;
   }
 
+  /** Whether the probe is planted at a record, and nothing in its place. */
+  isProbe(record: number): boolean {
+    return this.#u16[record >> 1] === BUILT_IN.probe;
+  }
+
   /** Replaces a record's handler until {@linkcode unplant}, even if its line is written meanwhile. */
   plant(record: number, handler: number): void {
     if (!this.#planted.has(record)) this.#replaced(record, this.#u16[record >> 1]);

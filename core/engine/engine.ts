@@ -256,17 +256,19 @@ export class Engine implements FlowSource {
    */
   enter(): boolean {
     const { state } = this;
-    const entry = (state.get32(SLOT.fetchLookup) >>> 0) +
-      (Number(state.pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
-    const known = this.#u64[entry >> 3] === (state.pc & ~0xffcn);
+    // Without BigInt, because every exception and its return come by.
+    const entry = ((state.get32(SLOT.fetchLookup) >>> 0) +
+      ((state.get32(SLOT.pc) >>> 12 & LAYOUT.fetchLookupEntries - 1) << 5)) >> 2;
+    const known = this.#u32[entry] === (state.get32(SLOT.pc) & ~0xffc) >>> 0 &&
+      this.#u32[entry + 1] === state.get32(SLOT.pc + 4) >>> 0;
     if (!known && this.#host.fetch() !== 0) return false;
-    const pc = state.pc;
-    state.set64(SLOT.pcBase, this.#u64[(entry + 8) >> 3]);
-    const record = this.#u32[(entry + 16) >> 2] + (Number(pc & 0xffcn) << 2);
+    state.set32(SLOT.pcBase, this.#u32[entry + 2]);
+    state.set32(SLOT.pcBase + 4, this.#u32[entry + 3]);
+    const record = this.#u32[entry + 4] + ((state.get32(SLOT.pc) & 0xffc) << 2);
     state.set32(SLOT.record, record);
     state.set32(SLOT.runStart, record);
-    state.set32(SLOT.guarded, this.#u32[(entry + 24) >> 2]);
-    this.#flow.append(0, this.#u32[(entry + 20) >> 2]);
+    state.set32(SLOT.guarded, this.#u32[entry + 6]);
+    this.#flow.append(0, this.#u32[entry + 5]);
     return true;
   }
 
