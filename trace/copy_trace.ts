@@ -30,7 +30,9 @@ export function copyFooter({ footer }: Trace, writer: TraceWriter): void {
 
 /** An item as it stands in a file. */
 export interface FramedItem {
+  /** All of it. */
   readonly bytes: Uint8Array;
+  /** The hash in its frame. */
   readonly hash: Uint8Array;
   /** Bytes of the content. */
   readonly size: number;
@@ -46,6 +48,7 @@ export class ValuesCopy {
   readonly #trace: Trace;
   readonly #writer: TraceWriter;
 
+  /** Writes window 0. */
   constructor(trace: Trace, sink: TraceSink) {
     this.#trace = trace;
     this.#writer = new TraceWriter(sink);
