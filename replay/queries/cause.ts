@@ -220,7 +220,9 @@ function walkFault(
       return {
         ...base,
         cause: "access-flag",
-        why: "the access flag, AF, is clear and this processor does not set it by itself",
+        why: session.machine.processor.model.features.has("FEAT_HAFDBS")
+          ? `the access flag, AF, is clear and TCR_EL${regime.el}.HA does not have hardware set it`
+          : "the access flag, AF, is clear and this processor does not set it by itself",
         guilty: guiltyStep(last, [10]),
       };
     case "address-size":

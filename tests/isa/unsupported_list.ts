@@ -12,7 +12,7 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_SVE, FEAT_SVE2, FEAT_SME", "scalable vectors and matrices"],
   ["FEAT_MTE", "memory tags"],
   ["FEAT_SEL2", "EL2 in Secure state"],
-  ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48"],
+  ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48, as in traces"],
   ["FEAT_PMUv3p1, FEAT_PMUv3p4, FEAT_PMUv3p5", "later performance monitors: there is PMUv3"],
   ["FEAT_Debugv8p2, FEAT_Debugv8p4", "later debug architectures: there is that of Armv8.0"],
   ["TCR_ELx.TBID", "of FEAT_PAuth: the top byte is ignored for code as it is for data"],
