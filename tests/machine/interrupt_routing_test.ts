@@ -9,6 +9,8 @@ const SHAPES: readonly Shape[] = [
   { virtualization: true, secure: false, cpu: "max" },
   { virtualization: false, secure: true },
   { virtualization: true, secure: true, cpu: "max" },
+  { virtualization: true, secure: false, cpu: "max", gic: 3 },
+  { virtualization: true, secure: true, cpu: "max", gic: 3 },
 ];
 /** Experiments of a shape. */
 const COUNT = 300;
@@ -18,16 +20,36 @@ const QUIET = `
         ldr x1, =0x08000000 ; ldr x2, =0x08010000 ; mov w0, #-1
         str wzr, [x1] ; str wzr, [x2] ; str w0, [x2, #4]
         str w0, [x1, #0x180] ; str w0, [x1, #0x184] ; str w0, [x1, #0x280] ; str w0, [x1, #0x284]
-        str w0, [x1, #0x380] ; str w0, [x1, #0x384]
-        msr cntp_ctl_el0, xzr ; msr cntv_ctl_el0, xzr`;
+        str w0, [x1, #0x380] ; str w0, [x1, #0x384]`;
 
-/** The timers: EL1's two, EL2's, that of a host, and that of Secure EL1. */
+/** GICv3: the same. */
+const QUIET_V3 = `
+        ldr x1, =0x08000000 ; ldr x2, =0x080b0000 ; ldr x3, =0x080a0000 ; mov w0, #-1
+        mov w4, #0x30 ; str w4, [x1] ; str wzr, [x3, #0x14]
+        str w0, [x1, #0x184] ; str w0, [x1, #0x284] ; str w0, [x1, #0x384]
+        str w0, [x2, #0x180] ; str w0, [x2, #0x280] ; str w0, [x2, #0x380]
+        msr s3_0_c12_c12_6, xzr ; msr s3_0_c12_c12_7, xzr ; mov x0, #0xff ; msr s3_0_c4_c6_0, x0`;
+
+/** The timers: EL1's two, that of EL2, that of Secure EL1, and a host's, which has no interrupt on the board. */
 const TIMERS = [
-  { prefix: "cntp", suffix: "el0", interrupt: 30, exists: () => true },
-  { prefix: "cntv", suffix: "el0", interrupt: 27, exists: () => true },
-  { prefix: "cnthp", suffix: "el2", interrupt: 26, exists: (s: Shape) => s.virtualization },
-  { prefix: "cntps", suffix: "el1", interrupt: 29, exists: (s: Shape) => s.secure },
+  { control: "cntp_ctl_el0", compare: "cntp_cval_el0", interrupt: 30, exists: () => true },
+  { control: "cntv_ctl_el0", compare: "cntv_cval_el0", interrupt: 27, exists: () => true },
+  { control: "cnthp_ctl_el2", compare: "cnthp_cval_el2", interrupt: 26, exists: hasEl2 },
+  { control: "cntps_ctl_el1", compare: "cntps_cval_el1", interrupt: 29, exists: hasEl3 },
+  { control: "s3_4_c14_c3_1", compare: "s3_4_c14_c3_2", interrupt: 28, exists: hasHost },
 ];
+
+function hasEl2({ virtualization }: Shape): boolean {
+  return virtualization;
+}
+
+function hasEl3({ secure }: Shape): boolean {
+  return secure;
+}
+
+function hasHost(shape: Shape): boolean {
+  return hasEl2(shape) && shape.cpu === "max";
+}
 
 /** A generator of bits that is the same for everybody. */
 function generator(seed: number): (bits: number) => number {
@@ -38,7 +60,26 @@ function generator(seed: number): (bits: number) => number {
   };
 }
 
+/** GICv3: groups 0, 1 Secure and 1 Non-secure at random, all enabled or some. */
+function gicV3(random: (bits: number) => number, shape: Shape): string {
+  const timers = TIMERS.filter(({ exists }) => exists(shape) && random(2) === 0);
+  const enabled = timers.reduce((bits, { interrupt }) => bits | 1 << interrupt, 0) >>> 0;
+  const word = () => `0x${((random(16) << 16 | random(16)) >>> 0).toString(16)}`;
+  const spi = random(1) ? "mov w0, #0x100 ; str w0, [x1, #0x104] ; str w0, [x1, #0x204]" : "";
+  return `
+        ldr w0, =${word()} ; str w0, [x1, #0x84] ; str w0, [x2, #0x80] ; ldr w0, =${word()}
+        str w0, [x1, #0xd04] ; str w0, [x2, #0xd00] ; ldr w0, =0x${enabled.toString(16)}
+        str w0, [x2, #0x100] ; ${spi}
+        mov w0, #${0x30 | random(3)} ; str w0, [x1] ; mov x0, #${random(1)} ; msr s3_0_c12_c12_6, x0
+        mov x0, #${random(1)} ; msr s3_0_c12_c12_7, x0
+        ${shape.secure ? `mov x0, #${random(2)} ; msr s3_6_c12_c12_7, x0` : ""} ; mov x0, #1
+        ${
+    timers.map(({ control, compare }) => `msr ${compare}, xzr ; msr ${control}, x0`).join(" ; ")
+  }`;
+}
+
 function gic(random: (bits: number) => number, shape: Shape): string {
+  if (shape.gic === 3) return gicV3(random, shape);
   const timers = TIMERS.filter(({ exists }) => exists(shape) && random(2) === 0);
   const enabled = timers.reduce((bits, { interrupt }) => bits | 1 << interrupt, 0) >>> 0;
   const groups = (random(16) << 16 | random(16)) >>> 0;
@@ -49,9 +90,7 @@ function gic(random: (bits: number) => number, shape: Shape): string {
         str w0, [x1, #0x100] ; ${spi}
         mov w0, #${random(2)} ; str w0, [x1] ; mov w0, #${random(4)} ; str w0, [x2] ; mov x0, #1
         ${
-    timers.map(({ prefix, suffix }) =>
-      `msr ${prefix}_cval_${suffix}, xzr ; msr ${prefix}_ctl_${suffix}, x0`
-    ).join(" ; ")
+    timers.map(({ control, compare }) => `msr ${compare}, xzr ; msr ${control}, x0`).join(" ; ")
   }`;
 }
 
@@ -88,8 +127,10 @@ for (const [seed, shape] of SHAPES.entries()) {
     const { text, name, isSecure, hcr } = controls(random, shape);
     const el = levelOf(random, shape, isSecure, hcr);
     const masks = random(4) << 6;
-    const quiet = QUIET + (shape.virtualization ? " ; msr cnthp_ctl_el2, xzr" : "") +
-      (shape.secure ? " ; msr cntps_ctl_el1, xzr" : "");
+    const off = TIMERS.filter(({ exists }) => exists(shape)).map(({ control }) =>
+      `msr ${control}, xzr`
+    );
+    const quiet = [shape.gic === 3 ? QUIET_V3 : QUIET, ...off].join(" ; ");
     return {
       name: `${n}: ${name} DAIF ${masks.toString(16)}`,
       el,
@@ -100,5 +141,5 @@ for (const [seed, shape] of SHAPES.entries()) {
         : `mrs x0, isr_el1 ; mov x1, #1 ; msr daifclr, #${random(4)} ; nop ; mov x2, #1`,
     };
   });
-  comparePrivileged("routing of interrupts", experiments, shape);
+  comparePrivileged(`routing of interrupts of GICv${shape.gic ?? 2}`, experiments, shape);
 }
