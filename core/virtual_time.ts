@@ -29,6 +29,10 @@ export class VirtualTime {
       this.#reads++;
       return this.nanoseconds + this.nsPerInstruction;
     },
+    before: () => {
+      if (!this.#quiet) this.#reads++;
+      return this.nanoseconds;
+    },
   };
   #quiet = false;
   /** An instruction takes a whole number of nanoseconds. */

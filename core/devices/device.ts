@@ -70,4 +70,6 @@ export interface InterruptLine {
 export interface Clock {
   /** Nanoseconds of virtual time since reset. Reading it makes the access time-dependent. */
   nanoseconds(): number;
+  /** The same before the instruction in hand, where that can be told apart. */
+  before?(): number;
 }

@@ -67,26 +67,28 @@ export class GenericTimer {
     this.#lines = lines;
   }
 
-  /** CNTPCT: ticks since reset. */
-  counter(): bigint {
-    return BigInt(Math.floor(this.#clock.nanoseconds() / NANOSECONDS_PER_TICK));
+  /** CNTPCT: ticks since reset, by default now. */
+  counter(nanoseconds: number = this.#clock.nanoseconds()): bigint {
+    return BigInt(Math.floor(nanoseconds / NANOSECONDS_PER_TICK));
   }
 
   /** CNTVCT: the same without what EL2 takes off. */
-  virtualCounter(): bigint {
-    return BigInt.asUintN(64, this.counter() - this.#state.get64(OFFSET));
+  virtualCounter(nanoseconds?: number): bigint {
+    return BigInt.asUintN(64, this.counter(nanoseconds) - this.#state.get64(OFFSET));
   }
 
   /** The counter that a timer compares with. */
-  #count(timer: TimerName): bigint {
-    return timer === "virtual" ? this.virtualCounter() : this.counter();
+  #count(timer: TimerName, nanoseconds?: number): bigint {
+    return timer === "virtual" ? this.virtualCounter(nanoseconds) : this.counter(nanoseconds);
   }
 
   /** CNTx_CTL: ENABLE, IMASK, and ISTATUS where the timer is on and its condition holds. */
   control(timer: TimerName): bigint {
     const control = this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK);
     if (!(control & ENABLE)) return BigInt(control);
-    const met = this.#count(timer) >= this.#state.get64(COMPARE[timer]);
+    // As on the reference, the condition is looked at between instructions.
+    const now = this.#clock.before?.() ?? this.#clock.nanoseconds();
+    const met = this.#count(timer, now) >= this.#state.get64(COMPARE[timer]);
     return BigInt(met ? control | ISTATUS : control);
   }
 

@@ -278,6 +278,7 @@ export const GUESTS: readonly Guest[] = [
   }),
   program("counter"),
   program("timers"),
+  program("timer_poll"),
   program("gic"),
   program("gic3", { gic: 3 }),
   ...["idregs", "sysreg_scan", "sysreg_write", "probe_memory", "psci"].map((file) =>
