@@ -29,7 +29,8 @@ export function writerTexts(
     const instruction = instructionAt(trace, position);
     const code = instruction === undefined ? "" : `: ${disassemble(instruction.word, pc)}`;
     const values = `${write.old === null ? "" : `${hex(write.old)} -> `}${hex(write.new ?? 0n)}`;
-    return `${part}written at #${position} by ${by}, ${place}${line}${code}, ${values}`;
+    const cpu = trace.header.cpus > 1 ? ` on cpu${trace.turns.cpuAt(position)}` : "";
+    return `${part}written at #${position}${cpu} by ${by}, ${place}${line}${code}, ${values}`;
   });
 }
 
@@ -43,6 +44,7 @@ export function writersJson(
     return {
       by,
       position,
+      cpu: pc === null ? null : trace.turns.cpuAt(position),
       pc,
       symbol: pc === null ? null : symbols.name(pc) ?? null,
       ...(pc === null ? {} : symbols.source(pc)),

@@ -7,6 +7,7 @@ import type { WriteAnswer } from "../replay/queries/who_wrote.ts";
 import { instructionAt } from "../replay/queries/writers_instruction.ts";
 import { ReplayError } from "../replay/replay_error.ts";
 import { Session } from "../replay/session.ts";
+import type { Trace } from "../trace/mod.ts";
 import { type CpuFate, cpuFates, isMisfortune } from "../replay/queries/cpu_fates.ts";
 import { defineCommand } from "./command.ts";
 import { fateJson, fateLines } from "./cpu_fate_text.ts";
@@ -51,6 +52,7 @@ export default defineCommand({
     const words = explanationText(found, {
       symbols,
       instruction: (position) => instructionAt(trace, position),
+      cpu: (position) => cpuPrefix(trace, position),
     });
     if (values.json) {
       const cpus = fates.length === 0 ? {} : { cpus: fates.map(fateJson) };
@@ -63,6 +65,10 @@ export default defineCommand({
     return STATUS.ok;
   },
 });
+
+function cpuPrefix({ header, turns }: Trace, position: number): string {
+  return header.cpus > 1 ? `cpu${turns.cpuAt(position)}  ` : "";
+}
 
 /** What became of each CPU, if there are several and the boot did not end well for all of them. */
 function fatesOf({ trace }: OpenedTrace): CpuFate[] {

@@ -17,6 +17,8 @@ export interface TextContext {
   readonly symbols: Names;
   /** The instruction that a position's step executed. */
   instruction(position: number): ExecutedInstruction | undefined;
+  /** `cpu1  ` for a position's step where there are several CPUs; else empty. */
+  readonly cpu?: (position: number) => string;
 }
 
 /** What a descriptor reads as at its level. */
@@ -35,7 +37,7 @@ export function descriptorKind({ level, descriptor }: ReadDescriptor): Descripto
 export function explanationText(explanation: Explanation, context: TextContext): string {
   const { event, cause, firstCause, diagnosis, fix } = explanation;
   const lines = [
-    `#${event.position}  ${describeException(explanation)}`,
+    `#${event.position}  ${context.cpu?.(event.position) ?? ""}${describeException(explanation)}`,
     `  at ${place(event.pc, context.symbols)}${source(event.pc, context.symbols)}`,
     `  ${registers(explanation)}`,
     "",
@@ -168,7 +170,7 @@ function bytesText(bytes: readonly number[]): string {
   return bytes.length === 1 ? `byte ${bytes[0]}` : `bytes ${bytes.join(", ")}`;
 }
 
-function writeLines(write: WriteAnswer, { symbols, instruction }: TextContext): string[] {
+function writeLines(write: WriteAnswer, { symbols, instruction, cpu }: TextContext): string[] {
   const { by, position, pc, old } = write;
   const now = write.new === null ? "" : hex(write.new);
   if (pc === null) {
@@ -181,7 +183,9 @@ function writeLines(write: WriteAnswer, { symbols, instruction }: TextContext): 
   const executed = instruction(position);
   const code = executed ? `: ${disassemble(executed.word, pc)}` : "";
   return [
-    `  #${position}  ${by} at ${place(pc, symbols)}${source(pc, symbols)}${code}`,
+    `  #${position}  ${cpu?.(position) ?? ""}${by} at ${place(pc, symbols)}${
+      source(pc, symbols)
+    }${code}`,
     `    ${old === null ? "" : `${hex(old)} -> `}${now}`,
   ];
 }

@@ -50,6 +50,7 @@ ${note("0x4008000c", "stp x1, x1, [x0, #8], 0x0 -> 0x40000701")}
     assertEquals([stale, differences], [true, ["address"]]);
     const store = {
       by: "store",
+      cpu: 0,
       symbol: null,
       bytes: [0, 1, 2, 3, 4, 5, 6, 7],
     };
