@@ -15,11 +15,11 @@ import {
   systemTrap,
   UNDEFINED,
 } from "./system_context.ts";
+import { reachedRegister } from "./system_host.ts";
 import { writeLaterField } from "./system_extensions.ts";
 import { SLOT } from "./state.ts";
 import { SPECIAL_REGISTERS, type SpecialRegister } from "./system_special.ts";
 import { controlOfEl0, type TrapGroup, trapGroup, trapTarget } from "./system_traps.ts";
-import { ALIASED, REDIRECTED } from "./sysregs_host.ts";
 import type { El0Gate } from "./sysregs_row.ts";
 import {
   genericName,
@@ -28,7 +28,6 @@ import {
   SYSTEM_REGISTERS,
   type SystemRegister,
   systemRegister,
-  systemRegisterByName,
 } from "./sysregs.ts";
 
 const CNTKCTL = slotOf("CNTKCTL_EL1"), CNTHCTL = slotOf("CNTHCTL_EL2");
@@ -55,32 +54,9 @@ const OF_HOST_TIMERS = /_EL02$/;
 const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
 /** What EL2 and EL3 may trap, by encoding. */
 const TRAP_GROUPS: (TrapGroup | undefined)[] = new Array(0x1_0000).fill(undefined);
-/** The registers that names of FEAT_VHE stand for, and those that others mean at EL2 and EL0 of a host. */
-const ALIASES: (SystemRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
-const IN_HOST: { readonly [el: number]: (SystemRegister | undefined)[] } = {
-  0: new Array(0x1_0000).fill(undefined),
-  2: new Array(0x1_0000).fill(undefined),
-};
 for (const { name, encoding } of SYSTEM_REGISTERS) {
   SPECIAL[encoding] = SPECIAL_REGISTERS[name];
   TRAP_GROUPS[encoding] = trapGroup(name);
-  ALIASES[encoding] = meant(ALIASED, name);
-  IN_HOST[0][encoding] = meant(REDIRECTED.el0, name);
-  IN_HOST[2][encoding] = meant(REDIRECTED.el2, name);
-}
-
-function meant(names: ReadonlyMap<string, string>, name: string): SystemRegister | undefined {
-  const other = names.get(name);
-  return other === undefined ? undefined : systemRegisterByName(other);
-}
-
-/** The register that an access reaches: another one where EL2 is a host (FEAT_VHE). */
-function reached(context: SystemContext, register: SystemRegister): SystemRegister {
-  const { state, levels } = context;
-  const { encoding } = register;
-  const other = IN_HOST[state.el]?.[encoding];
-  if (other && isInHost(state, levels, state.el)) return other;
-  return ALIASES[encoding] ?? register;
 }
 
 /**
@@ -96,7 +72,7 @@ export function readSystemRegister(
   const register = presentRegister(context, encoding);
   if (!register) return unknownRead(context, encoding);
   const exception = checkAccess(context, register, false);
-  return exception ?? currentValue(context, reached(context, register));
+  return exception ?? currentValue(context, reachedRegister(context, register));
 }
 
 /**
@@ -113,7 +89,7 @@ export function writeSystemRegister(
   if (!named) return unknownRegister(context, encoding);
   const exception = checkAccess(context, named, true);
   if (exception) return exception;
-  const register = reached(context, named);
+  const register = reachedRegister(context, named);
   if (register.constant) return "done";
   const old = register.slot || register.read < 4 ? currentValue(context, register) : 0n;
   const masks = context.state.daif;
@@ -251,7 +227,8 @@ function checkAccess(
   const lowest = isWrite ? register.write : register.read;
   if (state.el < lowest) return isWrite ? UNDEFINED : outOfReach(context, register.encoding);
   // As on the reference; the manual says UNDEFINED.
-  if (OF_HOST_TIMERS.test(register.name) && !(effectiveHcr(state, context.levels) & HCR.E2H)) {
+  const ofHost = register.needs === "el2-vhe" && OF_HOST_TIMERS.test(register.name);
+  if (ofHost && !(effectiveHcr(state, context.levels) & HCR.E2H)) {
     return { ...systemTrap(register.encoding, context.word & 31, !isWrite), target: state.el };
   }
   const refused = SPECIAL[register.encoding]?.refuse?.(context, isWrite);
