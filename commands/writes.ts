@@ -45,7 +45,7 @@ export default defineCommand({
     ["writes boot.unboot 0x40518000+4096 --by-function", "who fills that page"],
   ],
   async run(values, [path, target], { out, err }) {
-    const { trace, symbols } = openTraceFile(path, err);
+    const { trace, symbols, source } = openTraceFile(path, err);
     const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
     const to = values.to === undefined ? trace.end : positionOf(trace, values.to, "to");
     const printer = values["by-function"]
@@ -60,7 +60,7 @@ export default defineCommand({
         throw new UsageError(`${target} is a register: expected ${TARGETS}`);
       }
       let given = 0;
-      await writeHistory(path, trace, written.range, { from, to }, (write) => {
+      await writeHistory(source, trace, written.range, { from, to }, (write) => {
         printer.write(write);
         return ++given < limit;
       });

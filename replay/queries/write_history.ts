@@ -67,10 +67,10 @@ export function writesInWindow(
 /**
  * Hands over every write to a range in order, until `write` gives false.
  *
- * @param path the trace's file, which workers open for themselves
+ * @param path the trace's file, which workers open for themselves; null: there is none, and no workers
  */
 export async function writeHistory(
-  path: string,
+  path: string | null,
   trace: Trace,
   range: PhysicalRange,
   options: WriteHistoryOptions,
@@ -78,7 +78,7 @@ export async function writeHistory(
 ): Promise<void> {
   const { from, to, workers } = options;
   const windows = windowsThatWrote(trace, range, { from, to }).reverse();
-  if (windows.length <= FEW) {
+  if (path === null || windows.length <= FEW) {
     const session = new Session(trace);
     for (const window of windows) {
       const columns = writesInWindow(session, window, { range, from, to });
