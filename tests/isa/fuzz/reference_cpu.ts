@@ -33,6 +33,9 @@ const CASE_BYTES = AT_DATA + DATA_BYTES;
 
 const COMPILER = "aarch64-linux-gnu-gcc", EMULATOR = "qemu-aarch64";
 
+/** Where the harness stands: out of reach of accesses relative to the data window, 16 GB. */
+const PROGRAM_BASE = "0x4000000000";
+
 /** The program that is missing for a comparison, if one is. */
 export function missingProgram(): string | undefined {
   return [COMPILER, EMULATOR].find((name) => {
@@ -58,7 +61,7 @@ export class ReferenceCpu implements AsyncDisposable {
     const program = `${this.#folder}/harness`;
     const source = new URL("harness.c", import.meta.url).pathname;
     const compiled = new Deno.Command(COMPILER, {
-      args: ["-O1", "-static", "-o", program, source],
+      args: ["-O1", "-static", `-Wl,-Ttext-segment=${PROGRAM_BASE}`, "-o", program, source],
       stderr: "inherit",
     }).outputSync();
     if (!compiled.success) throw new Error(`${COMPILER} cannot compile ${source}`);
