@@ -73,17 +73,17 @@ Deno.test("verify() names the position and the field of an event that was change
 
 Deno.test("verify() names the position of an instruction that was changed", () => {
   const bytes = recordBytes(BUSY.image, { windowSteps: 20_011 });
-  const [changed] = [...openTrace(bytes).executed(40, 41)];
+  // Code that is as it was loaded is not in the flow; what the guest has rewritten is.
+  let changed = 0;
   const trace = forged(bytes, (items) => {
     changeItem(items, ITEM.flow, 0, (map) => {
       const words = new DataView((map.code as Uint8Array).slice().buffer);
-      for (let at = 0; at < words.byteLength; at += 4) {
-        if (words.getUint32(at, true) === changed.word) words.setUint32(at, 0xd503_201f, true);
-      }
+      changed = words.getUint32(0, true);
+      words.setUint32(0, 0xd503_201f, true);
       map.code = new Uint8Array(words.buffer);
     });
   });
-  const first = [...openTrace(bytes).executed(0, 41)].find(({ word }) => word === changed.word)!;
+  const first = [...openTrace(bytes).executed()].find(({ word }) => word === changed)!;
   const { difference } = verify(trace);
   assertEquals(difference?.position, first.position);
   assertEquals(difference?.what, "the execution");
