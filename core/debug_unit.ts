@@ -5,7 +5,7 @@
  */
 
 import { EC, esrOf } from "./exception.ts";
-import { isSecure, isSecureBelowEl3 } from "./privilege.ts";
+import { isInHost, isSecure, isSecureBelowEl3 } from "./privilege.ts";
 import { type Caller, debugTarget } from "./privileged_calls.ts";
 import { slotOf } from "./sysregs.ts";
 import { SLOT, STEPPED, STEPPED_EXCLUSIVE } from "./state.ts";
@@ -17,6 +17,7 @@ export interface Debugged extends Caller {
 
 const MDSCR = slotOf("MDSCR_EL1"), MDCR_EL3 = slotOf("MDCR_EL3"), OSLSR = slotOf("OSLSR_EL1");
 const OSDLR = slotOf("OSDLR_EL1"), CONTEXTIDR = slotOf("CONTEXTIDR_EL1");
+const CONTEXTIDR_EL2 = slotOf("CONTEXTIDR_EL2");
 const BREAKPOINTS = [0, 1, 2, 3, 4, 5].map((n) => ({
   value: slotOf(`DBGBVR${n}_EL1`),
   control: slotOf(`DBGBCR${n}_EL1`),
@@ -148,14 +149,15 @@ export function isWatchedState(
   return (field(CONTROL.privilege, 2) & (el === 1 ? 1 : 2)) !== 0;
 }
 
-/** Whether the breakpoint that another is linked to matches the context: CONTEXTIDR_EL1. */
-export function contextMatches({ state }: Debugged, n: number): boolean {
-  if (n >= BREAKPOINTS.length || state.el > 1) return false;
+/** Whether the breakpoint that another is linked to matches the context: CONTEXTIDR_EL1, in a host EL2's. */
+export function contextMatches({ state, levels }: Debugged, n: number): boolean {
+  const inHost = isInHost(state, levels, state.el);
+  if (n >= BREAKPOINTS.length || (state.el > 1 && !inHost)) return false;
   const { value, control } = BREAKPOINTS[n];
   const bits = Number(state.get64(control));
   const linked = (bits & 1) !== 0 && (bits >>> CONTROL.type & 15) === TYPE.linkedContext;
-  return linked &&
-    BigInt.asUintN(32, state.get64(CONTEXTIDR)) === BigInt.asUintN(32, state.get64(value));
+  const context = state.get64(inHost ? CONTEXTIDR_EL2 : CONTEXTIDR);
+  return linked && BigInt.asUintN(32, context) === BigInt.asUintN(32, state.get64(value));
 }
 
 /** LDXR, LDAXR, LDXP, LDAXP: o2 clear, L set. */

@@ -190,3 +190,30 @@ comparePrivileged(
   ),
   SHAPES[1],
 );
+
+// ---- debug ----
+
+/** A breakpoint of EL0 to EL2 that is linked to a context: of these values EL1 and EL2 have one each. */
+const BREAKPOINT = (context: number, hcr: string) =>
+  `${hcr}
+        mov x0, #0x106 ; msr mdcr_el2, x0 ; mov x0, #${context} ; msr dbgbvr5_el1, x0
+        ldr x0, =0x3001e7 ; msr dbgbcr5_el1, x0
+        ldr x0, =0x1521e7 ; msr dbgbcr0_el1, x0 ; mov x0, #7 ; msr s3_0_c13_c0_1, x0
+        mov x0, #9 ; msr s3_4_c13_c0_1, x0 ; ldr x0, =0xa000 ; msr mdscr_el1, x0`;
+
+comparePrivileged(
+  "linked breakpoints of a host",
+  HOSTS.flatMap(([host, text]) =>
+    [7, 9, 8].flatMap((context) => ([0, 1, 2] as const).map((el) => ({ host, text, context, el })))
+  ).map(({ host, text, context, el }, n): Experiment => ({
+    name: `context ${context}, ${host}`,
+    el,
+    setup: setup(
+      SHAPES[1],
+      `adr x0, enter_${n} + 4 ; msr dbgbvr0_el1, x0 ; ${BREAKPOINT(context, text)}`,
+    ),
+    code: "nop ; nop",
+    masks: 0x1c0,
+  })),
+  SHAPES[1],
+);
