@@ -57,7 +57,7 @@ export class PhysicalAccess {
 
   #device(pa: number, bytes: number, offset: number, write: boolean): boolean {
     const { board } = this.host;
-    if (write) return board.write(pa, Number(this.#take(offset, bytes)), bytes);
+    if (write) return board.write(pa, this.#takeNumber(offset, bytes), bytes);
     const value = board.read(pa, bytes);
     if (value === NO_ANSWER) return false;
     for (let i = 0; i < bytes; i++) this.#scratch.setUint8(offset + i, value >>> (8 * i));
@@ -82,9 +82,15 @@ export class PhysicalAccess {
     return true;
   }
 
+  /** A device access has 1, 2, 4 or 8 bytes. */
   #take(offset: number, bytes: number): bigint {
-    const { buffer, byteOffset } = this.#scratch;
-    const part = new Uint8Array(buffer, byteOffset + offset, bytes);
-    return part.reduceRight((value, byte) => value << 8n | BigInt(byte), 0n);
+    return bytes === 8
+      ? this.#scratch.getBigUint64(offset, true)
+      : BigInt(this.#takeNumber(offset, bytes));
+  }
+
+  #takeNumber(offset: number, bytes: number): number {
+    if (bytes === 4) return this.#scratch.getUint32(offset, true);
+    return bytes === 2 ? this.#scratch.getUint16(offset, true) : this.#scratch.getUint8(offset);
   }
 }

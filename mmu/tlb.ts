@@ -213,8 +213,10 @@ export class Tlb {
    */
   invalidateAll(regime: number, anyVmid = false): void {
     const wanted = anyVmid ? regime & 0xff : regime;
-    for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
+    let left = this.#present();
+    for (let entry = ENTRIES; left > 0 && entry < TLB_WORDS; entry += ENTRY_WORDS) {
       if ((this.#words[entry] & VALID) === 0) continue;
+      left--;
       const tag = this.regimeOf(entry);
       if ((anyVmid ? tag & 0xff : tag) === wanted) this.#clear(entry);
     }
@@ -373,6 +375,13 @@ export class Tlb {
         stage2: this.stage2Of(entry),
       };
     }
+  }
+
+  /** How many entries are valid. */
+  #present(): number {
+    let count = 0;
+    for (let sizeClass = 0; sizeClass < SIZES.length; sizeClass++) count += this.#words[sizeClass];
+    return count;
   }
 
   #covers(

@@ -1,5 +1,8 @@
 import { LAYOUT, NO_TAG } from "./layout.ts";
 
+/** Entries that are dropped one by one; where more were filled, all are. */
+const FEW = 64;
+
 /**
  * The lookup caches: what generated code consults before each access and each branch to a page.
  *
@@ -13,6 +16,9 @@ export class LookupCaches {
   readonly #levels: number;
   readonly #data: number;
   readonly #fetch: number;
+  /** Entries, as 8-byte indices, that were filled since all were dropped; at least `FEW` if many. */
+  #filledData: number[] = new Array(FEW).fill(0);
+  #filledFetches: number[] = new Array(FEW).fill(0);
 
   /**
    * @param levels exception levels in use, from EL0
@@ -53,6 +59,7 @@ export class LookupCaches {
     const entry = this.#dataEntry(el, va.hi, va.lo);
     const tag = BigInt(va.hi) << 32n | BigInt(page);
     const at = entry >> 3;
+    if (this.#filledData.length < FEW) this.#filledData.push(at);
     const same = this.#u32[(entry >> 2) + 4] === ((host - page) >>> 0);
     const keep = (old: bigint) => (same && old === tag ? tag : NO_TAG);
     this.#u64[at] = allow.read ? tag : keep(this.#u64[at]);
@@ -84,6 +91,7 @@ export class LookupCaches {
     const va = address;
     const tag = BigInt(va.hi) << 32n | BigInt((va.lo & ~0xfff) >>> 0);
     const entry = this.fetch(el) + (((va.lo >>> 12) & (LAYOUT.fetchLookupEntries - 1)) << 5);
+    if (this.#filledFetches.length < FEW) this.#filledFetches.push(entry >> 3);
     this.#u64[entry >> 3] = tag;
     this.#u64[(entry >> 3) + 1] = BigInt.asUintN(64, page - BigInt(records >>> 2));
     this.#u32[(entry >> 2) + 4] = records;
@@ -106,13 +114,21 @@ export class LookupCaches {
 
   /** Drops everything. */
   flush(): void {
-    this.#u64.fill(NO_TAG, this.#data / 8, this.data(this.#levels) / 8);
+    if (this.#filledData.length < FEW) {
+      for (const at of this.#filledData) {
+        this.#u64[at] = this.#u64[at + 1] = this.#u64[at + 3] = NO_TAG;
+      }
+    } else this.#u64.fill(NO_TAG, this.#data / 8, this.data(this.#levels) / 8);
+    this.#filledData = [];
     this.flushFetches();
   }
 
   /** Drops all fetch entries. */
   flushFetches(): void {
-    this.#u64.fill(NO_TAG, this.#fetch / 8, this.fetch(this.#levels) / 8);
+    if (this.#filledFetches.length < FEW) {
+      for (const at of this.#filledFetches) this.#u64[at] = NO_TAG;
+    } else this.#u64.fill(NO_TAG, this.#fetch / 8, this.fetch(this.#levels) / 8);
+    this.#filledFetches = [];
   }
 
   /** Makes every page's next store ask again. */
