@@ -311,8 +311,8 @@ function contains({ blocks }: Region, record: number): boolean {
   return blocks.some(({ start, end }) => start <= record && record < end);
 }
 
-/** Code is translated where two slices have ended before. */
-export const TRANSLATE: TranslateOptions = { samples: 2 };
+/** Code is translated where four slices have ended before. */
+export const TRANSLATE: TranslateOptions = { samples: 4 };
 /** Slices begin this short, so that hot code is found soon. */
 const FIRST_SLICE = 1 << 15;
 /** Slices are at most this long, so that there are enough samples. */
