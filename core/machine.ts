@@ -369,8 +369,7 @@ export class Machine {
 
   /** A device was accessed. If it set an alarm, how far to run is to be worked out anew. */
   #deviceAccessed(access: DeviceAccess): void {
-    const { write, address, size, value } = access;
-    this.#emit({ kind: "mmio", ...this.processor.here(), write, address, size, value });
+    this.#emit({ kind: "mmio", ...this.processor.here(), ...access });
     if (access.write && this.board.bus.nextEvent() !== Infinity) this.engine.stopAfterAccess();
     // It may have made room for input, or printed what input waits for.
     else if (this.input && this.board.takesInput(access.address)) this.engine.stopAfterAccess();

@@ -8,13 +8,10 @@ import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
-import type { Engine } from "./engine/engine.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import type { LookupCaches } from "./engine/lookup.ts";
 import { stepsAfterReturn } from "./debug_unit.ts";
 import { descriptorBus } from "./memory_access.ts";
-import type { GuestMemory } from "./memory.ts";
-import type { HazardDetector } from "./hazards/hazard_detector.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
 import {
   defaultTarget,
@@ -27,8 +24,8 @@ import {
   regimeLevel,
 } from "./privilege.ts";
 import { fillEvent } from "./fill_context.ts";
-import type { PhysicalSpaces } from "./physical_spaces.ts";
 import { fpcrBits, PSTATE } from "./pstate.ts";
+import type { ProcessorHost } from "./processor_host.ts";
 import { type CpuState, SLOT } from "./state.ts";
 import type {
   AddressTranslation,
@@ -40,7 +37,6 @@ import { slotOf } from "./sysregs.ts";
 import { dropTranslations } from "./tlb_maintenance.ts";
 import { TranslationRegimes } from "./translation_regimes.ts";
 import { fpTrapTarget } from "./system_traps.ts";
-import type { VirtBoard } from "./virt_board.ts";
 import { isWatching } from "./watchpoints.ts";
 
 /**
@@ -49,33 +45,6 @@ import { isWatching } from "./watchpoints.ts";
  * What generated code reads of this (lookup caches, FP trap, SP alignment mask) is derived here and
  * in one place, {@linkcode Processor.refresh}, whenever a register that decides it changes.
  */
-
-/** What a processor needs of the machine around it. */
-export interface ProcessorHost {
-  /** Which CPU it is, from 0. */
-  readonly cpu: number;
-  /** How many there are. */
-  readonly cpuCount: number;
-  readonly engine: Engine;
-  readonly memory: GuestMemory;
-  readonly clock: Clock;
-  readonly board: VirtBoard;
-  readonly observer: Observer;
-  /** Told of what works in the reference only; null where nobody looks. */
-  readonly hazards: HazardDetector | null;
-  /** Steps before the instruction in hand. */
-  position(): number;
-  /** Instructions that this CPU has retired. */
-  retired(): number;
-  /** Address of the instruction in hand. */
-  pc(): bigint;
-  /** All processors, this one too. */
-  all(): readonly Processor[];
-  readonly strict: boolean;
-  readonly levels: ExceptionLevels;
-  readonly model: CpuModel;
-  readonly spaces: PhysicalSpaces;
-}
 
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
 const SCTLR_A = 2n, SCTLR_SA = 8, SCTLR_SA0 = 0x10;

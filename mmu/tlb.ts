@@ -1,3 +1,27 @@
+import {
+  checkState,
+  ENTRIES,
+  ENTRY_WORDS,
+  GLOBAL,
+  GUARDED,
+  packStage2,
+  POINTERS,
+  SECURE_OUTPUT,
+  SECURE_REGIME,
+  SIZES,
+  tagBits,
+  TLB_SETS,
+  TLB_WAYS,
+  TLB_WORDS,
+  type TlbEntry,
+  type TlbStage2,
+  unpackStage2,
+  VALID,
+} from "./tlb_format.ts";
+
+export { TLB_SETS, TLB_WAYS, TLB_WORDS } from "./tlb_format.ts";
+export type { TlbEntry, TlbStage2 } from "./tlb_format.ts";
+
 /**
  * The modelled TLB: part of the machine, in every keyframe and state hash.
  *
@@ -10,84 +34,12 @@
  * bits. Sizes are few (4 KB to 512 GB and the reserved blocks of other granules), so a lookup
  * probes one set for each size of which an entry is present, smallest first.
  *
- * All state is in one array of 32-bit words given by the caller: it can lie in WebAssembly memory
- * and is saved by copying. Layout, in words:
- *
- *     0 …  15   entries present, by size class
- *    16 … 271   round-robin pointer of each set
- *   272 …       entries, 8 words each, set by set
- *
- * and of an entry:
- *
- *     0  bit 0 valid, 1 global, 5:2 size class, 7:6 level, 9:8 regime, 11:10 shareability,
- *        14:12 AttrIndx, 23:16 permission fields as permissions.ts packs them, 24 the regime is
- *        Secure, 25 the output is in the Secure address space, 26 GP
- *     1  15:0 ASID, 31:16 VMID
- *     2  address bits 31:0, aligned to the size        3  address bits 63:32
- *     4  physical address bits 31:0                    5  bits 47:32
- *     6  stage 2, 0 where there is none: 3:0 MemAttr, 5:4 shareability, 8:6 read, write, execute,
- *        10:9 level, 11 stage 1 is off, 12 set
- *     7  reserved, 0
- *
- * Geometry, hash and replacement are part of the machine version. Cost of a lookup: 4 compares
+ * Its words are described in `tlb_format.ts`. Geometry, hash and replacement are part of the machine version. Cost of a lookup: 4 compares
  * per size present; of an invalidation by address the same; of the others one pass of 1024.
  */
 
-/** Sets. */
-export const TLB_SETS = 256;
-/** Ways of each set. */
-export const TLB_WAYS = 4;
-/** 32-bit words of state. */
-export const TLB_WORDS: number = 272 + TLB_SETS * TLB_WAYS * 8;
-
 /** Passed as an ASID where an operation applies to all of them. */
 export const ANY_ASID: number = -1;
-
-/** What stands in an entry. Addresses are aligned to the size. */
-export interface TlbEntry {
-  /** Tag of the regime. */
-  regime: number;
-  /** ASID that filled the entry, also where it is global. */
-  asid: number;
-  /** Belongs to every ASID. */
-  global: boolean;
-  /** Canonical virtual address, bits 63:32: bits 63:56 equal bit 55. */
-  vaHi: number;
-  /** Bits 31:0. */
-  vaLo: number;
-  /** Physical address. */
-  base: number;
-  /** log2 of the bytes covered. */
-  sizeLog2: number;
-  /** Level of the leaf descriptor. */
-  level: number;
-  /** Index into MAIR. */
-  attrIndex: number;
-  /** SH of the leaf. */
-  shareability: number;
-  /** The byte that permissions.ts packs. */
-  packedPermissions: number;
-  /** The output is in the Secure address space. */
-  secure: boolean;
-  /** GP of the leaf. */
-  guarded: boolean;
-  /** What stage 2 said; null where there is none. Size and base are those of both stages together. */
-  stage2: TlbStage2 | null;
-}
-
-/** The part of stage 2 in an entry. */
-export interface TlbStage2 {
-  /** Level of the leaf descriptor. */
-  level: number;
-  /** S2AP and XN: bit 0 read, 1 write, 2 execute at EL1, 3 execute at EL0. */
-  permissions: number;
-  /** MemAttr[3:0]. */
-  memoryAttributes: number;
-  /** SH. */
-  shareability: number;
-  /** Stage 1 is off: all of its fields but the address mean nothing. */
-  flat: boolean;
-}
 
 /** Is told of every entry that leaves the TLB, so that what was derived from it can be dropped. */
 export interface TlbListener {
@@ -97,18 +49,9 @@ export interface TlbListener {
   onEvictAll(): void;
 }
 
-const SIZES = [12, 14, 16, 21, 25, 29, 30, 36, 39, 42, 47];
-const POINTERS = 16;
-const ENTRIES = 272;
-const ENTRY_WORDS = 8;
 const SET_WORDS = TLB_WAYS * ENTRY_WORDS;
-
-const VALID = 1;
-const GLOBAL = 2;
-const SECURE_REGIME = 1 << 24, SECURE_OUTPUT = 1 << 25, GUARDED = 1 << 26;
 /** Valid, size class and regime. */
 const IDENTITY = VALID | 15 << 2 | 3 << 8 | SECURE_REGIME;
-const STAGE2_FLAT = 1 << 11, STAGE2_SET = 1 << 12;
 
 /** Masks of the address bits that name a page, by size class. */
 const MASK_LO = SIZES.map((size) => size >= 32 ? 0 : -1 << size >>> 0);
@@ -313,15 +256,7 @@ export class Tlb {
 
   /** What stage 2 said of an entry. */
   stage2Of(entry: number): TlbStage2 | null {
-    const word = this.#words[entry + 6];
-    if (word === 0) return null;
-    return {
-      memoryAttributes: word & 15,
-      shareability: word >>> 4 & 3,
-      permissions: word >>> 6 & 7 | word >>> 10 & 8,
-      level: word >>> 9 & 3,
-      flat: (word & STAGE2_FLAT) !== 0,
-    };
+    return unpackStage2(this.#words[entry + 6]);
   }
 
   /** Shareability field of an entry. */
@@ -429,41 +364,9 @@ export class Tlb {
   }
 }
 
-/** A regime's tag, without its VMID, as an entry's first word has it. */
-function tagBits(regime: number): number {
-  return (regime & 3) << 8 | (regime & 4) << 22;
-}
-
-function packStage2({ memoryAttributes, shareability, permissions, level, flat }: TlbStage2) {
-  return memoryAttributes | shareability << 4 | (permissions & 7) << 6 | level << 9 |
-    (permissions & 8) << 10 | (flat ? STAGE2_FLAT : 0) | STAGE2_SET;
-}
-
 /** First word of the set where a page of the size class that holds the address stands. */
 function setOf(vaHi: number, vaLo: number, sizeClass: number): number {
   const size = SIZES[sizeClass];
   const page = size >= 32 ? vaHi >>> size - 32 : vaLo >>> size | vaHi << 32 - size;
   return ENTRIES + ((page ^ page >>> 8) & TLB_SETS - 1) * SET_WORDS;
-}
-
-/** A saved state comes from a file: refuses one that would break an invariant. */
-function checkState(state: Uint32Array): void {
-  const fail = (what: string): never => {
-    throw new RangeError(`Cannot restore the TLB: ${what}`);
-  };
-  if (state.length !== TLB_WORDS) fail(`expected ${TLB_WORDS} words, found ${state.length}`);
-  const present = new Uint32Array(POINTERS);
-  for (let entry = ENTRIES; entry < TLB_WORDS; entry += ENTRY_WORDS) {
-    if ((state[entry] & VALID) === 0) continue;
-    const sizeClass = state[entry] >>> 2 & 15;
-    if (sizeClass >= SIZES.length) fail(`size class ${sizeClass}`);
-    present[sizeClass]++;
-    if (state[entry + 5] > 0xffff) fail("a physical address of more than 48 bits");
-  }
-  present.forEach((count, i) => {
-    if (count !== state[i]) fail(`size class ${i}: expected ${count} entries, found ${state[i]}`);
-  });
-  for (let set = 0; set < TLB_SETS; set++) {
-    if (state[POINTERS + set] >= TLB_WAYS) fail(`way ${state[POINTERS + set]} in set ${set}`);
-  }
 }
