@@ -13,6 +13,7 @@ import { type CborMap, decodeContent } from "./cbor.ts";
 import { type Frame, isHeader, itemName, readContent, readFrame } from "./chunk.ts";
 import { eventColumns, readEvents } from "./event_columns.ts";
 import { type EventFilter, eventMatches } from "./event_filter.ts";
+import { executedIn, type ExecutedInstruction } from "./executed.ts";
 import type { Fields } from "./fields.ts";
 import type { WindowFlow } from "./flow_decoder.ts";
 import { type InputEvent, readInput } from "./input_columns.ts";
@@ -57,20 +58,6 @@ export interface Keyframe {
   tlb: Uint8Array;
   /** State hash, 8 bytes. */
   hash: Uint8Array;
-}
-
-/** One executed instruction. */
-export interface ExecutedInstruction {
-  /** Position before it. */
-  position: number;
-  /** Its address. */
-  pc: bigint;
-  /** The instruction word. */
-  word: number;
-  /** Index of the CPU. */
-  cpu: number;
-  /** Exception level. */
-  el: number;
 }
 
 /**
@@ -394,30 +381,5 @@ export class Trace {
 
   #fields(frame: Frame, window: number): Fields {
     return readFields(this.#file, frame, `the ${itemName(frame.kind)} of window ${window}`);
-  }
-}
-
-function* executedIn(
-  flow: WindowFlow,
-  turns: TurnTable,
-  from: number,
-  to: number,
-): Generator<ExecutedInstruction> {
-  const { table, blocks, exceptions } = flow;
-  let position = flow.start;
-  let exception = 0;
-  for (let i = 0; i < blocks.length; i++) {
-    if (exceptions[exception]?.before === i) position += exceptions[exception++].count;
-    if (position >= to) return;
-    const id = blocks[i];
-    const steps = table.steps(id);
-    const last = Math.min(steps, to - position);
-    const el = table.regime(id);
-    const cpu = turns.cpuAt(position);
-    for (let n = Math.max(0, from - position); n < last; n++) {
-      const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
-      yield { position: position + n, pc, word: table.word(id, n), cpu, el };
-    }
-    position += steps;
   }
 }
