@@ -301,7 +301,9 @@ export class VirtBoard {
   /** Instructions until something happens that goes by their number, or Infinity. */
   instructionsLeft(): number {
     let least = Infinity;
-    for (const monitors of this.#monitors) least = Math.min(least, monitors.instructionsLeft());
+    for (const monitors of this.#monitors) {
+      if (!monitors.idle) least = Math.min(least, monitors.instructionsLeft());
+    }
     return least;
   }
 
@@ -309,14 +311,16 @@ export class VirtBoard {
   nextEvent(): number {
     let next = this.bus.nextEvent();
     for (const timer of this.timers) next = Math.min(next, timer.nextEvent());
-    for (const monitors of this.#monitors) next = Math.min(next, monitors.nextEvent());
+    for (const monitors of this.#monitors) {
+      if (!monitors.idle) next = Math.min(next, monitors.nextEvent());
+    }
     return next;
   }
 
   /** Lets happen what is due. */
   update(): void {
     for (const timer of this.timers) timer.update();
-    for (const monitors of this.#monitors) monitors.update();
+    for (const monitors of this.#monitors) if (!monitors.idle) monitors.update();
     this.bus.update();
   }
 
