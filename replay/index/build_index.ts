@@ -1,12 +1,8 @@
 import type { Trace } from "../../trace/mod.ts";
-import { ReplayError } from "../replay_error.ts";
 import { Session } from "../session.ts";
+import { askWorkers } from "../workers.ts";
 import { type EncodedGroup, encodeIndex } from "./index_format.ts";
 import { groupCount, makeGroup } from "./index_group.ts";
-import type { GroupAnswer } from "./index_worker.ts";
-
-/** More workers than this gain little. */
-const MOST_WORKERS = 8;
 
 /** The bytes of a trace's index, in parts, made here. */
 export function buildIndex(trace: Trace): Uint8Array[] {
@@ -24,44 +20,15 @@ export function buildIndex(trace: Trace): Uint8Array[] {
 export async function buildIndexInWorkers(
   path: string,
   trace: Trace,
-  workers: number = navigator.hardwareConcurrency,
+  workers?: number,
 ): Promise<Uint8Array[]> {
-  const count = groupCount(trace);
-  const groups = new Array<EncodedGroup>(count);
-  let next = 0;
-  const take = () => next < count ? next++ : undefined;
-  const size = Math.max(1, Math.min(workers, MOST_WORKERS, count));
-  await Promise.all(
-    Array.from({ length: size }, () => runWorker(path, take, (made) => groups[made.group] = made)),
-  );
+  const groups: EncodedGroup[] = [];
+  await askWorkers<EncodedGroup>({
+    path,
+    module: new URL("index_worker.ts", import.meta.url),
+    parts: Array.from({ length: groupCount(trace) }, (_, group) => group),
+    workers,
+    answer: (group) => groups.push(group) > 0,
+  });
   return encodeIndex(trace.identity(), trace.windows.length, groups);
-}
-
-/** Keeps one worker busy until there are no groups left. */
-async function runWorker(
-  path: string,
-  take: () => number | undefined,
-  made: (group: EncodedGroup) => void,
-): Promise<void> {
-  const worker = new Worker(new URL("index_worker.ts", import.meta.url).href, { type: "module" });
-  const { port1, port2 } = new MessageChannel();
-  try {
-    await new Promise<void>((done, fail) => {
-      worker.onerror = (event) => {
-        event.preventDefault();
-        fail(new ReplayError(event.message));
-      };
-      port1.onmessage = ({ data }: MessageEvent<GroupAnswer | null>) => {
-        if (data && "error" in data) return fail(new ReplayError(data.error));
-        if (data) made(data);
-        const group = take();
-        if (group === undefined) done();
-        else port1.postMessage(group);
-      };
-      worker.postMessage(path, [port2]);
-    });
-  } finally {
-    port1.close();
-    worker.terminate();
-  }
 }

@@ -6,7 +6,7 @@
  */
 import type { Trace } from "../../trace/mod.ts";
 import { Session } from "../session.ts";
-import { askWindows } from "../window_workers.ts";
+import { askWorkers } from "../workers.ts";
 import { type MemoryWrite, type MemoryWriter, type PhysicalRange, watchWrites } from "./writers.ts";
 import { isAtomicStore } from "./writers_effects.ts";
 import { windowsThatWrote } from "./writers_stretches.ts";
@@ -86,12 +86,13 @@ export async function writeHistory(
     }
     return;
   }
-  await askWindows<WriteQuestion, WriteColumns>({
+  const question: WriteQuestion = { range, from, to };
+  await askWorkers<WriteColumns>({
     path,
     module: new URL("./write_history_worker.ts", import.meta.url),
-    question: { range, from, to },
-    windows,
-    ...(workers === undefined ? {} : { workers }),
+    question,
+    parts: windows,
+    workers,
     answer: (columns) => {
       for (const each of writesOf(columns)) if (!write(each)) return false;
       return true;

@@ -1,5 +1,9 @@
 /** A worker of {@linkcode writeHistory}. */
-import { serveWindows } from "../window_workers.ts";
-import { writesInWindow } from "./write_history.ts";
+import { Session } from "../session.ts";
+import { serve } from "../workers.ts";
+import { type WriteQuestion, writesInWindow } from "./write_history.ts";
 
-serveWindows(writesInWindow);
+serve((trace, question: WriteQuestion) => {
+  const session = new Session(trace);
+  return (window) => writesInWindow(session, window, question);
+});

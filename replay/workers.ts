@@ -1,42 +1,39 @@
 /**
- * Work on windows of a trace in several threads: each worker opens the trace's file for itself.
+ * Work on parts of a trace in several threads: each worker opens the trace's file for itself.
  *
- * A worker's module calls {@linkcode serveWindows}. Answers are handed over in the order of the
- * windows, whichever worker was first, and only so many are worked on ahead of the one that is
- * next, so that memory stays bounded.
+ * A worker's module calls {@linkcode serve}. Parts are numbers: windows, or groups of them. Answers
+ * are handed over in the order of the parts, whichever worker was first, and only so many are worked on
+ * ahead of the one that is next, so that memory stays bounded.
  */
-import { openTrace } from "../trace/mod.ts";
+import { openTrace, type Trace } from "../trace/mod.ts";
 import { fileAccess } from "../trace/random_access.ts";
 import { ReplayError } from "./replay_error.ts";
-import { Session } from "./session.ts";
 
 /** More workers than this gain little. */
 const MOST_WORKERS = 8;
-/** Windows per worker that may be done before their turn comes. */
-const AHEAD = 4;
+/** Parts per worker that may be done before their turn comes. */
+const AHEAD = 2;
 
 /** What a worker is told first. */
 interface Start {
   readonly path: string;
-  /** What is asked of every window; can be cloned. */
+  /** What is asked of every part; can be cloned. */
   readonly question: unknown;
 }
 
 type Answer<T> = { readonly value: T } | { readonly error: string };
 
-/** In a worker's module: answers a question about each window that is asked for. */
-export function serveWindows<Q, T>(
-  answer: (session: Session, window: number, question: Q) => T,
-): void {
+/** In a worker's module: `open` gets the trace and the question, and gives what answers for each part. */
+export function serve<Q, T>(open: (trace: Trace, question: Q) => (part: number) => T): void {
   globalThis.addEventListener("message", (event) => {
     if (!(event instanceof MessageEvent)) return;
     const [port] = event.ports;
     const { path, question }: Start = event.data;
-    const session = new Session(openTrace(fileAccess(path)));
+    const answer = open(openTrace(fileAccess(path)), question as Q);
     port.onmessage = ({ data }: MessageEvent<number>) => {
       let message: Answer<T>;
       try {
-        message = { value: answer(session, data, question as Q) };
+        message = { value: answer(data) };
       } catch (error) {
         message = { error: (error as Error).message };
       }
@@ -46,48 +43,54 @@ export function serveWindows<Q, T>(
   });
 }
 
-/** What {@linkcode askWindows} is asked. */
-export interface WindowQuestion<Q, T> {
+/** What {@linkcode askWorkers} is asked. */
+export interface WorkerQuestion<T> {
   /** The trace's file. */
   readonly path: string;
   /** The worker's module. */
   readonly module: URL;
-  readonly question: Q;
-  /** Numbers of the windows, in the order in which answers are wanted. */
-  readonly windows: readonly number[];
-  readonly workers?: number;
+  /** What every worker is told; can be cloned. */
+  readonly question?: unknown;
+  /** The parts, in the order in which answers are wanted. */
+  readonly parts: readonly number[];
+  /** Threads; as many as there are processors if left out. */
+  readonly workers?: number | undefined;
   /** Gets every answer in order; false ends the work. */
-  readonly answer: (value: T, window: number) => boolean;
+  readonly answer: (value: T, part: number) => boolean;
 }
 
 /**
- * Asks workers about windows.
+ * Asks workers about parts of a trace.
  *
  * @throws ReplayError if a worker cannot answer
  */
-export async function askWindows<Q, T>(asked: WindowQuestion<Q, T>): Promise<void> {
-  const { windows, workers = navigator.hardwareConcurrency } = asked;
-  const count = Math.max(1, Math.min(workers, MOST_WORKERS, windows.length));
+export async function askWorkers<T>(asked: WorkerQuestion<T>): Promise<void> {
+  const count = workersFor(asked.parts.length, asked.workers);
   const queue = new Queue(asked, AHEAD * count);
   await Promise.all(Array.from({ length: count }, () => runWorker(asked, queue)));
 }
 
-/** Which window is next, and the answers that came before their turn. */
-class Queue<Q, T> {
+/** How many workers so many parts are given to. */
+export function workersFor(parts: number, workers = navigator.hardwareConcurrency): number {
+  return Math.max(1, Math.min(workers, MOST_WORKERS, parts));
+}
+
+/** Which part is next, and the answers that came before their turn. */
+class Queue<T> {
   #asked = 0;
   #given = 0;
   #ended = false;
   readonly #early = new Map<number, T>();
   #waiting: (() => void)[] = [];
 
-  constructor(readonly what: WindowQuestion<Q, T>, readonly ahead: number) {}
+  constructor(readonly what: WorkerQuestion<T>, readonly ahead: number) {}
 
-  /** Index of a window to work on; undefined if there are none left. Waits while too many are early. */
+  /** Index of a part to work on; undefined if there are none left. Waits while too many are early. */
   async take(): Promise<number | undefined> {
     while (!this.#ended && this.#asked - this.#given >= this.ahead) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    return this.#ended || this.#asked === this.what.windows.length ? undefined : this.#asked++;
+    return this.#ended || this.#asked === this.what.parts.length ? undefined : this.#asked++;
   }
 
   answered(index: number, value: T): void {
@@ -95,7 +98,7 @@ class Queue<Q, T> {
     while (!this.#ended && this.#early.has(this.#given)) {
       const next = this.#early.get(this.#given)!;
       this.#early.delete(this.#given);
-      if (!this.what.answer(next, this.what.windows[this.#given++])) this.end();
+      if (!this.what.answer(next, this.what.parts[this.#given++])) this.end();
     }
     this.#wake();
   }
@@ -114,9 +117,9 @@ class Queue<Q, T> {
   }
 }
 
-async function runWorker<Q, T>(
-  { path, question, module, windows }: WindowQuestion<Q, T>,
-  queue: Queue<Q, T>,
+async function runWorker<T>(
+  { path, question, module, parts }: WorkerQuestion<T>,
+  queue: Queue<T>,
 ): Promise<void> {
   const worker = new Worker(module.href, { type: "module" });
   const { port1, port2 } = new MessageChannel();
@@ -137,7 +140,7 @@ async function runWorker<Q, T>(
     await ready;
     for (let index = await queue.take(); index !== undefined; index = await queue.take()) {
       const answer = reply();
-      port1.postMessage(windows[index]);
+      port1.postMessage(parts[index]);
       const found = await answer;
       if ("error" in found) throw new ReplayError(found.error);
       queue.answered(index, found.value);
