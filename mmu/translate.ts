@@ -7,6 +7,7 @@
 
 import type { DescriptorBus } from "./bus.ts";
 import type { Fault, WalkFault } from "./fault.ts";
+import { flatAttributes, flatShareability, NON_SHAREABLE } from "./flat_attributes.ts";
 import { makesDirty, updatedLow, writeBack } from "./hardware_flags.ts";
 import {
   type Access,
@@ -30,6 +31,7 @@ import {
   walkStage2,
 } from "./stage2.ts";
 import type { Tlb, TlbStage2 } from "./tlb.ts";
+import type { TranslationListener, TranslationParts } from "./translation_parts.ts";
 import {
   checkRange,
   type Leaf,
@@ -40,71 +42,8 @@ import {
   walk,
 } from "./walk.ts";
 
-/** A fill of the TLB, with the walk that produced it. */
-export interface TlbFill {
-  /** What needed the translation. */
-  access: Access;
-  /** Bits 63:32 of the address translated, top byte as the program gave it. */
-  vaHi: number;
-  /** Bits 31:0. */
-  vaLo: number;
-  /** Its physical address. */
-  pa: number;
-  /** Current ASID. */
-  asid: number;
-  /** Belongs to every ASID. */
-  global: boolean;
-  /** MAIR attribute byte. */
-  attributes: number;
-  /** Mask of permissions.ts. */
-  permissions: number;
-  /** log2 of the bytes that the entry covers: the smaller of both stages. */
-  sizeLog2: number;
-  /** The leaf that `walk` found; null where stage 1 is off. */
-  leaf: Leaf | null;
-  /** The walk, with the descriptors that it read; null where stage 1 is off. */
-  walk: Walk | null;
-  /** The regime it is tagged with. */
-  regime: Regime;
-  /** Stage 2's walk of the output of stage 1; null where there is no stage 2. */
-  stage2: Stage2Walk | null;
-}
+export type { TlbFill, TranslationListener, TranslationParts } from "./translation_parts.ts";
 
-/** What a translation reports besides its result. */
-export interface TranslationListener {
-  /** An entry was filled. */
-  onFill(fill: TlbFill): void;
-  /**
-   * A TLB entry denied the access but the tables, changed without TLBI, permit it: the entry was
-   * replaced. Works in QEMU, may fault for ever on hardware.
-   */
-  onStale(vaHi: number, vaLo: number): void;
-}
-
-/** What a {@linkcode Translation} is made of. */
-export interface TranslationParts {
-  /** Physical memory, for descriptors. */
-  bus: DescriptorBus;
-  /** The modelled TLB; null to walk for every translation. */
-  tlb: Tlb | null;
-  /** The regime to start with. */
-  regime: Regime;
-  /** Told of fills. */
-  listener?: TranslationListener;
-  /** Keep to a TLB entry that denies an access, as hardware may, instead of walking again. */
-  strict?: boolean;
-  /** The result is that of stage 1, whose tables stage 2 translates in any case. */
-  firstOnly?: boolean;
-}
-
-/** Device-nGnRnE. */
-const FLAT_DATA = 0x00;
-const FLAT_FETCH_CACHED = 0xaa;
-const FLAT_FETCH_UNCACHED = 0x44;
-const NORMAL_WRITE_BACK = 0xff;
-/** The reference reports flat data as non-shareable; Device memory has no such property. */
-const NON_SHAREABLE = 0;
-const OUTER_SHAREABLE = 2;
 /** log2 of what stage 1 maps at once where it is off: more than stage 2 can. */
 const FLAT_SIZE = 48;
 /** Execute at EL0 and at the privileged level, of a mask of permissions.ts. */
@@ -458,14 +397,4 @@ function wanted(access: Access, el: number): number {
 /** High word with bits 63:56 made equal to bit 55: the form in which the TLB holds addresses. */
 export function canonical(vaHi: number): number {
   return vaHi << 8 >> 8 >>> 0;
-}
-
-function flatShareability(access: Access): number {
-  return access === ACCESS_EXECUTE ? OUTER_SHAREABLE : NON_SHAREABLE;
-}
-
-function flatAttributes(regime: Regime, access: Access): number {
-  if (regime.defaultCacheable) return NORMAL_WRITE_BACK;
-  if (access !== ACCESS_EXECUTE) return FLAT_DATA;
-  return regime.instructionCache ? FLAT_FETCH_CACHED : FLAT_FETCH_UNCACHED;
 }
