@@ -111,13 +111,12 @@ export class Engine implements FlowSource {
       // A region may retire as much before the run begins.
       this.#reserve = 2 * LONGEST_RUN;
       const engine = { memory, state: () => this.state, records: this.records };
-      const translator = new Translator({ ...engine, ...generated }, {
+      this.translator = new Translator({ ...engine, ...generated }, {
         ...generated.options,
         ...translate,
         turns: cpus > 1,
         table: instance.functions,
-      });
-      this.translator = translator.connect(instance.exports);
+      }).connect(instance.exports);
     }
     this.state.set32(SLOT.guestBase, this.layout.guest);
     this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
