@@ -1,4 +1,4 @@
-import { SECURE_RAM, secureBytes } from "../core/physical_spaces.ts";
+import { SECURE_RAM, secureBytes } from "../core/memory/physical_spaces.ts";
 import { type Milestone, type MilestoneName, milestones } from "../replay/mod.ts";
 import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";

@@ -1,5 +1,5 @@
 /** Stop points as one writes them at the prompt, and what they say when they stop. */
-import { systemRegisterByName } from "../core/sysregs.ts";
+import { systemRegisterByName } from "../core/system/sysregs.ts";
 import type { MachineEvent } from "../core/observer.ts";
 import {
   type AccessReport,

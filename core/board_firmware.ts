@@ -4,7 +4,7 @@ import { type DeviceState, psciCall } from "./devices/mod.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { LoopDetector } from "./loop_detector.ts";
 import type { BootedImage, EndReason } from "./machine_options.ts";
-import type { GuestMemory } from "./memory.ts";
+import type { GuestMemory } from "./memory/memory.ts";
 import type { ExceptionLevels } from "./privilege.ts";
 import type { Processor } from "./processor.ts";
 import type { VirtBoard } from "./virt_board.ts";

@@ -1,6 +1,6 @@
-import { CallOuts } from "./call_outs.ts";
-import type { ExceptionUnit } from "./exception_unit.ts";
-import type { MemoryAccess } from "./memory_access.ts";
+import { CallOuts } from "./system/call_outs.ts";
+import type { ExceptionUnit } from "./exceptions/exception_unit.ts";
+import type { MemoryAccess } from "./memory/memory_access.ts";
 import type { Processor } from "./processor.ts";
 
 /** One of the machine's CPUs. Its registers are `processor.state`. */

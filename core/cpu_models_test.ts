@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { CPU_NAMES, cpuModel, isCpuName } from "./cpu_models.ts";
 import { PSTATE } from "./pstate.ts";
-import { systemRegisterByName } from "./sysregs.ts";
+import { systemRegisterByName } from "./system/sysregs.ts";
 
 /** What the reference's `max` (QEMU 7.2, virt, EL1 only) shows in its AArch64 identification registers. */
 const REFERENCE_MAX: Readonly<Record<string, bigint>> = {

@@ -1,8 +1,8 @@
 import type { Cpu } from "./cpu.ts";
 import { admitLowerLevel } from "./privilege.ts";
 import { SLOT } from "./state.ts";
-import { resetSystemRegisters, slotOf } from "./sysregs.ts";
-import { affinity } from "./system_special.ts";
+import { resetSystemRegisters, slotOf } from "./system/sysregs.ts";
+import { affinity } from "./system/system_special.ts";
 
 /** Where a CPU begins. */
 export interface CpuStart {

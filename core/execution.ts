@@ -5,20 +5,20 @@ import {
   isStepping,
   mayStep,
   stepException,
-} from "./debug_unit.ts";
+} from "./exceptions/debug_unit.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EXIT } from "./engine/reasons.ts";
-import { EC, esrOf } from "./exception.ts";
-import type { ExceptionUnit } from "./exception_unit.ts";
-import { acceptVirtualError, chooseInterrupt } from "./interrupt_routing.ts";
+import { EC, esrOf } from "./exceptions/exception.ts";
+import type { ExceptionUnit } from "./exceptions/exception_unit.ts";
+import { acceptVirtualError, chooseInterrupt } from "./exceptions/interrupt_routing.ts";
 import { KnownAddresses } from "./known_addresses.ts";
 import type { Difference, LoopDetector } from "./loop_detector.ts";
 import type { EndReason } from "./machine_options.ts";
-import type { MemoryAccess } from "./memory_access.ts";
-import type { GuestMemory } from "./memory.ts";
+import type { MemoryAccess } from "./memory/memory_access.ts";
+import type { GuestMemory } from "./memory/memory.ts";
 import type { Processor } from "./processor.ts";
-import type { RomWindow } from "./rom_window.ts";
-import { misplacedLanding } from "./branch_targets.ts";
+import type { RomWindow } from "./memory/rom_window.ts";
+import { misplacedLanding } from "./exceptions/branch_targets.ts";
 import { SLOT } from "./state.ts";
 import type { Turns } from "./turns.ts";
 

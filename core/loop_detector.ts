@@ -1,5 +1,5 @@
-import type { GuestMemory, WriteEpoch } from "./memory.ts";
-import { PAGE_BYTES } from "./memory.ts";
+import type { GuestMemory, WriteEpoch } from "./memory/memory.ts";
+import { PAGE_BYTES } from "./memory/memory.ts";
 import { SLOT } from "./state.ts";
 
 /**

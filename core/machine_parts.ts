@@ -8,22 +8,22 @@ import {
   type SemihostingOptions,
 } from "./devices/mod.ts";
 import { Engine } from "./engine/engine.ts";
-import { ExceptionUnit } from "./exception_unit.ts";
+import { ExceptionUnit } from "./exceptions/exception_unit.ts";
 import { HazardDetector } from "./hazards/hazard_detector.ts";
 import { rowsWith } from "./isa/table.ts";
 import type { Machine } from "./machine.ts";
 import { DEFAULT_RTC, type MachineOptions } from "./machine_options.ts";
-import { type AccessHost, descriptorBus, MemoryAccess } from "./memory_access.ts";
-import { GuestMemory } from "./memory.ts";
+import { type AccessHost, descriptorBus, MemoryAccess } from "./memory/memory_access.ts";
+import { GuestMemory } from "./memory/memory.ts";
 import type { Observer } from "./observer.ts";
-import { secureBytes } from "./physical_spaces.ts";
+import { secureBytes } from "./memory/physical_spaces.ts";
 import { highestLevel } from "./privilege.ts";
-import { PerformanceMonitors } from "./system_pmu.ts";
+import { PerformanceMonitors } from "./system/system_pmu.ts";
 import { Processor } from "./processor.ts";
-import { RomWindow } from "./rom_window.ts";
+import { RomWindow } from "./memory/rom_window.ts";
 import { StormDetector } from "./storm_detector.ts";
 import { RAM_BASE, VirtBoard, type VirtBoardOptions } from "./virt_board.ts";
-import { watchpointException } from "./watchpoints.ts";
+import { watchpointException } from "./exceptions/watchpoints.ts";
 
 /**
  * Makes the parts of a machine from its options and connects them: engine, RAM, board, CPUs.

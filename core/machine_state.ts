@@ -3,9 +3,9 @@ import type { Cpu } from "./cpu.ts";
 import type { Board } from "./devices/bus.ts";
 import type { DeviceState } from "./devices/device.ts";
 import { type CpuState, SLOT } from "./state.ts";
-import { bankStackPointer } from "./system_stack.ts";
+import { bankStackPointer } from "./system/system_stack.ts";
 import { type ExceptionLevels, highestLevel } from "./privilege.ts";
-import { STORED_REGISTERS, storedRegistersOf } from "./sysregs.ts";
+import { STORED_REGISTERS, storedRegistersOf } from "./system/sysregs.ts";
 import type { SavedTurn, Turns } from "./turns.ts";
 
 /** One CPU's registers, as keyframes hold them. A type, so that it is a CBOR map to the recorder. */

@@ -1,5 +1,5 @@
 import { type CpuState, SLOT } from "./state.ts";
-import { slotOf } from "./sysregs.ts";
+import { slotOf } from "./system/sysregs.ts";
 
 /**
  * Which exception levels and Security states there are, and what the registers that rule them say

@@ -10,8 +10,8 @@ import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import type { LookupCaches } from "./engine/lookup.ts";
-import { stepsAfterReturn } from "./debug_unit.ts";
-import { descriptorBus } from "./memory_access.ts";
+import { stepsAfterReturn } from "./exceptions/debug_unit.ts";
+import { descriptorBus } from "./memory/memory_access.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
 import {
   defaultTarget,
@@ -23,7 +23,7 @@ import {
   isSecure,
   regimeLevel,
 } from "./privilege.ts";
-import { fillEvent } from "./fill_context.ts";
+import { fillEvent } from "./memory/fill_context.ts";
 import { fpcrBits, PSTATE } from "./pstate.ts";
 import type { ProcessorHost } from "./processor_host.ts";
 import { type CpuState, SLOT } from "./state.ts";
@@ -32,12 +32,12 @@ import type {
   SystemContext,
   SystemException,
   TlbInvalidation,
-} from "./system_context.ts";
-import { slotOf } from "./sysregs.ts";
-import { dropTranslations } from "./tlb_maintenance.ts";
-import { TranslationRegimes } from "./translation_regimes.ts";
-import { fpTrapTarget } from "./system_traps.ts";
-import { isWatching } from "./watchpoints.ts";
+} from "./system/system_context.ts";
+import { slotOf } from "./system/sysregs.ts";
+import { dropTranslations } from "./system/tlb_maintenance.ts";
+import { TranslationRegimes } from "./memory/translation_regimes.ts";
+import { fpTrapTarget } from "./system/system_traps.ts";
+import { isWatching } from "./exceptions/watchpoints.ts";
 
 /**
  * One CPU as the system instructions see it: translation regime, modelled TLB, traps, time.

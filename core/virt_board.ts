@@ -28,7 +28,7 @@ import {
 } from "./devices/mod.ts";
 import type { Media, Medium } from "./medium.ts";
 import type { CpuState } from "./state.ts";
-import type { PerformanceMonitors } from "./system_pmu.ts";
+import type { PerformanceMonitors } from "./system/system_pmu.ts";
 
 /**
  * The devices of QEMU's `virt` board, where they stand and how they are wired (hw/arm/virt.c).

@@ -14,8 +14,8 @@ import {
   semihostingOptions,
 } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
-import { PAGE_BYTES } from "../core/memory.ts";
-import { secureBytes } from "../core/physical_spaces.ts";
+import { PAGE_BYTES } from "../core/memory/memory.ts";
+import { secureBytes } from "../core/memory/physical_spaces.ts";
 import { MAX_CPUS } from "../core/turns.ts";
 import { RAM_BASE, virtioDevices } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";

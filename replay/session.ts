@@ -12,7 +12,7 @@
  */
 import type { EndReason, Machine } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
-import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory.ts";
+import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory/memory.ts";
 import type { Observer } from "../core/observer.ts";
 import type { Trace } from "../trace/mod.ts";
 import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";

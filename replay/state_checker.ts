@@ -3,7 +3,7 @@
  * the state hash, of which only pages that were written since the last keyframe are looked at.
  */
 import type { Machine } from "../core/machine.ts";
-import { PAGE_BYTES, type WriteEpoch } from "../core/memory.ts";
+import { PAGE_BYTES, type WriteEpoch } from "../core/memory/memory.ts";
 import type { Keyframe, Trace, WindowSummary } from "../trace/mod.ts";
 import { encodeContent } from "../trace/cbor.ts";
 import { SPACE } from "../trace/schema.ts";

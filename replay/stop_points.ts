@@ -11,8 +11,8 @@
  * written can be looked at.
  */
 import type { MachineEvent } from "../core/observer.ts";
-import type { MemoryWatch, WatchedAccess } from "../core/memory.ts";
-import { PAGE_BYTES } from "../core/memory.ts";
+import type { MemoryWatch, WatchedAccess } from "../core/memory/memory.ts";
+import { PAGE_BYTES } from "../core/memory/memory.ts";
 import type { EventKind, Trace } from "../trace/mod.ts";
 import type { PhysicalRange } from "./queries/writers.ts";
 import { writtenStretches } from "./queries/writers_stretches.ts";

@@ -6,7 +6,7 @@
  * reference's; CNTVOFF_EL2 is 0 without EL2.
  */
 
-import { slotOf } from "../sysregs.ts";
+import { slotOf } from "../system/sysregs.ts";
 import type { CpuState } from "../state.ts";
 import type { Clock, InterruptLine } from "./device.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { TestContext } from "../system_test_context.ts";
-import { slotOf } from "../sysregs.ts";
+import { TestContext } from "../system/system_test_context.ts";
+import { slotOf } from "../system/sysregs.ts";
 
 const CTL = slotOf("CNTV_CTL_EL0"), CVAL = slotOf("CNTV_CVAL_EL0");
 

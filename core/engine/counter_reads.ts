@@ -1,5 +1,5 @@
 import { NANOSECONDS_PER_TICK } from "../devices/generic_timer.ts";
-import { systemRegisterByName } from "../sysregs.ts";
+import { systemRegisterByName } from "../system/sysregs.ts";
 import { CLOCK, LAYOUT } from "./layout.ts";
 import { type Expression, i32, i64, load, type Local, op } from "./wasm/function_builder.ts";
 

@@ -1,5 +1,5 @@
 import { CpuState, SLOT } from "../state.ts";
-import { STORED_REGISTERS } from "../sysregs.ts";
+import { STORED_REGISTERS } from "../system/sysregs.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";

@@ -9,7 +9,7 @@
 
 import type { DescriptorBus } from "../../mmu/bus.ts";
 import type { Translation } from "../../mmu/translate.ts";
-import type { GuestMemory } from "../memory.ts";
+import type { GuestMemory } from "../memory/memory.ts";
 import type { EventBase, HazardName, MachineEvent, Observer } from "../observer.ts";
 import { ContextHazards } from "./context_hazards.ts";
 import { TableHazards } from "./table_hazards.ts";

@@ -13,7 +13,7 @@
  */
 
 import { walk } from "../../mmu/walk.ts";
-import { PAGE_BYTES, type WriteEpoch } from "../memory.ts";
+import { PAGE_BYTES, type WriteEpoch } from "../memory/memory.ts";
 import type { DescriptorRead, EventBase, MachineEvent, TlbFillEvent } from "../observer.ts";
 import type { HazardSubject, Report } from "./hazard_detector.ts";
 

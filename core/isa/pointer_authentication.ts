@@ -8,7 +8,7 @@ import type { BlockEnd } from "./row.ts";
  * Pointer authentication (FEAT_PAuth, Arm ARM D8.8): signing, authenticating and stripping of
  * pointers, and the branches and loads that authenticate first.
  *
- * The machine does the work (`core/pointer_authentication.ts`): it knows the keys and which bits of
+ * The machine does the work (`core/system/pointer_authentication.ts`): it knows the keys and which bits of
  * a pointer are code. Its argument is the operation and the register of the modifier.
  */
 

@@ -1,7 +1,7 @@
 // A table: names of system registers and system instructions for assembly.
 
-import { genericName, SYSTEM_REGISTERS } from "../sysregs.ts";
-import { DC_ZVA, SYSTEM_INSTRUCTIONS } from "../system_instructions.ts";
+import { genericName, SYSTEM_REGISTERS } from "../system/sysregs.ts";
+import { DC_ZVA, SYSTEM_INSTRUCTIONS } from "../system/system_instructions.ts";
 
 /**
  * Names that this processor does not have but code for larger ones uses: EL2, EL3 and the GIC's

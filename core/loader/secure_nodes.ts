@@ -1,5 +1,5 @@
 /** Nodes of the device tree for what only Secure software finds: hw/arm/virt.c with `secure=on`. */
-import { SECURE_RAM } from "../physical_spaces.ts";
+import { SECURE_RAM } from "../memory/physical_spaces.ts";
 import type { TreeNode } from "./flattened_tree.ts";
 
 const SPI = 0;

@@ -1,4 +1,4 @@
-import { PAGE_BYTES } from "../../core/memory.ts";
+import { PAGE_BYTES } from "../../core/memory/memory.ts";
 import type { Trace, WindowFlow } from "../../trace/mod.ts";
 import { effectsOf } from "../queries/writers_effects.ts";
 import { ReplayError } from "../replay_error.ts";

@@ -14,7 +14,7 @@
  * Effects are produced as they are asked for, by executing again, and those that were compared are
  * forgotten. Cost: about a microsecond per access to memory.
  */
-import { type MemoryWatch, PAGE_BYTES, type WatchedAccess } from "../../core/memory.ts";
+import { type MemoryWatch, PAGE_BYTES, type WatchedAccess } from "../../core/memory/memory.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { translationOf } from "../guest_view.ts";
 import { ReplayError } from "../replay_error.ts";

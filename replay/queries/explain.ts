@@ -3,7 +3,7 @@
  * smallest change that would have let the access pass.
  */
 import type { ExceptionEvent } from "../../core/observer.ts";
-import { SECURE_RAM } from "../../core/physical_spaces.ts";
+import { SECURE_RAM } from "../../core/memory/physical_spaces.ts";
 import type { Trace } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
 import { type Cause, diagnose, type Diagnosis } from "./cause.ts";

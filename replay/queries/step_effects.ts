@@ -6,9 +6,9 @@
  * running, so it is for stretches that somebody will read.
  */
 import type { MachineEvent } from "../../core/observer.ts";
-import type { WatchedAccess } from "../../core/memory.ts";
+import type { WatchedAccess } from "../../core/memory/memory.ts";
 import { type CpuState, SLOT } from "../../core/state.ts";
-import { STORED_REGISTERS } from "../../core/sysregs.ts";
+import { STORED_REGISTERS } from "../../core/system/sysregs.ts";
 import type { Session } from "../session.ts";
 import { littleEndian } from "./who_wrote.ts";
 

@@ -2,7 +2,7 @@
  * `who-wrote`: the last write of memory, a register or a system register before a position, and the
  * writes before that one.
  */
-import { systemRegisterByName } from "../../core/sysregs.ts";
+import { systemRegisterByName } from "../../core/system/sysregs.ts";
 import type { EventColumns, Trace, WindowFlow, WindowInfo } from "../../trace/mod.ts";
 import { indexOf } from "../index/trace_index.ts";
 import { effectsOf } from "./writers_effects.ts";

@@ -1,7 +1,7 @@
 /**
  * Where the value of a store was loaded from: the step of a copy loop from destination to source.
  */
-import type { MemoryWatch } from "../../core/memory.ts";
+import type { MemoryWatch } from "../../core/memory/memory.ts";
 import type { Session } from "../session.ts";
 import { effectsOf, type Source } from "./writers_effects.ts";
 import { executedBackwards, instructionAt } from "./writers_instruction.ts";

@@ -1,7 +1,7 @@
 /**
  * What a person means by the ADDRESS, REGISTER or SYSREG of `who-wrote`.
  */
-import { systemRegisterByName } from "../../core/sysregs.ts";
+import { systemRegisterByName } from "../../core/system/sysregs.ts";
 import { translationOf } from "../guest_view.ts";
 import type { Session } from "../session.ts";
 import type { Symbolizer } from "../symbolizer.ts";

@@ -6,7 +6,7 @@
  * every byte has its writer. What nothing wrote was there at `#0`: put there by the loader, or zero
  * since reset.
  */
-import { type MemoryWatch, PAGE_BYTES } from "../../core/memory.ts";
+import { type MemoryWatch, PAGE_BYTES } from "../../core/memory/memory.ts";
 import type { Session } from "../session.ts";
 import { type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
 import { isAtomicStore } from "./writers_effects.ts";

@@ -12,7 +12,7 @@
  * What is left is a few thousand steps around each write, or around one of the other bytes of the
  * same 8. Cost: about 30 ms for a window with one write.
  */
-import { PAGE_BYTES } from "../../core/memory.ts";
+import { PAGE_BYTES } from "../../core/memory/memory.ts";
 import { indexOf } from "../index/trace_index.ts";
 import { ReplayError } from "../replay_error.ts";
 import type { Trace } from "../../trace/mod.ts";

@@ -2,7 +2,7 @@ import { isSupported, ROWS } from "../../core/isa/table.ts";
 import { Machine } from "../../core/machine.ts";
 import { RAM_BASE } from "../../core/virt_board.ts";
 import { SLOT } from "../../core/state.ts";
-import { slotOf } from "../../core/sysregs.ts";
+import { slotOf } from "../../core/system/sysregs.ts";
 import {
   type BareCpu,
   CODE,

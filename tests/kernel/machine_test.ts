@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { loadImage } from "../../core/loader/mod.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
-import { descriptorBus } from "../../core/memory_access.ts";
+import { descriptorBus } from "../../core/memory/memory_access.ts";
 import type { ExceptionEvent } from "../../core/observer.ts";
 import { buildKernel, type KernelOptions } from "../../kernel/mod.ts";
 import { formatWalk, walk } from "../../mmu/mod.ts";

@@ -6,7 +6,7 @@
  */
 import type { BootPlan } from "../../core/loader/mod.ts";
 import type { Machine } from "../../core/machine.ts";
-import { slotOf, STORED_REGISTERS } from "../../core/sysregs.ts";
+import { slotOf, STORED_REGISTERS } from "../../core/system/sysregs.ts";
 import { GdbClient } from "../drivers/gdb_client.ts";
 import type { RegisterDifference } from "./lockstep.ts";
 import { logItems, type LogOptions } from "./reference_log.ts";

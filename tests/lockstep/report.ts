@@ -1,6 +1,6 @@
 /** The difference that a comparison found, in words. */
 import { disassemble } from "../../core/isa/disassemble.ts";
-import { systemRegisterByName } from "../../core/sysregs.ts";
+import { systemRegisterByName } from "../../core/system/sysregs.ts";
 import { Symbolizer } from "../../replay/symbolizer.ts";
 import type { ExecutedInstruction, RegisterDifference } from "./lockstep.ts";
 import type { LockstepResult } from "./run.ts";

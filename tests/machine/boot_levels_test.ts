@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type BootPlan, loadFirmware, loadImage } from "../../core/loader/mod.ts";
 import { Machine } from "../../core/machine.ts";
-import { storedRegistersOf } from "../../core/sysregs.ts";
+import { storedRegistersOf } from "../../core/system/sysregs.ts";
 import { hasQemu, startQemuGdb } from "../drivers/qemu.ts";
 import { code, makeElf } from "../loader/make_elf.ts";
 import { SHAPES } from "./privileged.ts";

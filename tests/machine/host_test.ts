@@ -1,4 +1,4 @@
-import { SYSTEM_REGISTERS } from "../../core/sysregs_table.ts";
+import { SYSTEM_REGISTERS } from "../../core/system/sysregs_table.ts";
 import { comparePrivileged, type Experiment, type Shape } from "./privileged.ts";
 
 // EL2 as a host (FEAT_VHE): what HCR_EL2.E2H and TGE do to registers, traps, calls and exceptions,

@@ -1,4 +1,4 @@
-import { SYSTEM_REGISTERS } from "../../core/sysregs_table.ts";
+import { SYSTEM_REGISTERS } from "../../core/system/sysregs_table.ts";
 import { comparePrivileged, type Experiment, type Shape, SHAPES, topOf } from "./privileged.ts";
 
 // Calls, traps, registers and returns at every exception level, compared with the reference.

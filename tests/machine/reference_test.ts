@@ -1,4 +1,4 @@
-import { SYSTEM_REGISTERS } from "../../core/sysregs_table.ts";
+import { SYSTEM_REGISTERS } from "../../core/system/sysregs_table.ts";
 import { atEl0, compareWithReference, type Experiment, named } from "./reference.ts";
 
 // Exceptions, returns, interrupts, traps and misaligned SP and PC, compared with the reference

@@ -1,6 +1,6 @@
 /** The index holds exactly what the windows did, and answers with it are those without. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { MemoryWatch } from "../../core/memory.ts";
+import type { MemoryWatch } from "../../core/memory/memory.ts";
 import { RAM_BASE } from "../../core/virt_board.ts";
 import { buildKernel } from "../../kernel/build.ts";
 import { buildIndex, buildIndexInWorkers } from "../../replay/index/build_index.ts";

@@ -1,0 +1,36 @@
+import { ANY_ASID, type Tlb } from "../../mmu/tlb.ts";
+import type { TlbInvalidation } from "./system_context.ts";
+
+/**
+ * Drops what a TLBI names.
+ *
+ * @param what.tag regime whose entries go
+ * @param what.strict by ASID where the instruction says so: the reference drops those of all
+ */
+export function dropTranslations(
+  tlb: Tlb,
+  what: TlbInvalidation & { readonly tag: number; readonly strict: boolean },
+): void {
+  const { scope, va, tag, asid, strict, range } = what;
+  if (range !== undefined && scope !== "ipa") {
+    const from = Number(BigInt.asIntN(64, va));
+    return tlb.invalidateRange(tag, scope === "va" ? asid : ANY_ASID, from, Number(range.length));
+  }
+  const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+  switch (scope) {
+    case "all":
+      return tlb.invalidateAll(tag);
+    case "all-vmids":
+      return tlb.invalidateAll(tag, true);
+    case "asid":
+      if (!strict) return tlb.invalidateAll(tag);
+      return tlb.invalidateAsid(tag, asid);
+    case "va":
+      return tlb.invalidateVa(tag, asid, hi, lo);
+    case "va-any":
+      return tlb.invalidateVa(tag, ANY_ASID, hi, lo);
+    case "ipa":
+      // Entries are of both stages together; the invalidation of stage 1 that must follow drops them.
+      return;
+  }
+}
