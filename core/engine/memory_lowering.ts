@@ -15,6 +15,9 @@ import {
 } from "./wasm/function_builder.ts";
 import { instruction, type ValueType } from "./wasm/opcodes.ts";
 
+/** Stores of so many bytes at the most look for decoded words beside them in line. */
+const BESIDE_CODE_BYTES = 16;
+
 /** The values of the program in hand, as `Lowering` keeps them. */
 export interface LoweredValues {
   /** A value as an expression. */
@@ -72,20 +75,47 @@ export class MemoryLowering {
     const sources = values.map((value) => this.values.materialize(value));
     if (access.alignedTo) this.values.local(access.alignedTo, "i32");
     const entry = this.#lookup(va, access);
-    f.if(this.#hit(va, entry, access, 8), () => {
-      const host = this.#host(va, entry);
-      sources.forEach((source, i) =>
-        f.store(storeName(access, source.type), host, source, i * access.size)
-      );
-      const { storeMarks } = this.#frame;
-      if (storeMarks !== undefined) markStore(f, host, access.size * values.length, storeMarks);
-    }, () => {
+    f.block((done) => {
+      f.block((slow) => {
+        f.if(op("i32.eqz", this.#hit(va, entry, access, 8)), () => {
+          if (access.size * values.length <= BESIDE_CODE_BYTES) {
+            f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)));
+            f.branchIf(slow, this.#decoded(va, entry, access.size * values.length));
+          } else f.branch(slow);
+        });
+        const host = this.#host(va, entry);
+        sources.forEach((source, i) =>
+          f.store(storeName(access, source.type), host, source, i * access.size)
+        );
+        const { storeMarks } = this.#frame;
+        if (storeMarks !== undefined) markStore(f, host, access.size * values.length, storeMarks);
+        f.branch(done);
+      });
       this.#frame.spill();
       sources.forEach((source, i) => {
         f.store(storeName(access, source.type), i32(SLOT.scratch), source, i * 16);
         this.#slow(this.#frame.slowStore, va, access, i, ACCESS.write);
       });
     });
+  }
+
+  /** Whether a store to a page that holds code, aligned to its elements, hits words that are decoded. */
+  #decoded(va: Local, entry: Local, bytes: number): Expression {
+    const f = this.#f;
+    const records = this.#frame.temporaries.take("i32");
+    const host = op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16));
+    const page = op(
+      "i32.shr_u",
+      op("i32.sub", host, load("i32.load", i32(0), SLOT.guestBase)),
+      i32(12),
+    );
+    const code = op("i32.add", load("i32.load", i32(0), SLOT.guestToCode), shl(page, 4));
+    const word = op("i32.and", op("i32.wrap_i64", va), i32(0xffc));
+    f.set(records, op("i32.add", load("i32.load", code), shl(word, 2)));
+    return Array.from(
+      { length: Math.ceil(bytes / 4) },
+      (_, i) => load("i32.load16_u", records, i * 16),
+    ).reduce((a, b) => op("i32.or", a, b));
   }
 
   /** One element through the slow path; 16 bytes go as two halves. */
@@ -141,6 +171,10 @@ export class MemoryLowering {
     this.#f.set(host, op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16)));
     return host;
   }
+}
+
+function shl(value: Expression, bits: number): Expression {
+  return op("i32.shl", value, i32(bits));
 }
 
 function loadName(access: Access, type: ValueType): string {

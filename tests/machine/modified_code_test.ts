@@ -197,11 +197,15 @@ for (
     ["another line of the page", ".balign 64", "str x1, [x2]"],
     ["another line of the page, unaligned", ".balign 64 ; .space 3", "str x1, [x2]"],
     ["another page", ".balign 4096", "str x1, [x2]"],
+    ["the same line, a pair", ".balign 16", "stp x1, x1, [x2]"],
+    ["the same line, a byte", ".balign 16", "strb w1, [x2]"],
+    ["the same line, 16 bytes", ".balign 16", "str q1, [x2]"],
   ]
 ) {
   Deno.test(`stores beside code, to ${name}, seldom leave the engine`, () => {
     const source = `
 start:  ${MMU_ON}
+        movz x3, #0x30, lsl #16 ; msr cpacr_el1, x3 ; isb
         adr x2, variable
 loop:   add x1, x1, #1 ; ${store} ; ldr x3, [x2] ; b loop
         ${place}
