@@ -19,6 +19,7 @@ import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
 import { RecordedInput } from "./recorded_input.ts";
 import { WindowVerifier } from "./queries/verify.ts";
 import { ReplayError } from "./replay_error.ts";
+import { sameBytes } from "./same_bytes.ts";
 import {
   isSameMachineVersion,
   machineStateOf,
@@ -161,6 +162,24 @@ export class Session {
   /** Goes to the state at the end of a window exactly as the trace holds it. */
   loadKeyframe(window: number): void {
     this.#load(this.#keyframe(window));
+  }
+
+  /**
+   * Shows the machine with the registers that it had at the end of a window, whatever the cursor's
+   * memory holds. The cursor stays where it is.
+   *
+   * @internal
+   */
+  atKeyframe<T>(window: number, look: (machine: Machine) => T): T {
+    const { machine } = this;
+    const own = machine.save();
+    const { state, position } = this.#keyframe(window);
+    restoreState(machine, state, `the state at #${position}`);
+    try {
+      return look(machine);
+    } finally {
+      restoreState(machine, own, `the state at #${this.position}`);
+    }
   }
 
   /**
@@ -366,12 +385,4 @@ export class Session {
       pages.set(page, this.machine.memory.read(page, PAGE_BYTES).slice());
     }
   }
-}
-
-/** Whether two pages have equal contents. */
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  const x = new BigUint64Array(a.buffer, a.byteOffset, a.length / 8);
-  if (b.byteOffset % 8 !== 0) b = b.slice();
-  const y = new BigUint64Array(b.buffer, b.byteOffset, b.length / 8);
-  return x.every((word, i) => word === y[i]);
 }

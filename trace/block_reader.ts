@@ -46,16 +46,21 @@ export class BlockReader {
   read(window: WindowInfo): WindowFlow {
     const what = `the flow of window ${window.number}`;
     const { columns, table } = this.#columns(window, what);
-    if (table < 1 || table > window.number) {
-      throw new TraceError(
-        `Cannot read ${what}: expected a table of window 1 to ${window.number}, found ${table}`,
-      );
-    }
-    this.#load(table, window.number);
+    this.#load(checkedTable(table, window, what), window.number);
     const index = window.number - table;
     const ids = { before: index === 0 ? 0 : this.#counts[index - 1], after: this.#counts[index] };
     const position = { start: window.start, steps: window.end - window.start };
     return decodeFlow(columns, this.#table, ids, position, what);
+  }
+
+  /** The block table at the end of a window: only definitions are read. It may go on to grow. */
+  table(window: WindowInfo): BlockTable {
+    const what = `the flow of window ${window.number}`;
+    for (const fields of this.#items(window)) {
+      this.#load(checkedTable(fields.uint("table"), window, what), window.number);
+      return this.#table;
+    }
+    throw new TraceError(`Cannot read ${what}: expected a flow, found none`);
   }
 
   #load(start: number, last: number): void {
@@ -131,6 +136,14 @@ export class BlockReader {
     };
     return { columns, table };
   }
+}
+
+/** The window in which a block table started, which an item of a window names. */
+function checkedTable(table: number, { number }: WindowInfo, what: string): number {
+  if (table >= 1 && table <= number) return table;
+  throw new TraceError(
+    `Cannot read ${what}: expected a table of window 1 to ${number}, found ${table}`,
+  );
 }
 
 function concat(parts: Uint8Array[]): Uint8Array {

@@ -165,16 +165,18 @@ function sourceAddress(sources: ColumnReader, what: string): number {
 }
 
 /** Applies a delta to a page that holds the delta's base. */
-export function applyPageDelta(delta: PageDelta, page: Uint8Array): void {
+export function applyPageDelta({ lines, masks, words }: PageDelta, page: Uint8Array): void {
+  if (words.length === PAGE_SIZE) return page.set(words);
   let mask = 0;
-  let word = 0;
-  for (let line = 0; line < 64; line++) {
-    if (!(delta.lines[line >> 3] & (1 << (line & 7)))) continue;
-    const bits = delta.masks[mask++];
-    for (let i = 0; i < 8; i++) {
-      if (!(bits & (1 << i))) continue;
-      page.set(delta.words.subarray(8 * word, 8 * word + 8), line * 64 + i * 8);
-      word++;
+  let from = 0;
+  for (let group = 0; group < 8; group++) {
+    for (let left = lines[group]; left !== 0; left &= left - 1) {
+      let at = (8 * group + 31 - Math.clz32(left & -left)) * 64;
+      for (let bits = masks[mask++]; bits !== 0; bits >>= 1, at += 8) {
+        if (!(bits & 1)) continue;
+        for (let i = 0; i < 8; i++) page[at + i] = words[from + i];
+        from += 8;
+      }
     }
   }
 }

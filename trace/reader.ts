@@ -9,6 +9,7 @@ import type { LineRow } from "../core/loader/dwarf_line.ts";
 import type { GuestSymbol } from "../core/loader/elf.ts";
 import type { MachineEvent, TurnEvent } from "../core/observer.ts";
 import { BlockReader } from "./block_reader.ts";
+import type { BlockTable } from "./block_table.ts";
 import { type CborMap, decodeContent } from "./cbor.ts";
 import { type Frame, isHeader, itemName, readContent, readFrame } from "./chunk.ts";
 import { eventColumns, readEvents } from "./event_columns.ts";
@@ -186,6 +187,12 @@ export class Trace {
     return this.#blocks.read(this.#window(window));
   }
 
+  /** The blocks that are known at the end of a window, without what it executed. */
+  blockTable(window: number): BlockTable {
+    if (window < 1) this.#window(-1);
+    return this.#blocks.table(this.#window(window));
+  }
+
   /** Which CPU made which steps. */
   get turns(): TurnTable {
     return this.#turns ??= new TurnTable(this.header.cpus > 1 ? this.#turnEvents() : []);
@@ -260,6 +267,11 @@ export class Trace {
   stateHash(window: number): Uint8Array {
     const kind = this.header.profile === "attach" && window > 0 ? ITEM.digest : ITEM.keyframe;
     return this.#only(window, kind).bytes("hash", 8).slice();
+  }
+
+  /** The hashes of a window's items of a kind: what is the same bytes has the same ones. */
+  itemHashes(window: number, kind: number): Uint8Array[] {
+    return this.#framesOf(window).filter((frame) => frame.kind === kind).map(({ hash }) => hash);
   }
 
   /** The contents of a window's items, as they are, without its commit. */

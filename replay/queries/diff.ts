@@ -91,22 +91,25 @@ function diffOf(
 ): Diff {
   const named = a.symbols().length > 0 && b.symbols().length > 0;
   const relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
-  const skipped = relation.isSameImage ? equalWindows(a, b) : 0;
+  const skipped = equalWindows(a, b);
   relation.a.effects.skipTo(skipped);
   relation.b.effects.skipTo(skipped);
   const readers = [relation.a.effects, relation.b.effects] as const;
   const report = () => progress(readers[0].session.position, readers[1].session.position);
   for (const reader of readers) reader.progress = report;
   const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
+  for (const side of [relation.a, relation.b]) side.comparedTo = side.effects.session.position;
   const findings = findingsOf(relation, alignment);
   const effect = firstFinding(findings) ?? null;
-  const flow = flowOf(relation, alignment, effect, a.windows[skipped].end);
+  const from = a.windows[skipped].end;
+  const isAllEqual = from === a.end && from === b.end;
+  const flow = isAllEqual ? null : flowOf(relation, alignment, effect, from);
   return {
     milestones: milestonePairs(a, b),
     first: flow ?? effect,
     findings: flow ? [flow, ...findings] : findings,
     common: alignment.common,
-    equalTo: a.windows[skipped].end,
+    equalTo: from,
     relation,
     skipped: alignment.skipped,
     interrupted: [relation.a.effects.leftOut, relation.b.effects.leftOut],

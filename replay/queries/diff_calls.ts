@@ -173,5 +173,14 @@ function inHandlers({ trace, cpu }: Side): (position: number) => boolean {
     if (kinds[n] === 2 && interrupts === 0) since = position;
   });
   if (stack.includes(2)) ranges.push([since, Infinity]);
-  return (position) => ranges.some(([from, to]) => position >= from && position <= to);
+  return (position) => {
+    let low = 0;
+    let high = ranges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ranges[middle][0] <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && position <= ranges[low - 1][1];
+  };
 }

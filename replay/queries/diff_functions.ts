@@ -1,8 +1,8 @@
 /**
  * Functions as a boot shows them: where calls go, where it starts, where exceptions enter.
  *
- * For images without symbols they stand in for names. The flow is gone through once; the addresses
- * are virtual, without the bits that distinguish halves.
+ * For images without symbols they stand in for names. The flow is gone through once, as far as is
+ * wanted; the addresses are virtual, without the bits that distinguish halves.
  */
 import { BLOCK_KIND } from "../../trace/schema.ts";
 import type { BlockTable, Trace } from "../../trace/mod.ts";
@@ -35,11 +35,15 @@ export class Functions {
   readonly #masks: Mask[] = [];
   readonly #known = new Set<string>();
 
-  /** Goes through the flow of a boot. */
-  constructor(trace: Trace) {
+  /**
+   * Goes through the flow of a boot.
+   *
+   * @param end windows that start at or behind this position are not read
+   */
+  constructor(trace: Trace, end = Infinity) {
     const entries = new Set<number>([Number(trace.image.pc & LOW_48)]);
-    for (const { number } of trace.windows) {
-      if (number > 0) this.#read(trace, number, entries);
+    for (const { number, start } of trace.windows) {
+      if (number > 0 && start < end) this.#read(trace, number, entries);
     }
     this.#entries = Float64Array.from(entries).sort();
   }

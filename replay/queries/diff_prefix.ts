@@ -1,27 +1,66 @@
 /**
- * How far two recordings of one image are the same, without executing anything.
+ * How far two recordings are the same, without executing anything.
  *
- * Windows are compared from the start. One is the same if both end in the same state; or, where
- * the machines differ, if both executed the same blocks and left the same contents in the pages that
- * they wrote.
+ * Windows are compared from the start. One is the same if both executed the same instructions and had
+ * the same events, and if both end in the same state or, where machines or images differ, left the
+ * same contents in the pages that they wrote. Flow and events are compared by the hashes that the
+ * traces hold of them; only a flow that is stored otherwise is decoded.
  */
-import type { Trace, WindowFlow } from "../../trace/mod.ts";
+import type { BlockTable, Trace, WindowFlow } from "../../trace/mod.ts";
+import { ITEM } from "../../trace/schema.ts";
+import { sameBytes } from "../same_bytes.ts";
 
 /** The last window up to which all are the same; 0 if the first one is not. */
 export function equalWindows(a: Trace, b: Trace): number {
   const most = Math.min(a.windows.length, b.windows.length) - 1;
+  const flows = new FlowComparison(a, b);
   for (let number = 1; number <= most; number++) {
-    if (!isEqualWindow(a, b, number)) return number - 1;
+    if (!isEqualWindow(a, b, number, flows)) return number - 1;
   }
   return most;
 }
 
-function isEqualWindow(a: Trace, b: Trace, number: number): boolean {
+function isEqualWindow(a: Trace, b: Trace, number: number, flows: FlowComparison): boolean {
   const [x, y] = [a.windows[number], b.windows[number]];
   if (x.start !== y.start || x.end !== y.end) return false;
-  const [p, q] = [a.keyframe(number).hash, b.keyframe(number).hash];
-  if (isEqual(p, q)) return true;
-  return isEqualFlow(a.blocks(number), b.blocks(number)) && wroteTheSame(a, b, number);
+  if (!isStoredAlike(a, b, number, ITEM.events) || !flows.isEqual(number)) return false;
+  return sameBytes(a.stateHash(number), b.stateHash(number)) || wroteTheSame(a, b, number);
+}
+
+/** Compares flows of one window after the other. */
+class FlowComparison {
+  readonly #traces: readonly [Trace, Trace];
+  /** Whether all flows so far are the same bytes, so that blocks have the same numbers. */
+  #isStoredAlike = true;
+  /** The table of A whose first blocks were compared, and how many. */
+  #table: BlockTable | undefined;
+  #compared = 0;
+
+  constructor(a: Trace, b: Trace) {
+    this.#traces = [a, b];
+  }
+
+  /** Whether both executed the same blocks. Windows must come in order. */
+  isEqual(number: number): boolean {
+    const [a, b] = this.#traces;
+    this.#isStoredAlike &&= isStoredAlike(a, b, number, ITEM.flow);
+    if (!this.#isStoredAlike) return isEqualFlow(a.blocks(number), b.blocks(number));
+    const [table, other] = [a.blockTable(number), b.blockTable(number)];
+    if (table !== this.#table) this.#compared = 0;
+    this.#table = table;
+    // What a block's code is may be said by its place in the image.
+    for (; this.#compared < table.count; this.#compared++) {
+      const id = this.#compared;
+      if (id >= other.count || !sameBytes(table.code(id), other.code(id))) return false;
+    }
+    return true;
+  }
+}
+
+/** Whether the items of a kind are the same bytes. */
+function isStoredAlike(a: Trace, b: Trace, number: number, kind: number): boolean {
+  const [x, y] = [a.itemHashes(number, kind), b.itemHashes(number, kind)];
+  return x.length === y.length && x.every((hash, i) => sameBytes(hash, y[i]));
 }
 
 function isEqualFlow(a: WindowFlow, b: WindowFlow): boolean {
@@ -32,7 +71,7 @@ function isEqualFlow(a: WindowFlow, b: WindowFlow): boolean {
     const [x, y] = [a.blocks[i], b.blocks[i]];
     if (same[x] === y + 1) continue;
     if (same[x] !== 0 || a.table.pc(x) !== b.table.pc(y)) return false;
-    if (a.table.steps(x) !== b.table.steps(y)) return false;
+    if (!sameBytes(a.table.code(x), b.table.code(y))) return false;
     same[x] = y + 1;
   }
   return true;
@@ -42,10 +81,6 @@ function wroteTheSame(a: Trace, b: Trace, number: number): boolean {
   const [p, q] = [a.summary(number).written, b.summary(number).written];
   return p.length === q.length &&
     p.every((page, i) =>
-      page === q[i] && isEqual(a.page(page * 4096, number), b.page(page * 4096, number))
+      page === q[i] && sameBytes(a.page(page * 4096, number), b.page(page * 4096, number))
     );
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

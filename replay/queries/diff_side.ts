@@ -2,6 +2,7 @@
  * One of the two boots that are compared: its memory, names, tables and code.
  */
 import type { Trace } from "../../trace/mod.ts";
+import { sameBytes } from "../same_bytes.ts";
 import { Symbolizer } from "../symbolizer.ts";
 import { EffectReader } from "./diff_effects.ts";
 import { Functions } from "./diff_functions.ts";
@@ -15,6 +16,7 @@ const LEAST_CODE = 4;
 const CONTEXT = [0, 4, 8];
 /** The first word of a flattened device tree. */
 const TREE_MAGIC = 0xd00dfeed;
+const PAGE = 4096;
 const LOW_48 = 0xffff_ffff_ffffn;
 
 /** A symbol and how far into it an address is. */
@@ -49,11 +51,13 @@ export class Side {
   readonly #offsets: bigint[];
   readonly #places = new Map<number, Place | null>();
   readonly #info = new Map<string, { size: number; isFunction: boolean; address: bigint }>();
-  /** Executed instructions by physical address. */
-  readonly #words = new Map<number, number>();
+  /** Executed instructions by page of physical memory; made when they are wanted. */
+  #words: Map<number, Uint32Array> | undefined;
   #functions: Functions | undefined;
   #addresses: Map<string, bigint> | undefined;
 
+  /** The position where the comparison of effects ended; nothing behind it is asked about. */
+  comparedTo = Infinity;
   /** The only CPU that is compared; undefined where there is but one. */
   readonly cpu: number | undefined;
 
@@ -88,16 +92,20 @@ export class Side {
 
   /** Whether both booted the same bytes, apart from what describes the machine. */
   hasImageOf({ trace }: Side): boolean {
-    const [own, other] = [this.trace, trace].map((each) => pagesOfImage(each));
-    return own.size === other.size && [...own].every(([page, bytes]) => {
-      const there = other.get(page);
-      return there !== undefined && bytes.every((byte, i) => byte === there[i]);
-    });
+    const [own, other] = [imagePages(this.trace), imagePages(trace)];
+    for (;;) {
+      const [x, y] = [own.next(), other.next()];
+      if (x.done || y.done) return x.done === y.done;
+      if (x.value.address !== y.value.address) return false;
+      if (!sameBytes(x.value.bytes, y.value.bytes)) return false;
+    }
   }
 
   /** Pages that were loaded. */
   get loadedPages(): number {
-    return pagesOfImage(this.trace).size;
+    let count = 0;
+    for (const _ of imagePages(this.trace)) count++;
+    return count;
   }
 
   /** Whether an address is in RAM. */
@@ -206,12 +214,23 @@ export class Side {
 
   /** The instruction that was executed at a physical address; undefined if none was. */
   word(address: number): number | undefined {
-    if (this.#words.size === 0) {
-      for (const [start, words] of this.#blocks()) {
-        words.forEach((word, n) => this.#words.set(start + 4 * n, word));
-      }
+    this.#words ??= this.#executedWords();
+    // No instruction that retires is 0.
+    return this.#words.get(Math.floor(address / PAGE))?.[address % PAGE / 4] || undefined;
+  }
+
+  #executedWords(): Map<number, Uint32Array> {
+    const found = new Map<number, Uint32Array>();
+    for (const [start, words] of this.#blocks()) {
+      words.forEach((word, n) => {
+        const address = start + 4 * n;
+        const page = Math.floor(address / PAGE);
+        let own = found.get(page);
+        if (!own) found.set(page, own = new Uint32Array(PAGE / 4));
+        own[address % PAGE / 4] = word;
+      });
     }
-    return this.#words.get(address);
+    return found;
   }
 
   /** The word that the image has at a physical address; 0 where it has nothing. */
@@ -220,9 +239,9 @@ export class Side {
     return new DataView(page.buffer, page.byteOffset).getUint32(address % 4096, true);
   }
 
-  /** Functions, as the calls of the boot show them. */
+  /** Functions, as the calls show them up to where the comparison ended. */
   get functions(): Functions {
-    return this.#functions ??= new Functions(this.trace);
+    return this.#functions ??= new Functions(this.trace, this.comparedTo);
   }
 
   /** Like {@linkcode name} for code; without a symbol the function found by calls: `sub_1000+0x4`. */
@@ -240,9 +259,8 @@ export class Side {
   #blocks(): Map<number, number[]> {
     const found = new Map<number, number[]>();
     const last = this.trace.windows.length - 1;
-    for (let window = 1; window <= last; window++) this.trace.blocks(window);
     if (last < 1) return found;
-    const { table } = this.trace.blocks(last);
+    const table = this.trace.blockTable(last);
     for (let id = 0; id < table.count; id++) {
       const address = this.physical(table.pc(id));
       if (address === undefined) continue;
@@ -266,9 +284,8 @@ export class Side {
   }
 }
 
-/** Pages that were loaded, without the device tree. */
-function pagesOfImage(trace: Trace): Map<number, Uint8Array> {
-  const pages = new Map<number, Uint8Array>();
+/** Pages that were loaded, by address, without those of the device tree. */
+function* imagePages(trace: Trace): Generator<{ address: number; bytes: Uint8Array }> {
   let tree = { from: 0, to: 0 };
   for (const address of trace.pageAddresses(0)) {
     const bytes = trace.page(address, 0);
@@ -276,9 +293,8 @@ function pagesOfImage(trace: Trace): Map<number, Uint8Array> {
     if (words.getUint32(0) === TREE_MAGIC) {
       tree = { from: address, to: address + words.getUint32(4) };
     }
-    if (address < tree.from || address >= tree.to) pages.set(address, bytes);
+    if (address < tree.from || address >= tree.to) yield { address, bytes };
   }
-  return pages;
 }
 
 /** ADRP. */

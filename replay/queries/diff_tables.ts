@@ -5,8 +5,9 @@
  * ever held, as memory was when translation was turned on, when a TTBR changed, and at the end. The
  * first meaning found for a page counts: a boot that goes wrong reads code as tables later.
  */
-import type { AddressRange } from "../../mmu/regime.ts";
+import type { AddressRange, Regime } from "../../mmu/regime.ts";
 import { levelShift } from "../../mmu/regime.ts";
+import type { Trace } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
 import { isMmuEnable } from "./milestones.ts";
 import { regimeAt } from "./provenance_walk.ts";
@@ -38,19 +39,50 @@ export interface TablePage extends TableEntry {
 /** Tables by 4 KiB unit of physical memory. */
 export type Tables = ReadonlyMap<number, TablePage>;
 
+/** A boot's registers and memory at some moment. */
+interface Moment {
+  readonly regime: Regime;
+  /** Whether so many bytes at a physical address are all RAM. */
+  readonly contains: (address: number, length: number) => boolean;
+  readonly read: (address: number, length: number) => Uint8Array;
+}
+
 /** Finds the tables of a boot. The session's cursor moves. */
 export function findTables(session: Session): Tables {
   const tables = new Map<number, TablePage>();
+  const { machine, trace } = session;
+  const contains = (address: number, length: number) => machine.memory.contains(address, length);
+  const look = (moment: Moment, isLast: boolean) => {
+    // Before the MMU is on TCR may not have been written, which tables cannot be read without.
+    if (!moment.regime.enabled && !isLast) return;
+    moment.regime.ranges.forEach((range, select) => {
+      if (range.tableBase !== 0 && !range.walksDisabled) addRoot(moment, tables, range, select);
+    });
+  };
   for (const position of moments(session)) {
     session.seek(position);
-    const isLast = position === session.trace.end && tables.size === 0;
-    // Before the MMU is on TCR may not have been written, which tables cannot be read without.
-    if (!regimeAt(session).enabled && !isLast) continue;
-    regimeAt(session).ranges.forEach((range, select) => {
-      if (range.tableBase !== 0 && !range.walksDisabled) addRoot(session, tables, range, select);
-    });
+    const read = (address: number, length: number) => machine.memory.read(address, length);
+    look({ regime: regimeAt(session), contains, read }, false);
   }
+  // The last state is not gone to: few of its pages are tables.
+  const last = trace.windows.length - 1;
+  session.atKeyframe(last, () => {
+    const read = (address: number, length: number) => storedBytes(trace, last, address, length);
+    look({ regime: regimeAt(session), contains, read }, tables.size === 0);
+  });
   return tables;
+}
+
+/** Bytes of memory as a window left it. */
+function storedBytes(trace: Trace, window: number, address: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const offset = (address + at) % UNIT;
+    const part = trace.page(address + at - offset, window).subarray(offset, offset + length - at);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** What the 8 bytes at a physical address map, if they are an entry of a table. */
@@ -65,25 +97,25 @@ export function tableEntry(tables: Tables, address: number): TableEntry | undefi
 function moments({ trace }: Session): number[] {
   const found: number[] = [];
   for (const event of trace.events({ kinds: new Set(["sysreg"]) })) {
-    if (event.kind !== "sysreg" || found.length >= MOST_MOMENTS) continue;
+    if (found.length >= MOST_MOMENTS) break;
+    if (event.kind !== "sysreg") continue;
     const root = event.register.startsWith("TTBR") && event.old !== event.new;
     if (root || isMmuEnable(event)) found.push(event.position + 1);
   }
-  return [...found.filter((position) => position < trace.end), trace.end];
+  return found.filter((position) => position < trace.end);
 }
 
 function addRoot(
-  session: Session,
+  moment: Moment,
   tables: Map<number, TablePage>,
   { granuleLog2, inputSize, startLevel, tableBase }: AddressRange,
   select: number,
 ): void {
-  const { memory } = session.machine;
   const va = select === 0 ? 0n : BigInt.asUintN(64, -(1n << BigInt(inputSize)));
   const entries = 2 ** (inputSize - levelShift(granuleLog2, startLevel));
   const add = (address: number, level: number, first: bigint, count: number) => {
     const unit = address - address % UNIT;
-    if (tables.size >= MOST_PAGES || !memory.contains(address, 8 * count)) return;
+    if (tables.size >= MOST_PAGES || !moment.contains(address, 8 * count)) return;
     // A table that stands for something already; a recursive map is one, too.
     if (tables.has(unit)) return;
     const sizeLog2 = levelShift(granuleLog2, level);
@@ -93,7 +125,7 @@ function addRoot(
       tables.set(unit + at, { address: start, unit: unit + at, level, sizeLog2, va: own });
     }
     if (level === 3) return;
-    const words = memory.read(address, 8 * count).slice();
+    const words = moment.read(address, 8 * count).slice();
     const view = new DataView(words.buffer);
     for (let i = 0; i < count; i++) {
       const lo = view.getUint32(8 * i, true);
