@@ -4,8 +4,9 @@
  *
  * Contents come from a medium, where there is one; what was written since lies over it, by blocks.
  * As on the reference a program operation stores the data as it is (real flash can only clear bits),
- * an erase happens before it is confirmed, and query mode is left only
- * by READ ARRAY.
+ * an erase happens before it is confirmed, and query mode is left only by READ ARRAY. A buffered
+ * program takes words of the block at which its count was written, and is dropped when it is
+ * confirmed while the status tells of a failure, whichever operation failed.
  */
 
 import { BLOCK_BYTES, type Medium } from "../medium.ts";
@@ -227,8 +228,7 @@ export class Flash implements Device {
   #continueBuffered(offset: number, value: number, size: number): void {
     if (this.#cycle === COUNT_CYCLE) {
       this.#remaining = value & 0xffff;
-      // As on the reference, a buffer of one word has no block, and fails.
-      this.#target = this.#remaining > 0 ? Math.floor(offset / WRITE_BUFFER) : NO_BLOCK;
+      this.#target = Math.floor(offset / WRITE_BUFFER);
       this.#cycle = DATA_CYCLE;
     } else if (this.#cycle === DATA_CYCLE) {
       this.#take(offset, bytesOf(value, size));
@@ -236,8 +236,7 @@ export class Flash implements Device {
         this.#remaining = 0;
         this.#cycle = CONFIRM_CYCLE;
       }
-    } else if ((value & 0xff) === CONFIRM) {
-      if (this.#target === NO_BLOCK) this.#status |= STATUS_FAILED;
+    } else if ((value & 0xff) === CONFIRM && !(this.#status & STATUS_FAILED)) {
       this.#buffer.forEach(({ offset, bytes }) => this.#program(offset, bytes));
       this.#finish();
     } else {
@@ -245,7 +244,7 @@ export class Flash implements Device {
     }
   }
 
-  /** A word for the buffer, which takes those of one block. */
+  /** A word for the buffer, which takes those of one block and loses others. */
   #take(offset: number, bytes: number[]): void {
     const fits = Math.floor(offset / WRITE_BUFFER) === this.#target;
     if (fits) this.#buffer.push({ offset, bytes });

@@ -89,16 +89,29 @@ Deno.test("Flash erases before it is confirmed, and leaves a query only to read,
   assertEquals(read(0), [0xffff_ffff]);
 });
 
-Deno.test("Flash reports a buffered program of one word, or of two blocks", () => {
+Deno.test("Flash drops a buffered program that leaves its block, until the status is cleared", () => {
   const { write, read } = make();
   write(0x40, 0xe8, 0, 0x1234, 0xd0);
+  assertEquals(read(0x40), [0x80_0080]);
+  write(0x40, 0x50, 0xe8, 1, 0x5678);
+  write(0x1040, 0x9abc);
   assertEquals(read(0x40), [0x90_0090]);
-  write(0x40, 0x50, 0xe8, 1, 0x1234);
-  write(0x1040, 0x5678);
   write(0x40, 0xd0);
-  assertEquals(read(0x40), [0x90_0090]);
-  write(0, 0xff);
   assertEquals(read(0x40, 0x1040), [0x1234, 0]);
+  write(0x40, 0xe8, 0, 0x5678, 0xd0);
+  assertEquals(read(0x40), [0x1234]);
+  write(0x40, 0x50, 0xe8, 0, 0x5678, 0xd0, 0xff);
+  assertEquals(read(0x40), [0x5678]);
+});
+
+Deno.test("Flash takes the block of a buffered program from where its count was written", () => {
+  const { write, read } = make();
+  write(0x1fc0, 0xe8);
+  write(0xfc0, 1);
+  write(0x40, 0x1111);
+  write(0x44, 0x2222);
+  write(0x3_0000, 0xd0, 0xff);
+  assertEquals(read(0x40, 0x44), [0x1111, 0x2222]);
 });
 
 Deno.test("Flash goes back to reading after a command it does not know", () => {

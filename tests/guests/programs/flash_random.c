@@ -13,7 +13,7 @@ static u32 size_of(void) { u32 r = random64() % 8; return r < 6 ? 4 : r == 6 ? 2
 static u64 place(u64 base, u32 size) { static const u32 SECTORS[] = { 0, 1, 2, 255 }; return base + SECTORS[random64() % 4] * 0x40000UL + (random64() % 512) / size * size; }
 
 int main(u64 device_tree) {
-  for (u32 round = 0; round < 90; round++) {
+  for (u32 round = 0; round < 1000; round++) {
     u64 base = random64() % 3 ? 0x04000000UL : 0; hash = 2166136261u;
     print("%u %lx:", round, base);
     u32 steps = 1 + random64() % 6;
