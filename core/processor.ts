@@ -36,7 +36,7 @@ import type {
 import { slotOf } from "./system/sysregs.ts";
 import { dropTranslations } from "./system/tlb_maintenance.ts";
 import { TranslationRegimes } from "./memory/translation_regimes.ts";
-import { fpTrapTarget } from "./system/system_traps.ts";
+import { fpTrapTarget, zeroBlockTrap } from "./system/system_traps.ts";
 import { isWatching } from "./exceptions/watchpoints.ts";
 
 /**
@@ -255,6 +255,7 @@ export class Processor implements SystemContext {
 
   trapsChanged(): void {
     this.state.set32(SLOT.fpTrap, fpTrapTarget(this));
+    this.state.set32(SLOT.zeroBlocks, zeroBlockTrap(this) === 0 ? 1 : 0);
     const watching = isWatching(this);
     if (watching && !this.watching) this.#lookup.flush();
     this.watching = watching;

@@ -77,8 +77,10 @@ export const SLOT = {
   guarded: 0x1fc,
   /** V0..V31 at 16 bytes each. */
   v: 0x200,
+  /** i32: non-zero where DC ZVA is not trapped. */
+  zeroBlocks: 0x400,
   /** System registers that are plain storage, in the order of the table in `sysregs.ts`. */
-  system: 0x400,
+  system: 0x408,
   /** First byte after the state. */
   end: 0x2000,
 } as const;

@@ -5,16 +5,15 @@ import {
   type FunctionBuilder,
   i32,
   i64,
-  type Label,
   load,
   type Local,
   op,
 } from "./wasm/function_builder.ts";
 import type { ValueType } from "./wasm/opcodes.ts";
 import type { Bound, Frame } from "./frame.ts";
-import { MemoryLowering } from "./memory_lowering.ts";
-import { ANSWER } from "./reasons.ts";
-import { CLOCK, LAYOUT } from "./layout.ts";
+import { CallOutLowering } from "./call_out_lowering.ts";
+import { type LoweredValues, MemoryLowering } from "./memory_lowering.ts";
+import { LAYOUT } from "./layout.ts";
 import { layOutRecord, type RecordField } from "./record_layout.ts";
 import { countUses } from "./use_counts.ts";
 
@@ -51,18 +50,22 @@ export class Lowering {
   readonly #f: FunctionBuilder;
   readonly #spBase: boolean;
   readonly #memory: MemoryLowering;
+  readonly #callOuts: CallOutLowering;
 
   constructor(frame: Frame, readonly ops: Ops, options: { spBase: boolean }) {
     this.#frame = frame;
     this.#f = frame.f;
     this.#spBase = options.spBase;
     frame.temporaries.reset();
-    this.#memory = new MemoryLowering(frame, {
+    const values: LoweredValues = {
       expression: (value) => this.expression(value),
       materialize: (value) => this.#materialize(value),
       local: (value, type) => this.#local(value, type),
       keep: (value, local) => void this.#known.set(value, local),
-    });
+      field: (name) => this.#field(name, "imm32"),
+    };
+    this.#memory = new MemoryLowering(frame, values);
+    this.#callOuts = new CallOutLowering(frame, values, this.#memory);
     this.#uses = countUses(ops);
     this.fields = layOutRecord(ops, this.#uses.keys());
   }
@@ -231,8 +234,10 @@ export class Lowering {
         return this.#memory.load(statement);
       case "store":
         return this.#memory.store(statement);
-      case "call-out":
-        return this.#callOut(statement);
+      case "call-out": {
+        const wanted = (this.#uses.get(statement.result) ?? 0) > 0;
+        return this.#callOuts.callOut(statement, wanted);
+      }
       case "cumulative": {
         const { name, operands, result } = statement;
         const local = this.#frame.temporaries.take(result.type);
@@ -255,35 +260,6 @@ export class Lowering {
           for (const value of this.#known.keys()) if (!before.has(value)) this.#known.delete(value);
         });
       }
-    }
-  }
-
-  #callOut({ name, argument, operand, result }: Extract<Statement, { k: "call-out" }>): void {
-    const f = this.#f;
-    const { callOut, callOuts, leaving, callOutException, counter } = this.#frame;
-    f.store("i64.store", i32(0), this.expression(operand), SLOT.scratch);
-    const what = this.#local(argument, "i32");
-    const call = () => {
-      this.#frame.spill();
-      i32(callOuts[name]).emit(f);
-      what.emit(f);
-      f.code.byte(0x10).unsigned(callOut.index);
-      f.code.byte(0x22).unsigned(leaving.index);
-      i32(ANSWER.exception).emit(f);
-      f.plain("i32.eq");
-      f.code.byte(0x0d).unsigned(this.#depthOf(callOutException));
-    };
-    if (name === "mrs" && counter) {
-      f.if(counter.isOpen(what), () => {
-        f.store("i64.store", i32(0), counter.ticks, SLOT.scratch);
-        const reads = load("i32.load", i32(0), LAYOUT.clock + CLOCK.reads);
-        f.store("i32.store", i32(0), op("i32.add", reads, i32(1)), LAYOUT.clock + CLOCK.reads);
-      }, call);
-    } else call();
-    if ((this.#uses.get(result) ?? 0) > 0) {
-      const local = this.#frame.temporaries.take("i64");
-      f.set(local, load("i64.load", i32(0), SLOT.scratch));
-      this.#known.set(result, local);
     }
   }
 
@@ -380,10 +356,6 @@ export class Lowering {
     this.#f.set(local, this.expression(value));
     this.#known.set(value, local);
     return local;
-  }
-
-  #depthOf(label: Label): number {
-    return this.#f.depth - label.depth;
   }
 }
 

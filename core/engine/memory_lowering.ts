@@ -28,6 +28,8 @@ export interface LoweredValues {
   local(value: Value, type: ValueType): Local;
   /** The value is in a local from here on. */
   keep(value: Value, local: Local): void;
+  /** Where the record has a field of 32 bits. */
+  field(name: string): number;
 }
 
 /**
@@ -97,6 +99,23 @@ export class MemoryLowering {
         this.#slow(this.#frame.slowStore, va, access, i, ACCESS.write);
       });
     });
+  }
+
+  /** Emits DC ZVA; `slow` where a page is not in the lookup cache, or holds code, or it is trapped. */
+  zeroBlock(address: Value, slow: () => void): void {
+    const f = this.#f;
+    const va = this.values.local(address, "i64");
+    const entry = this.#lookup(va, { size: 1 });
+    const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 8));
+    const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
+    const open = op("i32.and", normal, load("i32.load", i32(0), SLOT.zeroBlocks));
+    f.if(op("i32.and", tag, open), () => {
+      const host = this.#host(va, entry);
+      f.set(host, op("i32.and", host, i32(-64)));
+      for (let at = 0; at < 64; at += 8) f.store("i64.store", host, i64(0n), at);
+      const { storeMarks } = this.#frame;
+      if (storeMarks !== undefined) markStore(f, host, 64, storeMarks);
+    }, slow);
   }
 
   /** Whether a store to a page that holds code, aligned to its elements, hits words that are decoded. */

@@ -223,6 +223,7 @@ export class MemoryAccess {
     const va = address & ~63n;
     memory.announce({ by: "dc-zva", write: true, address: pa, va, bytes: ZERO_BLOCK });
     this.store(pa, ZERO_BLOCK);
+    this.#allow(el, { hi, lo }, pa, translation.attributes >= FIRST_NORMAL);
     return ANSWER.done;
   }
 

@@ -1,6 +1,6 @@
 import type { CodeCache } from "../code_cache.ts";
 import type { Handler } from "../handlers.ts";
-import type { Ops } from "../../isa/ops.ts";
+import type { Ops, Statement } from "../../isa/ops.ts";
 import { RECORD_SLOT_BYTES } from "../layout.ts";
 
 /**
@@ -119,13 +119,19 @@ export function slotsOf(blocks: readonly Block[], arena: number): Set<number> {
   return new Set(blocks.map(({ start }) => Math.floor((start - arena) / RECORD_SLOT_BYTES)));
 }
 
-/** Whether a program can be translated: it needs nothing of TypeScript but through its accesses. */
-export function isTranslatable({ statements, transfer }: Ops): boolean {
+/**
+ * Whether a program can be translated: it needs nothing of TypeScript but through its accesses, and
+ * through the call-outs that `hasWay` says can mostly do without.
+ */
+export function isTranslatable(
+  { statements, transfer }: Ops,
+  hasWay: (callOut: Extract<Statement, { k: "call-out" }>) => boolean,
+): boolean {
   if (transfer?.k === "exception" || transfer?.k === "eret") return false;
   let stores = 0;
   const plain = (list: Ops["statements"]): boolean =>
     list.every((statement) => {
-      if (statement.k === "call-out") return false;
+      if (statement.k === "call-out") return hasWay(statement);
       if (statement.k === "when") return plain(statement.body);
       // An instruction that cannot complete is executed anew, so it must not read what it stored.
       if (statement.k === "store") stores++;

@@ -1,4 +1,5 @@
-import { Ops } from "../../isa/ops.ts";
+import { Ops, type Statement } from "../../isa/ops.ts";
+import { directRead } from "../direct_reads.ts";
 import { SLOT } from "../../state.ts";
 import type { CodeCache } from "../code_cache.ts";
 import type { Handler } from "../handlers.ts";
@@ -243,10 +244,21 @@ export class Translator {
 
   #handlerOf(record: number): Handler | undefined {
     const handler = this.#handlers[this.engine.records.operation(record)];
-    return handler && isTranslatable(this.#programOf(handler)) && !this.#guards(handler) &&
-        (!handler.row.ends || this.#programOf(handler).transfer)
-      ? handler
-      : undefined;
+    if (!handler || this.#guards(handler)) return undefined;
+    const ops = this.#programOf(handler);
+    if (handler.row.ends && !ops.transfer) return undefined;
+    const isDirect = ({ name, argument }: Extract<Statement, { k: "call-out" }>) =>
+      name === "dc-zva" || (name === "mrs" && argument.kind.k === "field" &&
+        directRead(this.#field(record, handler, argument.kind.name)) !== undefined);
+    return isTranslatable(ops, isDirect) ? handler : undefined;
+  }
+
+  /** What a record's field of 32 bits holds. */
+  #field(record: number, handler: Handler, field: string): number {
+    const { offset } = this.engine.interpreter.records[handler.id]!.find(({ name }) =>
+      name === field
+    )!;
+    return this.#u32[(record + offset) >> 2] | 0;
   }
 
   /** What enters other pages is the interpreter's where it has to note whether they are guarded. */
@@ -267,9 +279,7 @@ export class Translator {
   /** The target of the relative branch at a record, if its page can be entered now. */
   #targetOf(record: number, pcBase: bigint): { record: number; pcBase: bigint } | undefined {
     const handler = this.#handlerOf(record)!;
-    const fields = this.engine.interpreter.records[handler.id]!;
-    const { offset } = fields.find(({ name }) => name === handler.target)!;
-    const distance = this.#u32[(record + offset) >> 2] | 0;
+    const distance = this.#field(record, handler, handler.target!);
     if (!handler.far) return { record: record + distance, pcBase };
     const pc = BigInt.asUintN(64, pcBase + BigInt(record >>> 2) + BigInt(distance));
     const entry = (this.engine.state().get32(SLOT.fetchLookup) >>> 0) +
