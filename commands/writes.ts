@@ -3,6 +3,7 @@ import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
 import { readTarget, TargetError } from "../replay/queries/who_wrote_target.ts";
 import { writeHistory } from "../replay/queries/write_history.ts";
 import type { MemoryWrite } from "../replay/queries/writers.ts";
+import { windowsThatWrote } from "../replay/queries/writers_stretches.ts";
 import { ReplayError } from "../replay/replay_error.ts";
 import { Session } from "../replay/session.ts";
 import type { Trace } from "../trace/mod.ts";
@@ -55,12 +56,13 @@ export default defineCommand({
     try {
       const { size } = values;
       const place = { position: to, ...(size === undefined ? {} : { size }) };
-      const written = readTarget(new Session(trace), symbols, target, place);
+      const session = new Session(trace, { window: nearWindow(trace, target, { from, to }) });
+      const written = readTarget(session, symbols, target, place);
       if (written.kind !== "memory") {
         throw new UsageError(`${target} is a register: expected ${TARGETS}`);
       }
       let given = 0;
-      await writeHistory(source, trace, written.range, { from, to }, (write) => {
+      await writeHistory(source, session, written.range, { from, to }, (write) => {
         printer.write(write);
         return ++given < limit;
       });
@@ -74,6 +76,15 @@ export default defineCommand({
     return STATUS.ok;
   },
 });
+
+/** Keyframe to begin at: the one that the target's meaning is looked up at, or the first writes follow. */
+function nearWindow(trace: Trace, target: string, stretch: { from: number; to: number }): number {
+  const { number, end } = trace.windowAt(stretch.to);
+  const [, address] = /^pa:(0x[0-9a-f_]+)/i.exec(target) ?? [];
+  if (address === undefined) return end === stretch.to ? number : number - 1;
+  const page = { address: Number(address.replaceAll("_", "")), length: 1 };
+  return (windowsThatWrote(trace, page, stretch).at(-1) ?? 1) - 1;
+}
 
 /** What writes are handed to. */
 interface WriteSink {

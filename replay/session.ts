@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly hazards?: boolean;
   /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
   readonly results?: boolean;
+  /** At whose end it begins; 0, which is the start, if left out. */
+  readonly window?: number;
   /** Re-execute windows of other machine versions as they come: for those who check every step. */
   readonly anyVersion?: boolean;
 }
@@ -90,13 +92,13 @@ export class Session {
   #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
 
   /**
-   * Begins at position 0. Of a trace of another machine version each window is verified before it is
+   * Begins at a keyframe. Of a trace of another machine version each window is verified before it is
    * executed for the first time.
    *
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
-    const { anyVersion = false, ...machineOptions } = options;
+    const { anyVersion = false, window = 0, ...machineOptions } = options;
     this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
     this.machine = makeReplayMachine(trace, machineOptions);
@@ -104,7 +106,7 @@ export class Session {
     if (!input.isEmpty) this.machine.input = input;
     this.#epoch = this.machine.memory.trackFirstWrites((page) => this.#willWrite(page));
     try {
-      this.loadKeyframe(0);
+      this.loadKeyframe(window);
     } catch (error) {
       if (this.#checked && error instanceof ReplayError) throw new ReplayError(otherVersion(trace));
       throw error;
@@ -320,7 +322,8 @@ export class Session {
 
   #load(to: Checkpoint): void {
     const { machine } = this;
-    for (const page of this.#differences(to)) this.#store(page, this.#pageAt(to, page));
+    const isFirst = this.#base === EMPTY;
+    for (const page of this.#differences(to)) this.#store(page, this.#pageAt(to, page), isFirst);
     // Code that other moments wrote is not modified code.
     machine.engine.records.maintained();
     if (this.#originals.window !== to.window) {
@@ -360,14 +363,15 @@ export class Session {
     return original ?? this.trace.page(page, window);
   }
 
-  #store(page: number, bytes: Uint8Array): void {
+  /** @param always without a look at what is there, which would have the host make the page first */
+  #store(page: number, bytes: Uint8Array, always: boolean): void {
     const { memory, access } = this.machine;
     if (!memory.contains(page, PAGE_BYTES)) {
       throw new ReplayError(
         `Cannot restore memory: expected pages of RAM, found one at 0x${page.toString(16)}`,
       );
     }
-    if (!sameBytes(memory.read(page, PAGE_BYTES), bytes)) access.store(page, bytes);
+    if (always || !sameBytes(memory.read(page, PAGE_BYTES), bytes)) access.store(page, bytes);
   }
 
   #beginEpoch({ window, pages }: Base): void {

@@ -49,6 +49,11 @@ export class Symbolizer {
     this.#lines = lines;
   }
 
+  /** Whether there are no symbols. */
+  get isEmpty(): boolean {
+    return this.#symbols.length === 0;
+  }
+
   /** The innermost symbol that `address` lies in. */
   symbol(address: bigint): SymbolPlace | undefined {
     let index = lastAtOrBelow(this.#symbols, address);

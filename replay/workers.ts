@@ -57,6 +57,8 @@ export interface WorkerQuestion<T> {
   readonly workers?: number | undefined;
   /** Gets every answer in order; false ends the work. */
   readonly answer: (value: T, part: number) => boolean;
+  /** Ends the work. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -118,7 +120,7 @@ class Queue<T> {
 }
 
 async function runWorker<T>(
-  { path, question, module, parts }: WorkerQuestion<T>,
+  { path, question, module, parts, signal }: WorkerQuestion<T>,
   queue: Queue<T>,
 ): Promise<void> {
   const worker = new Worker(module.href, { type: "module" });
@@ -128,20 +130,25 @@ async function runWorker<T>(
     event.preventDefault();
     fail(new ReplayError(event.message));
   };
+  /** Null if nobody waits for it any more. */
   const reply = () =>
-    new Promise<Answer<T>>((resolve, reject) => {
+    new Promise<Answer<T> | null>((resolve, reject) => {
       fail = reject;
       port1.onmessage = ({ data }) => resolve(data);
+      signal?.addEventListener("abort", () => resolve(null));
     });
   try {
     const ready = reply();
     const start: Start = { path, question };
     worker.postMessage(start, [port2]);
     await ready;
-    for (let index = await queue.take(); index !== undefined; index = await queue.take()) {
+    while (!signal?.aborted) {
+      const index = await queue.take();
+      if (index === undefined) break;
       const answer = reply();
       port1.postMessage(parts[index]);
       const found = await answer;
+      if (found === null) break;
       if ("error" in found) throw new ReplayError(found.error);
       queue.answered(index, found.value);
     }

@@ -17,7 +17,7 @@ export function namesOf(trace: Trace, symbols: Symbolizer): Names {
   let known: bigint[] | undefined;
   const moved = (address: bigint): bigint => {
     if (inFunction(symbols, address)) return address;
-    known ??= distances(trace);
+    known ??= symbols.isEmpty ? [] : distances(trace);
     const elsewhere = known.map((distance) => BigInt.asUintN(64, address + distance));
     // A label without a size, such as one that a linker script sets, is the last resort.
     return elsewhere.find((other) => inFunction(symbols, other)) ?? address;

@@ -4,7 +4,6 @@
  * The windows that wrote there (by the index, else the summary) are executed again with a watch on
  * the pages, several at the same time. A window's writes go between threads as columns.
  */
-import type { Trace } from "../../trace/mod.ts";
 import { Session } from "../session.ts";
 import { askWorkers } from "../workers.ts";
 import { type MemoryWrite, type MemoryWriter, type PhysicalRange, watchWrites } from "./writers.ts";
@@ -17,7 +16,7 @@ export interface WriteHistoryOptions {
   readonly from: number;
   /** Writes of steps before this position. */
   readonly to: number;
-  /** Threads; as many as there are processors if left out. */
+  /** Threads for long histories; two if left out. */
   readonly workers?: number;
 }
 
@@ -28,8 +27,12 @@ export interface WriteQuestion {
   readonly to: number;
 }
 
-/** So many windows are executed here before workers would be ready. */
-const FEW = 2;
+/** So many windows are executed here while workers get ready. */
+const FEW = 16;
+/** With fewer windows than this, workers would not be ready before the end. */
+const MANY = 32;
+/** More threads take more memory and are no faster: what they do is to touch memory. */
+const WORKERS = 2;
 
 const BY = ["store", "atomic", "dc-zva", "walker", "dma", "loader", "reset"] as const;
 
@@ -65,39 +68,50 @@ export function writesInWindow(
 }
 
 /**
- * Hands over every write to a range in order, until `write` gives false.
+ * Hands over every write to a range in order, until `write` gives false. The session's cursor moves.
  *
  * @param path the trace's file, which workers open for themselves; null: there is none, and no workers
  */
 export async function writeHistory(
   path: string | null,
-  trace: Trace,
+  session: Session,
   range: PhysicalRange,
   options: WriteHistoryOptions,
   write: (write: MemoryWrite) => boolean,
 ): Promise<void> {
-  const { from, to, workers } = options;
-  const windows = windowsThatWrote(trace, range, { from, to }).reverse();
-  if (path === null || windows.length <= FEW) {
-    const session = new Session(trace);
-    for (const window of windows) {
-      const columns = writesInWindow(session, window, { range, from, to });
-      for (const each of writesOf(columns)) if (!write(each)) return;
-    }
-    return;
-  }
+  const { from, to, workers = WORKERS } = options;
   const question: WriteQuestion = { range, from, to };
-  await askWorkers<WriteColumns>({
-    path,
-    module: new URL("./write_history_worker.ts", import.meta.url),
-    question,
-    parts: windows,
-    workers,
-    answer: (columns) => {
-      for (const each of writesOf(columns)) if (!write(each)) return false;
-      return true;
-    },
-  });
+  const answer = (columns: WriteColumns) => {
+    for (const each of writesOf(columns)) if (!write(each)) return false;
+    return true;
+  };
+  const windows = windowsThatWrote(session.trace, range, { from, to }).reverse();
+  const isLong = path !== null && windows.length >= MANY;
+  const here = isLong ? windows.slice(0, FEW) : windows;
+  const stop = new AbortController();
+  const rest = isLong
+    ? askWorkers<WriteColumns>({
+      path,
+      module: new URL("./write_history_worker.ts", import.meta.url),
+      question,
+      parts: windows.slice(FEW),
+      workers,
+      answer,
+      signal: stop.signal,
+    })
+    : null;
+  try {
+    for (const window of here) {
+      if (answer(writesInWindow(session, window, question))) continue;
+      stop.abort();
+      break;
+    }
+  } catch (error) {
+    stop.abort();
+    throw error;
+  } finally {
+    await rest;
+  }
 }
 
 function columnsOf(writes: readonly MemoryWrite[]): WriteColumns {

@@ -4,6 +4,10 @@ import { serve } from "../workers.ts";
 import { type WriteQuestion, writesInWindow } from "./write_history.ts";
 
 serve((trace, question: WriteQuestion) => {
-  const session = new Session(trace);
-  return (window) => writesInWindow(session, window, question);
+  let session: Session | undefined;
+  return (window) => {
+    // It begins where the first part does.
+    session ??= new Session(trace, { window: window - 1 });
+    return writesInWindow(session, window, question);
+  };
 });

@@ -8,7 +8,7 @@
  */
 import { type MemoryWatch, PAGE_BYTES } from "../../core/memory/memory.ts";
 import type { Session } from "../session.ts";
-import { type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
+import { goForward, type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
 import { isAtomicStore } from "./writers_effects.ts";
 import { instructionAt } from "./writers_instruction.ts";
 
@@ -136,7 +136,7 @@ export function watchWrites(
       });
     },
   };
-  session.seek(from);
+  goForward(session, from);
   session.observe(to, { watch });
 }
 

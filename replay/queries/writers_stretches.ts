@@ -121,10 +121,7 @@ function markedParts(session: Session, units: Units, { from, to }: Stretch, step
   const first = units.first - machine.memory.base / UNIT_BYTES;
   const marks = machine.engine.storeMarks.subarray(first, units.end - units.first + first);
   const parts: Part[] = [];
-  const window = session.trace.windowAt(from);
-  // To seek would start at a keyframe before, so that steps back from here are short.
-  if (window.start === from) session.loadKeyframe(window.number - 1);
-  else session.seek(from);
+  goForward(session, from);
   for (let at = from; at < to;) {
     const end = Math.min(to, at + steps);
     session.poll();
@@ -140,6 +137,14 @@ function markedParts(session: Session, units: Units, { from, to }: Stretch, step
     at = end;
   }
   return parts;
+}
+
+/** Goes to a position from which all that matters is ahead. */
+export function goForward(session: Session, position: number): void {
+  const { number, start } = session.trace.windowAt(position);
+  // To seek would start at a keyframe before and leave checkpoints, so that steps back are short.
+  if (start === position && number > 0) session.loadKeyframe(number - 1);
+  else session.seek(position);
 }
 
 /** Stretches without gaps between them as one, latest first. */

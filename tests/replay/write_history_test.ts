@@ -8,7 +8,7 @@ import { BUSY } from "./assembly.ts";
 import { recordBytes } from "./recordings.ts";
 
 Deno.test("writeHistory() gives every write in order, whatever the threads", async () => {
-  const bytes = recordBytes(BUSY.image, { limit: 60_000, windowSteps: 4096 });
+  const bytes = recordBytes(BUSY.image, { limit: 60_000, windowSteps: 1024 });
   const path = await Deno.makeTempFile({ suffix: ".unboot" });
   try {
     await Deno.writeFile(path, bytes);
@@ -22,12 +22,18 @@ Deno.test("writeHistory() gives every write in order, whatever the threads", asy
       assert(expected.length >= 8);
       const all: MemoryWrite[] = [];
       const whole = { from: 0, to: trace.end, workers: 2 };
-      await writeHistory(path, trace, range, whole, (write) => all.push(write) > 0);
+      await writeHistory(path, new Session(trace), range, whole, (write) => all.push(write) > 0);
       assertEquals(all, expected);
       const [first, last] = [expected[1].position, expected.at(-1)!.position];
       const found: number[] = [];
       const options = { from: first, to: last, workers: 2 };
-      await writeHistory(path, trace, range, options, ({ position }) => found.push(position) < 5);
+      await writeHistory(
+        path,
+        new Session(trace),
+        range,
+        options,
+        ({ position }) => found.push(position) < 5,
+      );
       assertEquals(
         found,
         expected.map(({ position }) => position).filter((at) => at >= first && at < last)
