@@ -38,6 +38,7 @@ import { dropTranslations } from "./system/tlb_maintenance.ts";
 import { TranslationRegimes } from "./memory/translation_regimes.ts";
 import { fpTrapTarget, zeroBlockTrap } from "./system/system_traps.ts";
 import { isWatching } from "./exceptions/watchpoints.ts";
+import { wide } from "./wide.ts";
 
 /**
  * One CPU as the system instructions see it: translation regime, modelled TLB, traps, time.
@@ -369,8 +370,4 @@ export class Processor implements SystemContext {
   emit(event: MachineEvent): void {
     this.observer.event(event);
   }
-}
-
-function wide(hi: number, lo: number): bigint {
-  return BigInt(hi) << 32n | BigInt(lo);
 }

@@ -1,4 +1,8 @@
 import { LAYOUT, NO_TAG } from "./layout.ts";
+import { wide } from "../wide.ts";
+
+const ALLOW = 1, KEEP = 0, DENY = -1;
+const NO_TAG_WORD = 0xffff_ffff;
 
 /** Entries that are dropped one by one; where more were filled, all are. */
 const FEW = 64;
@@ -56,21 +60,23 @@ export class LookupCaches {
     allow: { read: boolean; write: boolean; writeBesideCode: boolean; unaligned: boolean },
   ): void {
     const page = (va.lo & ~0xfff) >>> 0;
-    const entry = this.#dataEntry(el, va.hi, va.lo);
-    const tag = BigInt(va.hi) << 32n | BigInt(page);
-    const at = entry >> 3;
-    if (this.#filledData.length < FEW) this.#filledData.push(at);
-    const same = this.#u32[(entry >> 2) + 4] === ((host - page) >>> 0);
-    const keep = (old: bigint) => (same && old === tag ? tag : NO_TAG);
-    this.#u64[at] = allow.read ? tag : keep(this.#u64[at]);
-    this.#u64[at + 1] = allow.write
-      ? tag
-      : allow.writeBesideCode
-      ? NO_TAG
-      : keep(this.#u64[at + 1]);
-    this.#u64[at + 3] = allow.writeBesideCode ? tag : keep(this.#u64[at + 3]);
+    const entry = this.#dataEntry(el, va.hi, va.lo), at = entry >> 2;
+    if (this.#filledData.length < FEW) this.#filledData.push(entry >> 3);
+    const same = this.#u32[at + 4] === ((host - page) >>> 0);
+    const beside = allow.writeBesideCode;
+    this.#setTag(at, allow.read ? ALLOW : same ? KEEP : DENY, va.hi, page);
+    this.#setTag(at + 2, allow.write ? ALLOW : same && !beside ? KEEP : DENY, va.hi, page);
+    this.#setTag(at + 6, beside ? ALLOW : same ? KEEP : DENY, va.hi, page);
     this.#u32[(entry >> 2) + 4] = (host - page) >>> 0;
     this.#u32[(entry >> 2) + 5] = allow.unaligned ? 1 : 0;
+  }
+
+  /** Sets the tag at 32-bit index `at`; one that is kept must be of the same page. */
+  #setTag(at: number, how: typeof ALLOW | typeof KEEP | typeof DENY, hi: number, lo: number): void {
+    const words = this.#u32;
+    if (how === KEEP && words[at] === lo && words[at + 1] === hi) return;
+    words[at] = how === ALLOW ? lo : NO_TAG_WORD;
+    words[at + 1] = how === ALLOW ? hi : NO_TAG_WORD;
   }
 
   /**
@@ -89,7 +95,7 @@ export class LookupCaches {
     guarded = false,
   ): void {
     const va = address;
-    const tag = BigInt(va.hi) << 32n | BigInt((va.lo & ~0xfff) >>> 0);
+    const tag = wide(va.hi, (va.lo & ~0xfff) >>> 0);
     const entry = this.fetch(el) + (((va.lo >>> 12) & (LAYOUT.fetchLookupEntries - 1)) << 5);
     if (this.#filledFetches.length < FEW) this.#filledFetches.push(entry >> 3);
     this.#u64[entry >> 3] = tag;

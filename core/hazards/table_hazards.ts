@@ -16,6 +16,7 @@ import { walk } from "../../mmu/walk.ts";
 import { PAGE_BYTES, type WriteEpoch } from "../memory/memory.ts";
 import type { DescriptorRead, EventBase, MachineEvent, TlbFillEvent } from "../observer.ts";
 import type { HazardSubject, Report } from "./hazard_detector.ts";
+import { wide } from "../wide.ts";
 
 /** Walks looked at, fills and pages copied, about a microsecond each. */
 const BUDGET = 100_000;
@@ -165,7 +166,7 @@ export class TableHazards {
     const now = steps.map((step) => ({
       level: step.level,
       address: step.address,
-      descriptor: BigInt(step.hi) << 32n | BigInt(step.lo),
+      descriptor: wide(step.hi, step.lo),
     }));
     this.#compare(known, now, at);
   }

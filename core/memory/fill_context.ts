@@ -6,6 +6,7 @@ import type { Stage2Walk } from "../../mmu/stage2.ts";
 import type { TlbFill } from "../../mmu/translate.ts";
 import type { Walk } from "../../mmu/walk.ts";
 import type { DescriptorRead, EventBase, TlbFillEvent, TranslationContext } from "../observer.ts";
+import { wide } from "../wide.ts";
 
 /** The event of a fill; `secure` is the output's address space. */
 export function fillEvent(fill: TlbFill, secure: boolean, at: EventBase): TlbFillEvent {
@@ -15,7 +16,7 @@ export function fillEvent(fill: TlbFill, secure: boolean, at: EventBase): TlbFil
     kind: "tlb-fill",
     ...at,
     access: ACCESS_NAMES[fill.access],
-    va: BigInt(vaHi) << 32n | BigInt(vaLo),
+    va: wide(vaHi, vaLo),
     pa,
     level: leaf?.level ?? 0,
     sizeLog2: fill.sizeLog2,
@@ -30,18 +31,22 @@ export function fillEvent(fill: TlbFill, secure: boolean, at: EventBase): TlbFil
 
 /** Every descriptor that a fill read, in order. */
 function descriptorReads(walk: Walk | null, stage2: Stage2Walk | null): DescriptorRead[] {
-  const second = (found: Stage2Walk | null | undefined): DescriptorRead[] =>
-    (found?.steps ?? []).map((step) => ({ ...descriptorRead(step), stage: 2 }));
-  return [
-    ...(walk?.steps ?? []).flatMap((step) => [...second(step.stage2), descriptorRead(step)]),
-    ...second(stage2),
-  ];
+  const reads: DescriptorRead[] = [];
+  const second = ({ steps }: Stage2Walk) => {
+    for (const step of steps) reads.push({ ...descriptorRead(step), stage: 2 });
+  };
+  for (const step of walk?.steps ?? []) {
+    if (step.stage2) second(step.stage2);
+    reads.push(descriptorRead(step));
+  }
+  if (stage2) second(stage2);
+  return reads;
 }
 
 function descriptorRead(
   { level, address, hi, lo }: { level: number; address: number; hi: number; lo: number },
 ): DescriptorRead {
-  return { level, address, descriptor: BigInt(hi) << 32n | BigInt(lo) };
+  return { level, address, descriptor: wide(hi, lo) };
 }
 
 /** The fields of {@linkcode TranslationContext}: none for stage 1 of a Non-secure EL1&0. */

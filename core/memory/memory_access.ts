@@ -14,6 +14,7 @@ import type { PhysicalSpaces } from "./physical_spaces.ts";
 import type { DebugException } from "../exceptions/debug_unit.ts";
 import { SLOT } from "../state.ts";
 import type { DataAccess } from "../exceptions/watchpoints.ts";
+import { wide } from "../wide.ts";
 
 /**
  * Accesses that generated code cannot finish by itself: a page not in the lookup cache, a device,
@@ -112,7 +113,7 @@ export class MemoryAccess {
       );
     }
     const records = engine.records.recordsOf(hostPage);
-    const page = BigInt(pcHi) << 32n | BigInt((lo & ~0xfff) >>> 0);
+    const page = wide(pcHi, (lo & ~0xfff) >>> 0);
     const context = engine.contextId(el, page, records);
     engine.lookup.allowFetch(el, branched, page, records, context, translation.guarded);
     return ANSWER.done;
@@ -376,8 +377,4 @@ export function descriptorBus(
 function branchHigh(regime: Regime, hi: number): number {
   const range = regime.ranges[regime.ranges.length === 2 ? (hi >>> 23) & 1 : 0];
   return range.topByteIgnored ? canonical(hi) : hi;
-}
-
-function wide(hi: number, lo: number): bigint {
-  return BigInt(hi) << 32n | BigInt(lo);
 }

@@ -27,19 +27,23 @@ export interface PhysicalHost {
 /** Moves bytes between the scratch area of generated code and RAM or devices. */
 export class PhysicalAccess {
   readonly #scratch: DataView;
+  readonly #bytes: Uint8Array;
   readonly #long = new Uint32Array(2);
 
   constructor(readonly host: PhysicalHost) {
     this.#scratch = new DataView(host.engine.memory, SLOT.scratch, 64);
+    this.#bytes = new Uint8Array(host.engine.memory, SLOT.scratch, 64);
   }
 
   /** Moves bytes from or to an offset of scratch. Gives false where nothing answers. */
   transfer(pa: number, bytes: number, offset: number, write: boolean): boolean {
     const { memory } = this.host;
     if (memory.contains(pa, bytes)) {
-      const scratch = new Uint8Array(this.host.engine.memory, SLOT.scratch + offset, bytes);
-      if (write) memory.write(pa, scratch);
-      else scratch.set(memory.read(pa, bytes));
+      const ram = memory.bytes, at = pa - memory.base, scratch = this.#bytes;
+      if (write) {
+        memory.willWrite(pa, bytes);
+        for (let i = 0; i < bytes; i++) ram[at + i] = scratch[offset + i];
+      } else for (let i = 0; i < bytes; i++) scratch[offset + i] = ram[at + i];
       return true;
     }
     if (bytes === 3 || bytes > 4 && bytes < 8) return this.#bytewise(pa, bytes, offset, write);
