@@ -1,10 +1,10 @@
 /**
- * Scripts of what is typed at the guest: `--input FILE`.
+ * Scripts of what is typed at the guest, and of when its power key is pressed: `--input FILE`.
  *
  * The moments at which bytes reach the guest follow from the script and from what the guest does,
  * never from the host's clock, so that two recordings with one script are the same.
  */
-import type { InputSource, Wait } from "../core/input_source.ts";
+import { type InputSource, POWER_KEY, type Wait } from "../core/input_source.ts";
 import { UserError } from "./user_error.ts";
 
 /** One line of a script. */
@@ -13,8 +13,10 @@ export interface InputEntry {
   readonly after?: Uint8Array;
   /** Virtual time in ns before which it is not typed. */
   readonly at?: number;
-  /** What is typed. */
+  /** What is typed; none for a press. */
   readonly bytes: Uint8Array;
+  /** A key of the board is pressed. */
+  readonly press?: "power";
 }
 
 /** What a script looks like, for the help. */
@@ -22,14 +24,16 @@ export const INPUT_HELP: readonly string[] = [
   '--input FILE types by a script. Its lines, in order: after "TEXT" send "BYTES" waits until the',
   'guest has printed TEXT since the line before was typed; at 1.5s send "BYTES" waits for that',
   'virtual time (s, ms, us, ns); send "BYTES" types at once. Escapes: \\r \\n \\t \\e \\" \\\\ \\xHH.',
+  "press power in place of send presses the board's power key, as QEMU's system_powerdown does.",
   "Empty lines and lines that begin with # do not count. Return is \\r, Ctrl-C is \\x03.",
   "--input - types what comes on standard input. A terminal is put into raw mode: every key goes to",
-  "the guest, Ctrl-C too; Ctrl-A x ends the recording, Ctrl-A Ctrl-A sends Ctrl-A.",
+  "the guest, Ctrl-C too; Ctrl-A x ends the recording, Ctrl-A p presses the power key, Ctrl-A Ctrl-A",
+  "sends Ctrl-A.",
 ];
 
 const UNITS: Readonly<Record<string, number>> = { s: 1e9, ms: 1e6, us: 1e3, ns: 1 };
 const LINE =
-  /^(?:after\s+("(?:[^"\\]|\\.)*")\s+|at\s+(\d+(?:\.\d+)?)(s|ms|us|ns)\s+)?send\s+("(?:[^"\\]|\\.)*")$/;
+  /^(?:after\s+("(?:[^"\\]|\\.)*")\s+|at\s+(\d+(?:\.\d+)?)(s|ms|us|ns)\s+)?(?:send\s+("(?:[^"\\]|\\.)*")|press\s+(power))$/;
 const ESCAPES: Readonly<Record<string, number>> = {
   r: 13,
   n: 10,
@@ -54,14 +58,15 @@ export function parseInputScript(text: string, name: string): InputEntry[] {
     const match = LINE.exec(trimmed);
     if (!match) {
       throw new UserError(
-        `${where}: expected [after "TEXT" | at TIME] send "BYTES", found ${trimmed}`,
+        `${where}: expected [after "TEXT" | at TIME] send "BYTES" or press power, found ${trimmed}`,
       );
     }
-    const [, after, time, unit, send] = match;
+    const [, after, time, unit, send, press] = match;
     const needle = after === undefined ? undefined : unescape(after, where);
     if (needle?.length === 0) throw new UserError(`${where}: expected a text behind after`);
     entries.push({
-      bytes: unescape(send, where),
+      bytes: press ? new Uint8Array() : unescape(send, where),
+      ...(press ? { press: "power" } : {}),
       ...(needle ? { after: needle } : {}),
       ...(time === undefined ? {} : { at: Math.round(Number(time) * UNITS[unit]) }),
     });
@@ -113,6 +118,10 @@ export class ScriptInput implements InputSource {
     return this.#entries[this.#entry];
   }
 
+  get pressesPower(): boolean {
+    return this.#current?.press !== undefined;
+  }
+
   nextPosition(): number {
     return Infinity;
   }
@@ -124,14 +133,14 @@ export class ScriptInput implements InputSource {
   }
 
   take(): number {
-    const { bytes } = this.#current!;
-    const byte = bytes[this.#byte++];
+    const { bytes, press } = this.#current!;
+    const taken = press ? POWER_KEY : bytes[this.#byte++];
     if (this.#byte === bytes.length) {
       this.#entry++;
       this.#begin();
       this.#skipEmpty();
     }
-    return byte;
+    return taken;
   }
 
   sent(byte: number): boolean {
@@ -163,7 +172,7 @@ export class ScriptInput implements InputSource {
   #skipEmpty(): void {
     for (
       let entry = this.#current;
-      entry?.bytes.length === 0 && (!entry.after || this.#heard);
+      entry?.bytes.length === 0 && !entry.press && (!entry.after || this.#heard);
       entry = this.#current
     ) {
       this.#entry++;

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { POWER_KEY } from "../core/input_source.ts";
 import { parseInputScript, ScriptInput } from "./input_script.ts";
 import { UserError } from "./user_error.ts";
 
@@ -13,6 +14,16 @@ Deno.test("parseInputScript() reads what is typed, after what and when", () => {
   ]);
 });
 
+Deno.test("ScriptInput presses the power key in its turn", () => {
+  const script = 'after "$" press power\nat 2us press power\nsend "x"';
+  const input = new ScriptInput(parseInputScript(script, "s"));
+  assertEquals([input.nextTime(), input.pressesPower], [Infinity, true]);
+  input.sent(36);
+  assertEquals([input.nextTime(), input.take(), input.done], [0, POWER_KEY, 1]);
+  assertEquals([input.nextTime(), input.open, input.take()], [2000, true, POWER_KEY]);
+  assertEquals([input.pressesPower, input.take(), input.done], [false, 120, 3]);
+});
+
 Deno.test("parseInputScript() refuses other lines in one line", () => {
   for (
     const [script, message] of [
@@ -20,6 +31,7 @@ Deno.test("parseInputScript() refuses other lines in one line", () => {
       ['\nafter "" send "b"', "line 2: expected a text behind after"],
       ['send "\\q"', 'line 1: expected \\r \\n \\t \\e \\" \\\\ or \\xHH, found \\q'],
       ['at 5 send "x"', "line 1: expected [after"],
+      ["press reset", "line 1: expected [after"],
     ]
   ) {
     assertThrows(() => parseInputScript(script, "s"), UserError, message);

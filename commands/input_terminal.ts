@@ -4,7 +4,7 @@
  * While the guest waits for an interrupt, so does the host, as long as the guest's clock says; a
  * byte ends the wait. The guest cannot tell: it sees virtual time, which the trace has.
  */
-import type { InputSource, Wait } from "../core/input_source.ts";
+import { type InputSource, POWER_KEY, type Wait } from "../core/input_source.ts";
 import { InputRing } from "./input_ring.ts";
 
 const CTRL_A = 0x01;
@@ -48,6 +48,10 @@ export class TerminalInput implements InputSource {
     return !this.#quit && (this.#peek() !== undefined || !this.#ring.ended);
   }
 
+  get pressesPower(): boolean {
+    return this.#peek() === POWER_KEY;
+  }
+
   nextPosition(): number {
     return Infinity;
   }
@@ -81,7 +85,7 @@ export class TerminalInput implements InputSource {
   /** A recording never goes back. */
   seek(_position: number): void {}
 
-  /** The byte that comes next, commands of the terminal taken out. */
+  /** What comes next, commands of the terminal taken out. */
   #peek(): number | undefined {
     while (this.#next === undefined) {
       const byte = this.#ring.read();
@@ -99,6 +103,7 @@ export class TerminalInput implements InputSource {
     }
     this.#escaped = false;
     if (byte === CTRL_A) return byte;
+    if (byte === "p".charCodeAt(0)) return POWER_KEY;
     if (byte === "x".charCodeAt(0)) {
       this.#quit = true;
       this.#host.quit();

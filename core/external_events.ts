@@ -1,4 +1,4 @@
-import { INPUT, type InputSource } from "./input_source.ts";
+import { INPUT, type InputSource, POWER_KEY } from "./input_source.ts";
 import type { VirtBoard } from "./virt_board.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
@@ -37,17 +37,33 @@ export class ExternalEvents {
     return true;
   }
 
+  /** Presses the power key before the next step. */
+  #press(): void {
+    this.host.time.noteRead();
+    this.host.board.pressPower();
+  }
+
   /** Hands over input that is due, as far as the UART has room. */
   type(input: InputSource): void {
-    const { board, time } = this.host;
+    const { time } = this.host;
     while (
-      board.canReceive &&
+      this.#canTake(input) &&
       (input.nextPosition() <= this.host.position || input.nextTime() <= time.nanoseconds)
     ) {
-      const byte = input.take();
-      this.receive(byte);
-      this.host.inputObserver?.(INPUT.console, Uint8Array.of(byte));
+      const taken = input.take();
+      if (taken === POWER_KEY) {
+        this.#press();
+        this.host.inputObserver?.(INPUT.power, new Uint8Array());
+      } else {
+        this.receive(taken);
+        this.host.inputObserver?.(INPUT.console, Uint8Array.of(taken));
+      }
     }
+  }
+
+  /** Whether what is next can be handed over when it is due. */
+  #canTake(input: InputSource): boolean {
+    return input.pressesPower || this.host.board.canReceive;
   }
 
   /** Lets happen on the board what is due. */
@@ -74,7 +90,7 @@ export class ExternalEvents {
   /** Whether input comes before virtual time `next`, to which it then skips. */
   #inputEndsWait(next: number): boolean {
     const { input, time, position, board, inputObserver } = this.host;
-    if (!input || !board.canReceive) return false;
+    if (!input || !this.#canTake(input)) return false;
     const from = time.nanoseconds;
     const end = input.waitUntil({ position, from, to: next });
     if (!(end < next)) return false;

@@ -1,23 +1,30 @@
 /**
- * Where the bytes come from that are typed at the guest's first UART.
+ * What a person does to the guest: bytes typed at its first UART, and presses of its power key.
  *
- * The machine asks before every step and puts a byte into the UART as soon as it is due and the
- * UART has room. What it took, and where a byte ended the wait of a WFI, is noted by
- * `Machine.inputObserver`, so that a trace has all that a re-execution needs.
+ * The machine asks before every step. It puts a byte into the UART as soon as it is due and the
+ * UART has room, and presses the key as soon as that is due. What it took, and where input ended
+ * the wait of a WFI, is noted by `Machine.inputObserver`, so that a trace has all that a
+ * re-execution needs.
  */
+
+/** What {@linkcode InputSource.take} gives in place of a byte where the power key is pressed. */
+export const POWER_KEY = 0x100;
+
 export interface InputSource {
   /** Whether bytes may still come whatever the guest does: then nothing is proved to go on for ever. */
   readonly open: boolean;
+  /** Whether a press of the power key is next: it waits for no room in the UART. */
+  readonly pressesPower: boolean;
   /** Position from which the next byte is due, or Infinity if positions do not decide. */
   nextPosition(): number;
   /** Virtual time in ns from which the next byte is due; Infinity if it waits for something else. */
   nextTime(): number;
-  /** Takes the byte that is due. */
+  /** Takes what is due: a byte or {@linkcode POWER_KEY}. */
   take(): number;
   /** Sees a byte that the guest sends. Gives whether that can make a byte due. */
   sent(byte: number): boolean;
   /**
-   * The CPU waits for an interrupt, with room in the UART: when does input end the wait?
+   * The CPU waits for an interrupt, and what is next can be taken: when does input end the wait?
    *
    * @returns virtual time in ns, or `to` if no input comes before
    */
@@ -40,6 +47,8 @@ export interface Wait {
 export const INPUT = {
   /** Bytes typed at the UART just before the step that follows the position. */
   console: "console",
+  /** The power key was pressed just before the step that follows the position; no bytes. */
+  power: "power",
   /** Input ended the wait of the WFI that is the last step before the position: u64, ns. */
   time: "time",
 } as const;

@@ -70,6 +70,8 @@ const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
 const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16, secureUart: 8, secureGpio: 0 } as const;
 /** What the lines of the Secure GPIO controller do, from line 0. */
 const POWER_LINES = ["poweroff", "reset"] as const;
+/** Line of the GPIO controller that the power key is at. */
+const POWER_KEY_LINE = 3;
 /** Private interrupt of the performance monitors. */
 const MONITORS_INTERRUPT = 23;
 const FIRST_SPI = 32;
@@ -136,6 +138,7 @@ export class VirtBoard {
   readonly gicInterfaces: readonly GicV3CpuInterface[];
   readonly #monitors: PerformanceMonitors[] = [];
   readonly #gic: InterruptController;
+  readonly #gpio: Pl061;
   readonly #console: VirtioConsole | undefined;
   readonly #transports: VirtioMmio;
   readonly #security: CpuSecurity[];
@@ -171,6 +174,7 @@ export class VirtBoard {
       line: line(SPI.virtio + VIRTIO_SLOTS - 1 - n),
     }));
     this.#transports = new VirtioMmio({ base: BASE.virtio, memory, slots: transports });
+    this.#gpio = new Pl061({ base: BASE.gpio, clock, line: line(SPI.gpio) });
     const devices = [
       ...BASE.flash.map((base, n) =>
         new Flash({
@@ -184,7 +188,7 @@ export class VirtBoard {
       this.uart,
       new Pl031({ base: BASE.rtc, clock, line: line(SPI.rtc), start: options.rtc }),
       new FwCfg({ base: BASE.fwCfg, cpuCount: cpus, memoryBytes, memory, media }),
-      new Pl061({ base: BASE.gpio, line: line(SPI.gpio) }),
+      this.#gpio,
       ...(options.secure ? this.#secureDevices(options, line) : []),
       this.#transports,
       ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
@@ -194,7 +198,10 @@ export class VirtBoard {
   }
 
   /** What only Secure accesses find, beside RAM and flash. Nothing is connected to this UART. */
-  #secureDevices({ powerLine }: VirtBoardOptions, line: (spi: number) => InterruptLine): Device[] {
+  #secureDevices(
+    { clock, powerLine }: VirtBoardOptions,
+    line: (spi: number) => InterruptLine,
+  ): Device[] {
     const ignored = () => {};
     return [
       new Pl011({
@@ -206,6 +213,7 @@ export class VirtBoard {
       new Pl061({
         name: "pl061-secure",
         base: BASE.secureGpio,
+        clock,
         line: line(SPI.secureGpio),
         output: (n) => {
           if (n < POWER_LINES.length) powerLine?.(POWER_LINES[n]);
@@ -237,6 +245,11 @@ export class VirtBoard {
   /** Takes a byte of input. */
   receive(byte: number): void {
     this.#input.receive(byte);
+  }
+
+  /** Presses the power key. */
+  pressPower(): void {
+    this.#gpio.press(POWER_KEY_LINE);
   }
 
   /** What input goes to. */

@@ -1,10 +1,11 @@
 /** What was typed while a trace was recorded, given again at the same positions. */
-import { INPUT, type InputSource, type Wait } from "../core/input_source.ts";
+import { INPUT, type InputSource, POWER_KEY, type Wait } from "../core/input_source.ts";
 import type { InputEvent } from "../trace/mod.ts";
 
-interface TypedByte {
+interface Typed {
   readonly position: number;
-  readonly byte: number;
+  /** A byte or {@linkcode POWER_KEY}. */
+  readonly what: number;
 }
 
 interface EndOfWait {
@@ -16,7 +17,7 @@ interface EndOfWait {
 /** See the top of this file. */
 export class RecordedInput implements InputSource {
   readonly open = false;
-  readonly #typed: TypedByte[] = [];
+  readonly #typed: Typed[] = [];
   readonly #waits: EndOfWait[] = [];
   #nextTyped = 0;
   #nextWait = 0;
@@ -25,7 +26,9 @@ export class RecordedInput implements InputSource {
   constructor(inputs: Iterable<InputEvent>) {
     for (const { position, source, bytes } of inputs) {
       if (source === INPUT.console) {
-        for (const byte of bytes) this.#typed.push({ position, byte });
+        for (const what of bytes) this.#typed.push({ position, what });
+      } else if (source === INPUT.power) {
+        this.#typed.push({ position, what: POWER_KEY });
       } else if (source === INPUT.time && bytes.length === 8) {
         const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
         this.#waits.push({ position, time: Number(view.getBigUint64(0, true)) });
@@ -38,6 +41,10 @@ export class RecordedInput implements InputSource {
     return this.#typed.length === 0 && this.#waits.length === 0;
   }
 
+  get pressesPower(): boolean {
+    return this.#typed[this.#nextTyped]?.what === POWER_KEY;
+  }
+
   nextPosition(): number {
     return this.#typed[this.#nextTyped]?.position ?? Infinity;
   }
@@ -47,7 +54,7 @@ export class RecordedInput implements InputSource {
   }
 
   take(): number {
-    return this.#typed[this.#nextTyped++].byte;
+    return this.#typed[this.#nextTyped++].what;
   }
 
   sent(_byte: number): boolean {

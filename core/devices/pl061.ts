@@ -1,9 +1,9 @@
 /**
  * PL061 GPIO (Arm DDI 0190B): eight lines, behaving as the reference's. On the board line 3 is the
- * power button.
+ * power key.
  */
 
-import type { Device, DeviceState, InterruptLine } from "./device.ts";
+import type { Clock, Device, DeviceState, InterruptLine } from "./device.ts";
 
 /** Register offsets. The data register is repeated: address bits 9:2 are the mask of an access. */
 const DATA_END = 0x400;
@@ -33,11 +33,25 @@ const STORED: Readonly<Record<number, (typeof FIELDS)[number]>> = {
   [AFSEL]: "afsel",
 };
 
+type Fields = Record<(typeof FIELDS)[number], number>;
+
+/** An input line that a key holds high. */
+interface Held {
+  readonly line: number;
+  /** Virtual time in ns. */
+  readonly until: number;
+}
+
+/** How long a press of a key lasts on the reference, and what its end is rounded down to, in ns. */
+const PRESS = 100e6, PRESS_UNIT = 1e6;
+
 /** How to make a {@linkcode Pl061}. */
 export interface Pl061Options {
   /** `pl061` if left out. */
   readonly name?: string;
   readonly base: number;
+  /** Virtual time. */
+  readonly clock: Clock;
   readonly line: InterruptLine;
   /** Told of each output line, 0 to 7, that becomes high. */
   readonly output?: (line: number) => void;
@@ -48,17 +62,17 @@ export class Pl061 implements Device {
   readonly name: string;
   readonly base: number;
   readonly size = 0x1000;
+  readonly #clock: Clock;
   readonly #line: InterruptLine;
   readonly #output: ((line: number) => void) | undefined;
-  #state = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Record<
-    (typeof FIELDS)[number],
-    number
-  >;
+  #state = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Fields;
+  #held: Held | undefined;
 
   /** Makes a controller as after reset; `line` is the combined interrupt. */
-  constructor({ name = "pl061", base, line, output }: Pl061Options) {
+  constructor({ name = "pl061", base, clock, line, output }: Pl061Options) {
     this.name = name;
     this.base = base;
+    this.#clock = clock;
     this.#line = line;
     this.#output = output;
   }
@@ -69,6 +83,26 @@ export class Pl061 implements Device {
     if (state.dir & bit) return;
     state.data = level ? state.data | bit : state.data & ~bit;
     this.#update();
+  }
+
+  /** Presses the key at an input line. It lets go by itself. */
+  press(line: number): void {
+    const until = Math.floor(this.#clock.nanoseconds() / PRESS_UNIT) * PRESS_UNIT + PRESS;
+    this.#held = { line, until };
+    this.setInput(line, true);
+  }
+
+  /** Virtual time in ns at which a key lets go, or Infinity. */
+  nextEvent(): number {
+    return this.#held?.until ?? Infinity;
+  }
+
+  /** Lets go if it is time to. */
+  update(): void {
+    if (!this.#held || this.#clock.nanoseconds() < this.#held.until) return;
+    const { line } = this.#held;
+    this.#held = undefined;
+    this.setInput(line, false);
   }
 
   read(offset: number, _size: number): number {
@@ -98,11 +132,14 @@ export class Pl061 implements Device {
   }
 
   save(): DeviceState {
-    return { ...this.#state };
+    const { line, until } = this.#held ?? {};
+    return { ...this.#state, ...line === undefined ? {} : { held: line, until: until! } };
   }
 
   restore(state: DeviceState): void {
-    this.#state = { ...(state as Record<(typeof FIELDS)[number], number>) };
+    const { held: line, until, ...fields } = state as Record<string, number>;
+    this.#state = fields as Fields;
+    this.#held = line === undefined ? undefined : { line, until };
     this.#drive();
   }
 

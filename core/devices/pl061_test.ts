@@ -7,10 +7,11 @@ const RIS = 0x414, MIS = 0x418, IC = 0x41c;
 
 function make() {
   const line = new TestLine();
-  const gpio = new Pl061({ base: 0x903_0000, line });
+  const clock = { now: 0, nanoseconds: () => clock.now };
+  const gpio = new Pl061({ base: 0x903_0000, clock, line });
   const read = (offset: number) => gpio.read(offset, 4);
   const write = (offset: number, value: number) => gpio.write(offset, value, 4);
-  return { gpio, line, read, write };
+  return { gpio, clock, line, read, write };
 }
 
 Deno.test("Pl061 answers a sequence as the reference", () => {
@@ -46,6 +47,25 @@ Deno.test("Pl061 raises an interrupt on the edge of an input", () => {
   write(IC, 8);
   gpio.setInput(3, false);
   assertEquals([read(DATA), line.level], [0, false]);
+});
+
+Deno.test("Pl061.press() holds a line high for a tenth of a second", () => {
+  const { gpio, clock, read } = make();
+  clock.now = 5_400_000;
+  assertEquals(gpio.nextEvent(), Infinity);
+  gpio.press(3);
+  assertEquals([read(DATA), gpio.nextEvent()], [8, 105_000_000]);
+  const copy = make();
+  copy.gpio.restore(gpio.save());
+  for (const each of [{ gpio, clock, read }, copy]) {
+    each.clock.now = 104_999_999;
+    each.gpio.update();
+    assertEquals(each.read(DATA), 8);
+    each.clock.now++;
+    each.gpio.update();
+    assertEquals([each.read(DATA), each.gpio.nextEvent()], [0, Infinity]);
+  }
+  assertEquals(copy.gpio.save(), gpio.save());
 });
 
 Deno.test("Pl061.restore() brings back what save() gave", () => {

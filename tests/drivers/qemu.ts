@@ -41,6 +41,8 @@ export interface QemuRunOptions extends QemuOptions {
   quietMs?: number;
   /** Bytes typed on the console right at the start. */
   input?: Uint8Array;
+  /** Presses the power key each time that the guest prints this text, which it waits behind. */
+  pressAfter?: string;
 }
 
 /** What a run left behind. */
@@ -107,7 +109,10 @@ export async function runQemu(
   options: QemuRunOptions = {},
 ): Promise<QemuRun> {
   const files = new TemporaryFiles();
-  const child = spawn(files, image, options, options.input === undefined ? "null" : "piped");
+  const key = options.pressAfter === undefined ? undefined : new PowerKey();
+  const extra = [...options.extra ?? [], ...key?.arguments ?? []];
+  const stdin = options.input === undefined ? "null" : "piped";
+  const child = spawn(files, image, { ...options, extra }, stdin);
   let end: QemuRun["end"] = "exit";
   function stop(reason: QemuRun["end"]): void {
     if (end === "exit") end = reason;
@@ -117,7 +122,11 @@ export async function runQemu(
   try {
     if (options.input !== undefined) await typeIn(child, options.input);
     const errors = new Response(child.stderr).text();
-    const console = await readConsole(child.stdout, options, stop);
+    const texts = [
+      { text: options.until, then: () => stop("until") },
+      { text: options.pressAfter, then: () => key?.press() },
+    ];
+    const console = await readConsole(child.stdout, options, texts, stop);
     const status = await child.status;
     return {
       console,
@@ -235,23 +244,50 @@ function spawn(
     .spawn();
 }
 
+/** The power key of a reference machine, pressed through a monitor. */
+export class PowerKey {
+  readonly #port = freePort();
+  #monitor: Promise<Deno.TcpConn> | undefined;
+
+  /** What the machine is to be started with. */
+  get arguments(): readonly string[] {
+    return ["-monitor", `tcp:127.0.0.1:${this.#port},server=on,wait=off`];
+  }
+
+  /** Presses it, as `system_powerdown` does. */
+  async press(): Promise<void> {
+    const monitor = await (this.#monitor ??= this.#connect());
+    await monitor.write(new TextEncoder().encode("system_powerdown\n"));
+  }
+
+  /** The connection ends with the machine. */
+  async #connect(): Promise<Deno.TcpConn> {
+    const monitor = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
+    monitor.readable.pipeTo(new WritableStream()).catch(() => {});
+    return monitor;
+  }
+}
+
 async function readConsole(
   stream: ReadableStream<Uint8Array>,
   options: QemuRunOptions,
+  texts: readonly { text: string | undefined; then: () => unknown }[],
   stop: (reason: QemuRun["end"]) => void,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let text = "";
+  const longest = Math.max(0, ...texts.map(({ text }) => text?.length ?? 0));
   let quiet: ReturnType<typeof setTimeout> | undefined;
   for await (const chunk of stream) {
     chunks.push(chunk);
     clearTimeout(quiet);
     if (options.quietMs !== undefined) quiet = setTimeout(() => stop("quiet"), options.quietMs);
-    if (options.until !== undefined) {
-      text += new TextDecoder("latin1").decode(chunk);
-      if (text.includes(options.until)) stop("until");
-      text = text.slice(1 - options.until.length || text.length);
+    if (longest === 0) continue;
+    text += new TextDecoder("latin1").decode(chunk);
+    for (const each of texts) {
+      if (each.text !== undefined && text.includes(each.text)) await each.then();
     }
+    text = text.slice(1 - longest || text.length);
   }
   clearTimeout(quiet);
   return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());

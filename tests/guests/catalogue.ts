@@ -33,6 +33,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly virtio?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
+  /** Behind this text the guest waits, each time, for the power key to be pressed. */
+  readonly pressAfter?: string;
   /** Takes more than a second: only in the long form. */
   readonly slow?: boolean;
 }
@@ -339,6 +341,8 @@ export const GUESTS: readonly Guest[] = [
   }),
   program("user_under_el2", { virtualization: true }),
   program("uart_irq"),
+  // When the key is pressed is up to the host.
+  program("power_key", { pressAfter: "press now\n", exceptions: "synchronous" }),
   program("uart_input", {
     input: "1 2 +\n6 7 * 2 -\n100 7 /\n3 4 5 * +\n12345678901 1 -\nquit\n",
     // When a byte comes is up to the host.

@@ -1,5 +1,6 @@
 /** Runs one image on the reference and on our machine and says where they differ. */
 import { loadImage } from "../../core/loader/mod.ts";
+import { type InputEntry, ScriptInput } from "../../commands/input_script.ts";
 import type { CpuName } from "../../core/cpu_models.ts";
 import type { FlowObserver } from "../../core/engine/flow_ring.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly virtio?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
+  /** Behind this text the guest waits, each time, for the power key to be pressed. */
+  readonly pressAfter?: string;
   /** Steps that our machine is given. */
   readonly steps: number;
   /** Whether the reference never ends: it is stopped once its console is quiet. */
@@ -55,6 +58,7 @@ const TIMEOUT_MS = 20_000;
 const HANG_MS = 3_000;
 /** Steps between two attempts to type. */
 const STEPS_PER_BYTE = 1_000;
+const MOST_PRESSES = 100;
 /** Bytes of an endless console that are compared. */
 const MOST_CONSOLE = 64 << 10;
 
@@ -75,6 +79,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
     const { console, end, code, errors } = await runQemu(image, {
       ...bootOptions(options),
       extra: [...extra, ...options.virtio ? VIRTIO_ARGUMENTS : []],
+      ...(options.pressAfter ? { pressAfter: options.pressAfter } : {}),
       ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
       ...(hangs ? { quietMs: QUIET_MS } : {}),
@@ -95,7 +100,8 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
 
 /** Runs a machine to its end or bound, typing what it takes of the input. */
 function runWithInput(machine: Machine, options: RunOptions): EndReason | null {
-  const { steps, input = "", virtio } = options;
+  const { steps, input = "", virtio, pressAfter } = options;
+  if (pressAfter) machine.input = new ScriptInput(pressing(pressAfter));
   // Until the guest opens its virtio console input goes to the UART, which has room for one byte.
   const bytes = new TextEncoder().encode(virtio ? `-${input}` : input);
   let typed = 0;
@@ -106,6 +112,12 @@ function runWithInput(machine: Machine, options: RunOptions): EndReason | null {
   }
   machine.inputOpen = false;
   return machine.run(steps);
+}
+
+/** A script that presses the power key each time that the guest prints a text. */
+function pressing(text: string): InputEntry[] {
+  const entry = { after: new TextEncoder().encode(text), bytes: new Uint8Array(), press: "power" };
+  return Array.from({ length: MOST_PRESSES }, () => entry as InputEntry);
 }
 
 /** Counts what the flow says was executed. */

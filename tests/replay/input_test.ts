@@ -45,15 +45,48 @@ more:   ldr w3, [x10, #0x18]
   0x1000,
 );
 
+const SCRIPT = 'after "?" send "a"\nat 2ms send "bc"\nafter "c" send "."';
+
+/** Stands in flash; waits until the power key is pressed, then until it is not, and powers off. */
+const KEY_GUEST = program(
+  `
+start:  ldr x10, =0x09030000
+down:   ldr w3, [x10, #0x3fc]
+        cbz w3, down
+        ldr x1, =0x08000000
+        mov w2, #1
+        str w2, [x1]
+        mov w2, #0x80
+        str w2, [x1, #0x104]
+        ldr x1, =0x08010000
+        mov w2, #0xff
+        str w2, [x1, #4]
+        mov w2, #1
+        str w2, [x1]
+        mov w2, #8
+        str w2, [x10, #0x41c]
+        str w2, [x10, #0x410]
+        wfi
+        ldr w3, [x10, #0x3fc]
+        cbnz w3, .
+        ldr x0, =0x84000008
+        hvc #0
+`,
+  0x1000,
+);
+
 /** A trace of the guest, and what it printed. */
-function record(): { trace: Trace; console: string; machine: Machine } {
+function record(
+  guest = GUEST,
+  typed = SCRIPT,
+): { trace: Trace; console: string; machine: Machine } {
   const sink = new MemorySink();
   const notes: Parameters<Note>[] = [];
   const flash = new Uint8Array(0x2000);
-  flash.set(GUEST.bytes, GUEST.base);
+  flash.set(guest.bytes, guest.base);
   const media = noteMedia({ flash0: mediumOf(flash) }, (...note) => notes.push(note));
   const machine = new Machine({ memoryBytes: MEMORY, flow: true, media });
-  machine.boot({ segments: [], pc: BigInt(GUEST.entry), x: [] });
+  machine.boot({ segments: [], pc: BigInt(guest.entry), x: [] });
   const recorder = new Recorder(machine, sink, {
     recordedAt: "2000-01-01T00:00:00.000Z",
     recorder: "test",
@@ -66,8 +99,7 @@ function record(): { trace: Trace; console: string; machine: Machine } {
   });
   machine.inputObserver = (source, bytes) => recorder.input(source, bytes);
   for (const note of notes) recorder.input(...note);
-  const script = 'after "?" send "a"\nat 2ms send "bc"\nafter "c" send "."';
-  machine.input = new ScriptInput(parseInputScript(script, "script"));
+  machine.input = new ScriptInput(parseInputScript(typed, "script"));
   let console = "";
   machine.observer = {
     event: (event) => {
@@ -84,6 +116,14 @@ Deno.test("verify() needs neither the script nor the flash image of a recording"
   assertEquals(console, "?abc.");
   // The wait for 2 ms was skipped.
   assertEquals(machine.time.nanoseconds > 2e6 && machine.time.nanoseconds < 2.01e6, true);
+  assertEquals(verify(trace).difference, null);
+});
+
+Deno.test("verify() needs nobody to press the power key again", () => {
+  const { trace, machine } = record(KEY_GUEST, "at 5us press power");
+  const [{ position, bytes }] = [...trace.inputs()].filter(({ source }) => source === "power");
+  assertEquals([position, bytes.length], [5000, 0]);
+  assertEquals(Math.floor(machine.time.nanoseconds / 1e6), 100);
   assertEquals(verify(trace).difference, null);
 });
 

@@ -32,6 +32,8 @@ export interface ImageCase {
   readonly disk?: () => string;
   /** A script for `--input`. */
   readonly input?: string;
+  /** The script presses the power key. */
+  readonly presses?: boolean;
 }
 
 /** Modules for a disk with ext4, in the order that they can be loaded in. */
@@ -44,6 +46,8 @@ const VIRTIO_MODULES = [
   ...["drivers/virtio/virtio_mmio", "drivers/char/virtio_console"],
   "drivers/char/hw_random/virtio-rng",
 ];
+/** Modules for the power key, and for programs that read keys. */
+const KEY_MODULES = ["drivers/input/evdev", "drivers/input/keyboard/gpio_keys"];
 const DISK_BYTES = 64 << 20;
 
 /** Linux on several processors: work on each of them, one switched off and on again. */
@@ -91,6 +95,13 @@ poweroff -f
 `;
 const VIRTIO_INPUT = `after "type now" send "typed\r"
 `;
+/** Waits for the key to go down and up, shows type, code and value of each event, and is off. */
+const KEY_INIT = `${KEY_MODULES.map((path) => `insmod /modules/${fileName(path)}`).join("\n")}
+echo press now
+for event in 1 2 3 4; do dd bs=24 count=1 2>/dev/null | dd bs=8 skip=2 2>/dev/null | busybox hexdump -C; done < /dev/input/event0
+poweroff -f
+`;
+const KEY_INPUT = 'after "press now" press power\n';
 const SHELL_INPUT = `after "/ # " send "echo $((6 * 7)); cat /proc/uptime > /dev/null\\r"
 after "/ # " send "mkdir /tmp; cd /tmp; echo typed > x; cat x\\r"
 after "# " send "poweroff -f\\r"
@@ -192,6 +203,14 @@ export function imageCases(): ImageCase[] {
       initrd: initramfs("virtio", VIRTIO_INIT, VIRTIO_MODULES),
       virtio: true,
       input: VIRTIO_INPUT,
+    },
+    {
+      name: "linux-key",
+      about: "the power key: gpio-keys sees it go down and up, and init powers off",
+      ...linux,
+      initrd: initramfs("key", KEY_INIT, KEY_MODULES),
+      input: KEY_INPUT,
+      presses: true,
     },
     {
       name: "u-boot",

@@ -1,6 +1,7 @@
 /** Boots an image on our machine, through the command line, and on the reference. */
 import { parseInputScript, ScriptInput } from "../../../commands/input_script.ts";
-import { QEMU_PROGRAM, qemuArguments } from "../../drivers/qemu.ts";
+import { POWER_KEY } from "../../../core/input_source.ts";
+import { PowerKey, QEMU_PROGRAM, qemuArguments } from "../../drivers/qemu.ts";
 import { VIRTIO_ARGUMENTS } from "../compare.ts";
 import type { ImageCase } from "./catalogue.ts";
 import { CACHE } from "./fetch_images.ts";
@@ -89,16 +90,16 @@ export async function bootReference(
   icount?: string | null,
 ): Promise<ReferenceBoot> {
   const started = performance.now();
+  const script = new ScriptInput(parseInputScript(boot.input ?? "", boot.name));
+  const key = boot.presses ? new PowerKey() : undefined;
+  const args = [...referenceArguments(boot), ...key?.arguments ?? []];
   const child = new Deno.Command(QEMU_PROGRAM, {
-    args: icount === undefined
-      ? referenceArguments(boot)
-      : withIcount(referenceArguments(boot), icount),
+    args: icount === undefined ? args : withIcount(args, icount),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
   }).spawn();
   const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
-  const script = new ScriptInput(parseInputScript(boot.input ?? "", boot.name));
   const typist = child.stdin.getWriter();
   const decoder = new TextDecoder();
   let console = "";
@@ -108,7 +109,11 @@ export async function bootReference(
     for (const byte of chunk) {
       script.sent(byte);
       // Its clock is not ours to look at: what waits for a time is typed at once.
-      while (script.nextTime() < Infinity) typed.push(script.take());
+      while (script.nextTime() < Infinity) {
+        const taken = script.take();
+        if (taken === POWER_KEY) await key?.press();
+        else typed.push(taken);
+      }
     }
     if (typed.length > 0) await typist.write(Uint8Array.from(typed));
   }
