@@ -17,30 +17,36 @@ const LIST_LIMIT = 4;
 /** Most bits that one node looks at. */
 const NODE_BITS = 4;
 
+/** A child that is made when a word first comes to it. */
+const PENDING = -0x8000_0000;
+
 /** All rows in a form that is fast to search. */
 class DecodeTree {
   readonly #masks: Int32Array;
   readonly #values: Int32Array;
-  readonly #nodes: Int32Array;
-  readonly #candidates: Int32Array;
-  readonly #root: number;
+  /** Node 0 is none; the root is the one child of node 1. */
+  readonly #nodes: number[] = [0, 0, 0];
+  readonly #candidates: number[] = [];
+  /** What the pending children hold, by their places. */
+  readonly #pending = new Map<number, { rows: readonly number[]; seen: number }>();
 
   constructor(rows: readonly TableRow[]) {
     this.#masks = Int32Array.from(rows, (row) => row.pattern.mask | 0);
     this.#values = Int32Array.from(rows, (row) => row.pattern.value | 0);
-    const order = rows.map((_, i) => i)
-      .sort((a, b) => bitCount(this.#masks[b]) - bitCount(this.#masks[a]) || a - b);
-    const nodes = [0], candidates: number[] = [];
-    this.#root = this.#build(order, 0, nodes, candidates);
-    this.#nodes = Int32Array.from(nodes);
-    this.#candidates = Int32Array.from(candidates);
+    const bits = Array.from(this.#masks, bitCount);
+    const order = rows.map((_, i) => i).sort((a, b) => bits[b] - bits[a] || a - b);
+    this.#nodes.push(PENDING);
+    this.#pending.set(3, { rows: order, seen: 0 });
   }
 
   /** Index of the word's row, or -1. */
   find(word: number): number {
     const nodes = this.#nodes;
-    let node = this.#root;
-    while (node > 0) node = nodes[node + 2 + ((word >>> nodes[node]) & nodes[node + 1])];
+    let place = 3, node = nodes[place];
+    while (node > 0 || node === PENDING) {
+      if (node === PENDING) node = this.#make(place);
+      else node = nodes[place = node + 2 + ((word >>> nodes[node]) & nodes[node + 1])];
+    }
     if (node === 0) return -1;
     for (let i = ~node;; i++) {
       const row = this.#candidates[i];
@@ -48,17 +54,26 @@ class DecodeTree {
     }
   }
 
-  #build(rows: readonly number[], seen: number, nodes: number[], candidates: number[]): number {
+  /** Makes the child at a place; its own children wait. */
+  #make(place: number): number {
+    const { rows, seen } = this.#pending.get(place)!;
+    this.#pending.delete(place);
+    const node = this.#nodes[place] = this.#build(rows, seen);
+    return node;
+  }
+
+  #build(rows: readonly number[], seen: number): number {
     if (rows.length === 0) return 0;
     const choice = rows.length > LIST_LIMIT ? this.#choose(rows, seen) : undefined;
-    if (!choice) return ~(candidates.push(...rows, -1) - rows.length - 1);
+    if (!choice) return ~(this.#candidates.push(...rows, -1) - rows.length - 1);
     const { shift, width } = choice;
     const bits = (1 << width) - 1;
-    const at = nodes.length;
-    nodes.push(shift, bits, ...Array<number>(bits + 1).fill(0));
+    const at = this.#nodes.length;
+    this.#nodes.push(shift, bits);
     for (let value = 0; value <= bits; value++) {
       const inside = this.#inside(rows, shift, width, value);
-      nodes[at + 2 + value] = this.#build(inside, seen | (bits << shift), nodes, candidates);
+      const place = this.#nodes.push(PENDING) - 1;
+      this.#pending.set(place, { rows: inside, seen: seen | (bits << shift) });
     }
     return at;
   }

@@ -33,29 +33,42 @@ export interface Pattern {
 export function parsePattern(text: string): Pattern {
   let bit = 32, mask = 0, value = 0, canonical = 0;
   const fields: Field[] = [];
-  for (const token of text.trim().split(/\s+/)) {
-    const shouldBe = /^\(([01]+)\)$/.exec(token);
-    const bits = shouldBe?.[1] ?? (/^[01]+$/.test(token) ? token : undefined);
-    if (bits !== undefined) {
+  for (const token of text.split(" ")) {
+    if (token === "") continue;
+    const shouldBe = token[0] === "(";
+    if (shouldBe || token[0] === "0" || token[0] === "1") {
+      const bits = shouldBe ? token.slice(1, -1) : token;
       for (const b of bits) {
         bit--;
         if (b === "1") canonical += 2 ** bit;
+        else if (b !== "0") throw new Error(`pattern "${text}": cannot read "${token}"`);
         if (shouldBe) continue;
         mask += 2 ** bit;
         if (b === "1") value += 2 ** bit;
       }
       continue;
     }
-    const match = /^([A-Za-z]\w*?)(?::(\d+))?$/.exec(token);
-    if (!match) throw new Error(`pattern "${text}": cannot read "${token}"`);
-    const [, name, explicit] = match;
-    const width = explicit ? Number(explicit) : /^R[a-z]2?$/.test(name) ? 5 : 1;
+    const { name, width } = parseField(token, text);
     bit -= width;
     if (fields.some((f) => f.name === name)) throw new Error(`pattern "${text}": ${name} twice`);
     fields.push({ name, shift: bit, width });
   }
   if (bit !== 0) throw new Error(`pattern "${text}": ${32 - bit} bits, expected 32`);
   return { text, mask, value, canonical, fields };
+}
+
+/** Fields by token: the same few hundred stand in all patterns. */
+const tokens = new Map<string, { name: string; width: number }>();
+
+function parseField(token: string, text: string): { name: string; width: number } {
+  let field = tokens.get(token);
+  if (field) return field;
+  const match = /^([A-Za-z]\w*?)(?::(\d+))?$/.exec(token);
+  if (!match) throw new Error(`pattern "${text}": cannot read "${token}"`);
+  const [, name, explicit] = match;
+  field = { name, width: explicit ? Number(explicit) : /^R[a-z]2?$/.test(name) ? 5 : 1 };
+  tokens.set(token, field);
+  return field;
 }
 
 /** The field's value in `word`. */

@@ -52,12 +52,9 @@ const ASID_SHIFT = 48n;
 const OF_HOST_TIMERS = /_EL02$/;
 /** Functions of the special registers, by encoding. */
 const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
-/** What EL2 and EL3 may trap, by encoding. */
-const TRAP_GROUPS: (TrapGroup | undefined)[] = new Array(0x1_0000).fill(undefined);
-for (const { name, encoding } of SYSTEM_REGISTERS) {
-  SPECIAL[encoding] = SPECIAL_REGISTERS[name];
-  TRAP_GROUPS[encoding] = trapGroup(name);
-}
+for (const { name, encoding } of SYSTEM_REGISTERS) SPECIAL[encoding] = SPECIAL_REGISTERS[name];
+/** What EL2 and EL3 may trap, by encoding, of the registers met so far; null for nothing. */
+const TRAP_GROUPS: (TrapGroup | null | undefined)[] = new Array(0x1_0000).fill(undefined);
 
 /**
  * MRS.
@@ -242,9 +239,14 @@ function checkAccess(
   if (state.el === 0 && register.gate && !isGateOpen(context, register.gate, isWrite)) {
     return trap();
   }
-  const group = TRAP_GROUPS[register.encoding];
-  const target = group === undefined ? 0 : trapTarget(context, group, isWrite);
+  const group = trapGroupOf(register);
+  const target = group === null ? 0 : trapTarget(context, group, isWrite);
   return target === 0 ? undefined : target < 0 ? UNDEFINED : trap(target);
+}
+
+function trapGroupOf({ encoding, name }: SystemRegister): TrapGroup | null {
+  const known = TRAP_GROUPS[encoding];
+  return known === undefined ? TRAP_GROUPS[encoding] = trapGroup(name) ?? null : known;
 }
 
 /** Whether EL0 may use what a gate guards. */
