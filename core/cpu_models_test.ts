@@ -29,12 +29,16 @@ Deno.test("cpuModel() shows for max no more than the reference's max shows", () 
   }
 });
 
+Deno.test("cpuModel() shows all of DFR0 for max", () => {
+  assertEquals(shown("max", "ID_AA64DFR0_EL1"), REFERENCE_MAX.ID_AA64DFR0_EL1);
+});
+
 Deno.test("cpuModel() shows all of ISAR0 for max", () => {
   assertEquals(shown("max", "ID_AA64ISAR0_EL1"), REFERENCE_MAX.ID_AA64ISAR0_EL1);
 });
 
-Deno.test("cpuModel() gives Armv8.0-A without later fields of PSTATE for the Cortexes", () => {
-  for (const name of CPU_NAMES.filter((name) => name !== "max")) {
+Deno.test("cpuModel() gives Armv8.0-A without later fields of PSTATE up to Cortex-A72", () => {
+  for (const name of ["cortex-a35", "cortex-a53", "cortex-a57", "cortex-a72"] as const) {
     const { features, pstate, compatible } = cpuModel(name);
     assertEquals([features.size, pstate, compatible], [0, 0, `arm,${name}`]);
   }
@@ -48,5 +52,5 @@ Deno.test("cpuModel() takes other features in place of a model's own", () => {
 
 Deno.test("isCpuName() knows the names of `--cpu`", () => {
   assertEquals(CPU_NAMES.every(isCpuName), true);
-  assertEquals([isCpuName("cortex-a76"), isCpuName(7)], [false, false]);
+  assertEquals([isCpuName("cortex-a15"), isCpuName(7)], [false, false]);
 });

@@ -153,10 +153,11 @@ export function makeCpu(index: number, parts: CpuParts): Cpu {
 
 /** The performance monitors look at time without the guest's asking. */
 function connectMonitors(processor: Processor, { board, time }: Machine): void {
-  const { state, levels } = processor;
+  const { state, levels, model } = processor;
   const context = {
     state,
     levels,
+    model,
     clock: { nanoseconds: () => time.nanoseconds },
     get retired() {
       return processor.retired;

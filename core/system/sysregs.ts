@@ -29,10 +29,13 @@ for (const register of SYSTEM_REGISTERS) {
 /** The registers that have a slot in the processor state, in the order of their slots. */
 export const STORED_REGISTERS: readonly SystemRegister[] = SYSTEM_REGISTERS.filter((r) => r.slot);
 
+/** What registers of a processor there are goes by this. */
+type RegisterModel = Pick<CpuModel, "features" | "ownRegisters">;
+
 /** Those of {@linkcode STORED_REGISTERS} that a processor with such exception levels has. */
 export function storedRegistersOf(
   levels: { el2: boolean; el3: boolean },
-  model: Pick<CpuModel, "features">,
+  model: RegisterModel,
 ): SystemRegister[] {
   return STORED_REGISTERS.filter((register) => isPresent(register, levels, model));
 }
@@ -41,7 +44,7 @@ export function storedRegistersOf(
 export function isPresent(
   { needs, withoutEl2 }: SystemRegister,
   { el2, el3 }: { el2: boolean; el3: boolean },
-  { features }: Pick<CpuModel, "features">,
+  { features, ownRegisters }: RegisterModel,
 ): boolean {
   switch (needs) {
     case "el2":
@@ -64,6 +67,8 @@ export function isPresent(
       return el3 && features.has("FEAT_CSV2_2");
     case "el1-highest":
       return !el2 && !el3;
+    case "own":
+      return ownRegisters;
     case undefined:
     case "gic-v3":
       return true;

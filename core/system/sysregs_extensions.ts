@@ -42,6 +42,7 @@ export const EXTENSION_ROWS: readonly RowDraft[] = [
   of("FEAT_LOR", constant("LORN_EL1", "3 0 10 4 2", "1 1", 0n)),
   of("FEAT_LOR", constant("LORC_EL1", "3 0 10 4 3", "1 1", 0n)),
   of("FEAT_LOR", constant("LORID_EL1", "3 0 10 4 7", "1 -", 0n)),
+  of("FEAT_PMUv3p4", constant("PMMIR_EL1", "3 0 9 14 6", "1 -", 0n)),
   // There are no error records.
   of("FEAT_RAS", constant("ERRIDR_EL1", "3 0 5 3 0", "1 -", 0n)),
   of("FEAT_RAS", stored("DISR_EL1", "3 0 12 1 1", "1 1")),

@@ -48,7 +48,9 @@ export const HOST_ROWS: readonly RowDraft[] = [
   special("CNTHV_TVAL_EL2", "3 4 14 3 0", "2 2", { ...HOST, effect: "timer" }),
   stored("CNTHV_CTL_EL2", "3 4 14 3 1", "2 2", { ...HOST, mask: 3n, effect: "timer" }),
   stored("CNTHV_CVAL_EL2", "3 4 14 3 2", "2 2", { ...HOST, effect: "timer" }),
-  ...PAIRS.map(([name, at]) => special(`${name}_EL12`, `3 5 ${at}`, "2 2", HOST)),
+  ...PAIRS.map(([name, at]) =>
+    special(`${name}_EL12`, `3 5 ${at}`, "2 2", name === "SCXTNUM" ? { needs: "el2-csv2" } : HOST)
+  ),
   ...TIMERS.map(([name, at]) => special(`${name}_EL02`, `3 5 14 ${at}`, "2 2", HOST)),
 ];
 

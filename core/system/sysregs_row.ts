@@ -47,6 +47,7 @@ export type RegisterFeature =
   | "el2-hcx"
   | "el3-csv2"
   | "el1-highest"
+  | "own"
   | `FEAT_${string}`;
 
 /** A system register. */

@@ -7,7 +7,6 @@ import { EXTENSION_ROWS } from "./sysregs_extensions.ts";
 import { PRIVILEGED_ROWS } from "./sysregs_privileged.ts";
 import { constant, type RowDraft, special, stored, type SystemRegister } from "./sysregs_row.ts";
 
-const UINT32 = 0xffff_ffffn;
 /** Counters 0..5 and the cycle counter. */
 const COUNTERS = 0x8000_003fn;
 
@@ -28,6 +27,11 @@ function watchpoint(n: number): RowDraft[] {
 /** The unallocated rest of the identification space reads as zero (D13.1.1). */
 function reservedId(crm: number, ...op2: number[]): RowDraft[] {
   return op2.map((n) => constant(`S3_0_C0_C${crm}_${n}`, `3 0 0 ${crm} ${n}`, "1 -", 0n));
+}
+
+/** A register of the Cortexes, not of the architecture. */
+function own(row: RowDraft): RowDraft {
+  return { ...row, needs: "own" };
 }
 
 const DEBUG: RowDraft[] = [
@@ -131,13 +135,13 @@ const CONTROL: RowDraft[] = [
   special("CCSIDR_EL1", "3 1 0 0 0", "1 -"),
   constant("CLIDR_EL1", "3 1 0 0 1", "1 -", 0xa200023n),
   constant("AIDR_EL1", "3 1 0 0 7", "1 -", 0n),
-  special("L2CTLR_EL1", "3 1 11 0 2", "1 1"),
-  constant("L2ECTLR_EL1", "3 1 11 0 3", "1 1", 0n),
-  constant("L2ACTLR_EL1", "3 1 15 0 0", "1 1", 0n),
-  constant("CPUACTLR_EL1", "3 1 15 2 0", "1 1", 0n),
-  constant("CPUECTLR_EL1", "3 1 15 2 1", "1 1", 0n),
-  constant("CPUMERRSR_EL1", "3 1 15 2 2", "1 1", 0n),
-  constant("L2MERRSR_EL1", "3 1 15 2 3", "1 1", 0n),
+  own(special("L2CTLR_EL1", "3 1 11 0 2", "1 1")),
+  own(constant("L2ECTLR_EL1", "3 1 11 0 3", "1 1", 0n)),
+  own(constant("L2ACTLR_EL1", "3 1 15 0 0", "1 1", 0n)),
+  own(constant("CPUACTLR_EL1", "3 1 15 2 0", "1 1", 0n)),
+  own(constant("CPUECTLR_EL1", "3 1 15 2 1", "1 1", 0n)),
+  own(constant("CPUMERRSR_EL1", "3 1 15 2 2", "1 1", 0n)),
+  own(constant("L2MERRSR_EL1", "3 1 15 2 3", "1 1", 0n)),
   constant("CBAR_EL1", "3 1 15 3 0", "1 -", 0x800_0000n),
   stored("CSSELR_EL1", "3 2 0 0 0", "1 1", { mask: 0xfn }),
 ];
@@ -199,7 +203,6 @@ const PMU: RowDraft[] = [
     stored(`PMEVCNTR${n}_EL0`, `3 3 14 8 ${n}`, "0 0", {
       gate: "pmu-events",
       effect: "timer",
-      mask: UINT32,
     })
   ),
   ...[0, 1, 2, 3, 4, 5].map((n) =>

@@ -33,14 +33,15 @@ const TYPES = slots((n) => `PMEVTYPER${n}_EL0`);
 const SYNC_SLOTS = { time: slotOf("PMU_TIME"), retired: slotOf("PMU_RETIRED") };
 
 /** PMCR_EL0: enable, reset event counters, reset cycle counter, count every 64th, stop
- * cycles where events are prohibited, 64-bit overflow. */
-const PMCR = { E: 1n, P: 2n, C: 4n, D: 8n, DP: 0x20n, LC: 0x40n, writable: 0xf9n };
+ * cycles where events are prohibited, 64-bit overflow of cycles, and of events (FEAT_PMUv3p5). */
+const PMCR = { E: 1n, P: 2n, C: 4n, D: 8n, DP: 0x20n, LC: 0x40n, LP: 0x80n, writable: 0xf9n };
 const EVENT_MASK = 0xffffn;
 const TYPE_MASK = 0xfe00_ffffn;
 const FILTER_MASK = 0xfc00_0000n;
 const SLOW = 64n;
-/** Bits of MDCR_EL2, and SPME of MDCR_EL3. */
-const MDCR = { HPMN: 0x1fn, HPME: 0x80n, HPMD: 0x2_0000n, SPME: 0x2_0000n };
+/** Bits of MDCR_EL2, and SPME and SCCD of MDCR_EL3. */
+const MDCR = { HPMN: 0x1fn, HPME: 0x80n, HPMD: 0x2_0000n, HCCD: 0x80_0000n, HLP: 0x400_0000n };
+const MDCR3 = { SPME: 0x2_0000n, SCCD: 0x80_0000n };
 /** Bits of PMEVTYPERn and PMCCFILTR: what is not counted, but NSH, which counts EL2. */
 const FILTER = {
   P: 1n << 31n,
@@ -82,7 +83,7 @@ export const PMU_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
 };
 
 /** What counting goes by. */
-type Counting = Pick<SystemContext, "state" | "levels" | "clock" | "retired">;
+type Counting = Pick<SystemContext, "state" | "levels" | "model" | "clock" | "retired">;
 
 /**
  * Adds to every counter what has happened since the last call. What decides about counting must not
@@ -112,7 +113,7 @@ function isSlow(state: CpuState): boolean {
 }
 
 /** Whether a counter counts at the present exception level (D7.5, D7.6). */
-function counts({ state, levels }: Counting, n: number): boolean {
+function counts({ state, levels, model }: Counting, n: number): boolean {
   const hypervisor = levels.el2 ? state.get64(MDCR_EL2) : 0n;
   const isOfEl2 = levels.el2 && n !== CYCLES && n >= Number(hypervisor & MDCR.HPMN);
   const on = isOfEl2 ? hypervisor & MDCR.HPME : state.get64(CONTROL) & PMCR.E;
@@ -120,8 +121,12 @@ function counts({ state, levels }: Counting, n: number): boolean {
   const { el } = state;
   const secure = isSecure(state, levels);
   const prohibited = el === 2 && !isOfEl2 && (hypervisor & MDCR.HPMD) !== 0n ||
-    secure && !(state.get64(MDCR_EL3) & MDCR.SPME);
+    secure && !(state.get64(MDCR_EL3) & MDCR3.SPME);
   if (prohibited && (n !== CYCLES || state.get64(CONTROL) & PMCR.DP)) return false;
+  if (n === CYCLES && hasLongCounters(model)) {
+    if (secure && state.get64(MDCR_EL3) & MDCR3.SCCD) return false;
+    if (el === 2 && hypervisor & MDCR.HCCD) return false;
+  }
   return !isFiltered(state.get64(n === CYCLES ? CYCLE_FILTER : TYPES[n]), el, { levels, secure });
 }
 
@@ -150,16 +155,31 @@ function advance(context: Counting, n: number, amount: bigint): void {
   const { state } = context;
   const slot = counterSlot(n);
   const sum = state.get64(slot) + amount;
-  const width = widthOf(state, n);
+  const width = widthOf(context, n);
   if (sum >> width !== state.get64(slot) >> width) {
     state.set64(OVERFLOWS, state.get64(OVERFLOWS) | (1n << BigInt(n)));
   }
-  state.set64(slot, n === CYCLES ? BigInt.asUintN(64, sum) : sum & UINT32);
+  state.set64(slot, kept(context, n, sum));
+}
+
+/** FEAT_PMUv3p5: event counters have 64 bits, and the cycle counter can be stopped. */
+function hasLongCounters({ features }: SystemContext["model"]): boolean {
+  return features.has("FEAT_PMUv3p5");
+}
+
+/** What a counter keeps of a value. */
+function kept({ model }: Counting, n: number, value: bigint): bigint {
+  return n === CYCLES || hasLongCounters(model) ? BigInt.asUintN(64, value) : value & UINT32;
 }
 
 /** Bits of a counter behind which it overflows. */
-function widthOf(state: CpuState, n: number): bigint {
-  return n === CYCLES && (state.get64(CONTROL) & PMCR.LC) !== 0n ? 64n : 32n;
+function widthOf({ state, levels, model }: Counting, n: number): bigint {
+  if (n === CYCLES) return state.get64(CONTROL) & PMCR.LC ? 64n : 32n;
+  if (!hasLongCounters(model)) return 32n;
+  const hypervisor = levels.el2 ? state.get64(MDCR_EL2) : 0n;
+  const first = Number(hypervisor & MDCR.HPMN);
+  const isLong = first !== 0 && n >= first ? hypervisor & MDCR.HLP : state.get64(CONTROL) & PMCR.LP;
+  return isLong ? 64n : 32n;
 }
 
 /**
@@ -238,7 +258,7 @@ export class PerformanceMonitors {
   /** What a counter lacks of its overflow, as of the last synchronisation. */
   #left(n: number): bigint {
     const { state } = this.#context;
-    const width = widthOf(state, n);
+    const width = widthOf(this.#context, n);
     return (1n << width) - BigInt.asUintN(Number(width), state.get64(counterSlot(n)));
   }
 }
@@ -305,7 +325,7 @@ function readCounter(context: SystemContext, n: number, cycles: boolean): bigint
 function writeCounter(context: SystemContext, n: number, value: bigint, cycles: boolean): void {
   if (n >= EVENT_COUNTERS && !(n === CYCLES && cycles)) return;
   synchronise(context);
-  context.state.set64(counterSlot(n), n === CYCLES ? value : value & UINT32);
+  context.state.set64(counterSlot(n), kept(context, n, value));
 }
 
 /** A register that shows a set of counters and whose writes clear bits of it. */

@@ -10,6 +10,7 @@ import {
   HCR,
   highestLevel,
   isEl2Enabled,
+  isSecureBelowEl3,
   SCR,
 } from "../privilege.ts";
 import type { CpuState } from "../state.ts";
@@ -35,7 +36,8 @@ const HCR_LATER: Readonly<Record<string, bigint>> = {
 };
 const SCR_LATER: Readonly<Record<string, bigint>> = {
   FEAT_LOR: SCR.TLOR,
-  FEAT_RAS: SCR.TERR | SCR.EASE | SCR.NMEA,
+  FEAT_RAS: SCR.TERR,
+  FEAT_DoubleFault: SCR.EASE | SCR.NMEA,
   FEAT_PAuth: SCR.APK | SCR.API,
   FEAT_CSV2_2: SCR.ENSCXT,
   FEAT_HCX: SCR.HXEN,
@@ -45,15 +47,32 @@ const EC_FP = 7, FP_TRAP_ISS = 0x1e0_0000;
 /** SError, IRQ and FIQ as ISR_EL1 has them. */
 const A = 0x100, I = 0x80, F = 0x40;
 
+/** LORegions are of Non-secure memory, and there are none. */
+const OF_REGIONS: SpecialRegister = {
+  get: () => 0n,
+  set() {},
+  refuse: ({ state, levels }) => isSecureBelowEl3(state, levels) ? UNDEFINED : undefined,
+};
+
 /** Functions by register name. */
 export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   MIDR_EL1: {
     get: (context) => seenFromEl1(context, VPIDR) ?? context.model.registers.MIDR_EL1 ?? MIDR,
   },
-  ID_AA64PFR0_EL1: byLevels("ID_AA64PFR0_EL1", 0x22n, 0x200n, 0x2000n),
-  ID_PFR1_EL1: byLevels("ID_PFR1_EL1", 0x1_0001n, 0x1000n, 0x10n),
-  ID_DFR0_EL1: byLevels("ID_DFR0_EL1", 0x301_0006n, 0n, 0x60n),
+  ID_AA64PFR0_EL1: byLevels("ID_AA64PFR0_EL1", 0x22n, [0x200n, 0x2000n], [0x100n, 0x1000n]),
+  ID_PFR1_EL1: byLevels("ID_PFR1_EL1", 0x1_0001n, [0x1000n, 0x10n], [0n, 0n]),
+  ID_DFR0_EL1: {
+    // CopSDbg is CopDbg where there is EL3.
+    get({ levels, model }) {
+      const own = model.registers.ID_DFR0_EL1 ?? 0x301_0006n;
+      return levels.el3 ? own | (own & 0xfn) << 4n : own;
+    },
+  },
   ISR_EL1: { get: (context) => BigInt(interruptStatus(context)) },
+  LORSA_EL1: OF_REGIONS,
+  LOREA_EL1: OF_REGIONS,
+  LORN_EL1: OF_REGIONS,
+  LORC_EL1: OF_REGIONS,
   CNTFRQ_EL0: {
     refuse: ({ state, levels }, isWrite) =>
       isWrite && state.el < highestLevel(levels) ? UNDEFINED : undefined,
@@ -74,7 +93,7 @@ export const PRIVILEGED_REGISTERS: Readonly<Record<string, SpecialRegister>> = {
   SCR_EL3: {
     set({ state, levels, model }, value) {
       const mask = (SCR_MASK | bitsOf(model, SCR_LATER)) & ~(levels.el2 ? 0n : SCR_HCE);
-      state.set64(SCR_EL3, value & mask | SCR_ONES);
+      state.set64(SCR_EL3, value & mask | SCR_ONES | (model.aarch32AtEl1 ? 0n : SCR.RW));
     },
   },
   DISR_EL1: {
@@ -116,11 +135,27 @@ export function seenFromEl1({ state, levels }: SystemContext, slot: number): big
   return state.el === 1 && isEl2Enabled(state, levels) ? state.get64(slot) : undefined;
 }
 
-/** An identification register that tells which levels there are. */
-function byLevels(name: string, base: bigint, el2: bigint, el3: bigint): SpecialRegister {
+/** What EL2 adds, and what EL3. */
+type OfLevels = readonly [el2: bigint, el3: bigint];
+
+/**
+ * An identification register that tells which levels there are.
+ *
+ * @param aarch32 what they add where they have AArch32
+ * @param without what they add where only EL0 has
+ */
+function byLevels(
+  name: string,
+  base: bigint,
+  aarch32: OfLevels,
+  without: OfLevels,
+): SpecialRegister {
   return {
-    get: ({ levels, model }) =>
-      (model.registers[name] ?? base) | (levels.el2 ? el2 : 0n) | (levels.el3 ? el3 : 0n),
+    get({ levels, model }) {
+      const [el2, el3] = model.aarch32AtEl1 ? aarch32 : without;
+      const own = model.registers[name] ?? base;
+      return own | (levels.el2 ? el2 : 0n) | (levels.el3 ? el3 : 0n);
+    },
   };
 }
 

@@ -187,7 +187,9 @@ export const GUESTS: readonly Guest[] = [
   program("hello-image-gz", { file: "hello", kind: "image.gz" }),
   program("idregs"),
   program("sysreg_scan", { slow: true }),
-  ...(["cortex-a53", "cortex-a72"] as const).flatMap((cpu) => [
+  ...(["cortex-a35", "cortex-a53", "cortex-a72", "cortex-a76", "neoverse-n1"] as const).flatMap((
+    cpu,
+  ) => [
     program(`idregs-${cpu}`, { file: "idregs", cpu, levels: ["-O2"] }),
     program(`sysreg_scan-${cpu}`, { file: "sysreg_scan", cpu, levels: ["-O2"], slow: true }),
   ]),
@@ -213,6 +215,29 @@ export const GUESTS: readonly Guest[] = [
   program("pauth", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("pan", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("sysreg_write"),
+  ...(["cortex-a57", "cortex-a76"] as const).flatMap((cpu) => [
+    program(`sysreg_high-el2-${cpu}`, {
+      file: "sysreg_high",
+      cpu,
+      virtualization: true,
+      levels: ["-O2"],
+      exceptions: "none",
+      slow: true,
+    }),
+    ...[false, true].map((virtualization) =>
+      program(`sysreg_high-el3-${virtualization ? "el2-" : ""}${cpu}`, {
+        file: "sysreg_high",
+        cpu,
+        virtualization,
+        secure: true,
+        gic: 3,
+        defines: ["EL3"],
+        levels: ["-O2"],
+        exceptions: "none",
+        slow: true,
+      })
+    ),
+  ]),
   program("strings", { slow: true }),
   program("strings-mmu", { file: "strings", mmu: [12, 39], slow: true }),
   program("crc", { flags: ["-march=armv8-a+crc"] }),
@@ -363,6 +388,15 @@ export const GUESTS: readonly Guest[] = [
   program("lisp-mmu", { file: "lisp", mmu: [16, 42] }),
   program("pmu"),
   program("pmu_levels"),
+  ...(["cortex-a76", "max"] as const).map((cpu) =>
+    program(`pmu_long-${cpu}`, {
+      file: "pmu_long",
+      cpu,
+      virtualization: true,
+      defines: cpu === "max" ? [] : ["SHORT"],
+      levels: ["-O2"],
+    })
+  ),
   ...["strings", "crc", "printf", "heap", "sorting", "switches", "recursion", "wide", "digests"]
     .map((file) =>
       program(`${file}-simd`, {

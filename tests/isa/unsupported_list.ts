@@ -13,8 +13,6 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_MTE", "memory tags"],
   ["FEAT_SEL2", "EL2 in Secure state"],
   ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48, as in traces"],
-  ["FEAT_PMUv3p1, FEAT_PMUv3p4, FEAT_PMUv3p5", "later performance monitors: there is PMUv3"],
-  ["FEAT_Debugv8p2, FEAT_Debugv8p4", "later debug architectures: there is that of Armv8.0"],
   ["TCR_ELx.TBID", "of FEAT_PAuth: the top byte is ignored for code as it is for data"],
 ];
 
@@ -39,8 +37,8 @@ function byReason(rows: readonly UnsupportedRow[]): readonly (readonly string[])
   return [...names].map(([reason, of]) => [reason, [...of].join("; ")]);
 }
 
-/** Instructions by the extension that they came with. */
-function byFeature(): readonly (readonly [feature: string, names: string])[] {
+/** Instructions by the extension that they came with, and the processors that have it. */
+function byFeature(): readonly (readonly string[])[] {
   const names = new Map<string, Set<string>>();
   for (const row of ROWS.filter(isSupported)) {
     if (row.feature === undefined) continue;
@@ -48,6 +46,8 @@ function byFeature(): readonly (readonly [feature: string, names: string])[] {
   }
   return [...names].sort(([a], [b]) => a < b ? -1 : 1).map(([feature, of]) => [
     feature,
+    CPU_NAMES.filter((name) => cpuModel(name).features.has(feature)).map((name) => `\`${name}\``)
+      .join(", "),
     feature === "FEAT_FP16" ? "half precision of floating point" : [...of].join(", "),
   ]);
 }
@@ -64,9 +64,9 @@ export function unsupportedList(): string {
     "default. RNDR gives the same numbers in every run.\n",
     "## On no processor\n",
     table(["reason", "encodings"], byReason(ROWS.flatMap((row) => isSupported(row) ? [] : [row]))),
-    "\n## Only on `max`\n",
-    "UNDEFINED on `cortex-a53`, `cortex-a57` and `cortex-a72`; those that are hints do nothing there.\n",
-    table(["extension", "encodings"], byFeature()),
+    "\n## Only on some processors\n",
+    "UNDEFINED on the others; those that are hints do nothing there.\n",
+    table(["extension", "on", "encodings"], byFeature()),
     "\n## What the reference's `max` has beyond ours\n",
     "Its identification registers show these and ours do not.\n",
     table(["extensions", "what they are"], NOT_OFFERED),
