@@ -25,6 +25,8 @@ const BOOTED = [
   { name: "cmdline", size: 0x14, data: 0x15 },
 ] as const;
 const FIRST_FILE = 0x20;
+/** Bit of a key that once chose to write; it makes no difference. */
+const WRITE_CHANNEL = 0x4000;
 /** Traditional interface and DMA. */
 const INTERFACES = 3;
 /** Bytes of a name in the directory. */
@@ -33,6 +35,7 @@ const NAME_SIZE = 56;
 /** Bits of a DMA control word. */
 const DMA = { error: 1, read: 2, skip: 4, select: 8, write: 0x10 } as const;
 const DMA_HEADER = 16;
+const PAGE = 4096;
 
 /** Guest memory as DMA sees it. */
 export interface DmaMemory {
@@ -128,7 +131,7 @@ export class FwCfg implements Device {
   }
 
   #select(key: number): void {
-    this.#key = key;
+    this.#key = key & ~WRITE_CHANNEL;
     this.#position = 0;
   }
 
@@ -161,28 +164,36 @@ export class FwCfg implements Device {
     this.#memory.write(address, answer);
   }
 
-  /** Returns whether it worked. */
+  /** Returns whether it worked. Without an operation, or without bytes, nothing is done. */
   #perform(control: number, length: number, target: number): boolean {
     if (control & DMA.select) this.#select(control >>> 16);
     if (control & DMA.read) return this.#copyOut(length, target);
-    // No item can be written.
-    if (control & DMA.write) return false;
-    if (control & DMA.skip) {
-      const left = (this.#items.get(this.#key)?.size ?? 0) - this.#position;
-      this.#position += Math.max(0, Math.min(length, left));
-    }
-    return true;
+    const left = (this.#items.get(this.#key)?.size ?? 0) - this.#position;
+    const isWrite = (control & DMA.write) !== 0;
+    // No item can be written, but as on the reference the bytes are passed over.
+    if (isWrite || control & DMA.skip) this.#position += Math.max(0, Math.min(length, left));
+    return !isWrite || length === 0;
   }
 
-  /** Stores the item's bytes, then zeros, in pieces of a page. */
+  /** Stores the item's bytes, then zeros: what does not fit into RAM is lost. */
   #copyOut(length: number, target: number): boolean {
-    const piece = 4096;
-    for (let done = 0; done < length; done += piece) {
-      const bytes = new Uint8Array(Math.min(piece, length - done));
-      bytes.set(this.#take(bytes.length));
-      if (!this.#memory.write(target + done, bytes)) return false;
+    let works = true;
+    for (let done = 0; done < length;) {
+      // RAM begins and ends at a page's border.
+      const bytes = new Uint8Array(Math.min(PAGE - (target + done) % PAGE, length - done));
+      const count = this.#takeInto(bytes);
+      // As on the reference, after an error of the item's bytes no zeros follow.
+      if (!works && count === 0) break;
+      if (!this.#memory.write(target + done, bytes)) works = false;
+      done += bytes.length;
     }
-    return true;
+    return works;
+  }
+
+  #takeInto(bytes: Uint8Array): number {
+    const taken = this.#take(bytes.length);
+    bytes.set(taken);
+    return taken.length;
   }
 }
 

@@ -64,6 +64,18 @@ Deno.test("FwCfg copies items to memory by DMA", () => {
   assertEquals(dma(0x10, 8, 32), 1);
 });
 
+Deno.test("FwCfg.write() of a transfer that makes no sense does as the reference does", () => {
+  const { board, ram, dma } = make();
+  // Bytes that cannot be written are passed over; there is nothing wrong with none.
+  assertEquals([dma(0x0000_0018, 2, 32), dma(2, 2, 48), dma(0x10, 0, 32)], [1, 0, 0]);
+  assertEquals([...ram.slice(48, 50)], [0x4d, 0x55]);
+  // Without an operation the item is selected all the same.
+  assertEquals([dma(0x0005_0008, 7, 32), board.read(BASE, 1)], [0, 1]);
+  // Bit 14 of a key is left alone; bit 15 leads to items that there are not.
+  assertEquals([dma(0x4000_000a, 4, 64), dma(0x8000_000a, 4, 68)], [0, 0]);
+  assertEquals([...ram.slice(64, 72)], [0x51, 0x45, 0x4d, 0x55, 0, 0, 0, 0]);
+});
+
 Deno.test("FwCfg answers only the accesses that the reference answers", () => {
   const { board } = make();
   const reads = [[1, 1], [4, 4], [8, 1], [8, 2], [8, 4], [0x18, 4]];

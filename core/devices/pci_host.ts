@@ -14,8 +14,10 @@ const HEADER: readonly (readonly [number, number, number])[] = [
   [0x2c, 0x1100_1af4, 0],
   [0x3c, 0, 0xff],
 ];
+/** Bytes of the header. What is behind it can be written, though nothing is in it. */
+const HEADER_SIZE = 0x40;
 /** Bytes of a function's configuration space; the root bridge has no extended part. */
-const HEADER_SIZE = 0x100;
+const CONFIGURATION_SIZE = 0x100;
 
 /** A window in which nothing answers, without an abort: reads give ones. */
 export class PciWindow implements Device {
@@ -50,8 +52,8 @@ export class PciConfiguration implements Device {
   readonly name = "pci-ecam";
   readonly base: number;
   readonly size: number;
-  readonly #words = new Uint32Array(HEADER_SIZE / 4);
-  readonly #masks = new Uint32Array(HEADER_SIZE / 4);
+  readonly #words = new Uint32Array(CONFIGURATION_SIZE / 4);
+  readonly #masks = new Uint32Array(CONFIGURATION_SIZE / 4).fill(0xffff_ffff, HEADER_SIZE / 4);
 
   /** Makes the configuration space of `size` bytes, one MiB per bus. */
   constructor({ base, size }: { base: number; size: number }) {
@@ -64,11 +66,12 @@ export class PciConfiguration implements Device {
   }
 
   read(offset: number, _size: number): number {
-    return offset < HEADER_SIZE ? this.#words[offset >> 2] >>> (8 * (offset & 3)) : 0xffff_ffff;
+    if (offset >= CONFIGURATION_SIZE) return 0xffff_ffff;
+    return this.#words[offset >> 2] >>> (8 * (offset & 3));
   }
 
   write(offset: number, value: number, size: number): void {
-    if (offset >= HEADER_SIZE) return;
+    if (offset >= CONFIGURATION_SIZE) return;
     const lanes = (size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1) << (8 * (offset & 3));
     const mask = this.#masks[offset >> 2] & lanes;
     const shifted = value << (8 * (offset & 3));

@@ -33,6 +33,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly virtio?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
+  /** The reference has no ACPI tables, which our machine never has. */
+  readonly withoutAcpi?: boolean;
   /** Behind this text the guest waits, each time, for the power key to be pressed. */
   readonly pressAfter?: string;
   /** Takes more than a second: only in the long form. */
@@ -366,6 +368,7 @@ export const GUESTS: readonly Guest[] = [
   }),
   program("user_under_el2", { virtualization: true }),
   program("uart_irq"),
+  program("rtc_alarm"),
   // When the key is pressed is up to the host.
   program("power_key", { pressAfter: "press now\n", exceptions: "synchronous" }),
   program("uart_input", {
@@ -377,6 +380,15 @@ export const GUESTS: readonly Guest[] = [
   program("fp_lazy"),
   program("devices"),
   program("flash_random"),
+  ...["RTC", "GPIO", "FW_CFG", "ECAM", "FLASH", "VIRTIO"].map((device) =>
+    program(`board_random-${device.toLowerCase()}`, {
+      file: "board_random",
+      defines: [`DEVICE=${device}`],
+      withoutAcpi: device === "FW_CFG",
+      exceptions: "none",
+      levels: ["-O2"],
+    })
+  ),
   program("virtio", { virtio: true }),
   program("virtio_input", { file: "virtio", virtio: true, defines: ["INPUT"], input: "abcdef" }),
   program("mmu_off"),

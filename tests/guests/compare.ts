@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly virtio?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
+  /** The reference has no ACPI tables, which our machine never has. */
+  readonly withoutAcpi?: boolean;
   /** Behind this text the guest waits, each time, for the power key to be pressed. */
   readonly pressAfter?: string;
   /** Steps that our machine is given. */
@@ -78,7 +80,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
     const { hangs } = options;
     const { console, end, code, errors } = await runQemu(image, {
       ...bootOptions(options),
-      extra: [...extra, ...options.virtio ? VIRTIO_ARGUMENTS : []],
+      extra: [...extra, "-nic", "none", ...options.virtio ? VIRTIO_ARGUMENTS : []],
       ...(options.pressAfter ? { pressAfter: options.pressAfter } : {}),
       ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
@@ -228,6 +230,7 @@ function bootOptions(options: RunOptions): QemuOptions {
   const properties = [
     ...(virtualization ? ["virtualization=on"] : []),
     ...(secure ? ["secure=on"] : []),
+    ...(options.withoutAcpi ? ["acpi=off"] : []),
   ];
   return {
     ...(properties.length > 0 ? { machine: properties.join(",") } : {}),
