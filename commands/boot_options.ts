@@ -12,6 +12,7 @@ import { virtioDevices } from "../core/virt_board.ts";
 import type { Media } from "../core/medium.ts";
 import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
+import { cpu } from "./cpu_option.ts";
 import { readFile } from "./files.ts";
 import { openMedia } from "./guest_media.ts";
 import { board } from "./machine_option.ts";
@@ -31,7 +32,7 @@ export const BOOT_OPTIONS = {
     `a bug of the built-in kernel: ${KERNEL_BUGS.join(", ")}`,
   ),
   memory: optionOr("SIZE", size, "128M", "RAM, up to 3G"),
-  cpu: optionOr("NAME", oneOf(...CPU_NAMES), DEFAULT_CPU, `processor: ${CPU_NAMES.join(", ")}`),
+  cpu: optionOr("NAME", cpu, DEFAULT_CPU, `processor: ${CPU_NAMES.join(", ")}`),
   cpus: optionOr("N", cpuCount, "1", `number of CPUs, up to ${MAX_CPUS}`),
   machine: option("BOARD", board, "as QEMU's -M: virt,virtualization=on,secure=on,gic-version=3", {
     short: "M",

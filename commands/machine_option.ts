@@ -8,6 +8,23 @@ export interface BoardProperties {
   gic?: 2 | 3;
 }
 
+/** Properties of QEMU's board that say nothing here, with the settings that mean what there is. */
+const WITHOUT_EFFECT: Readonly<Record<string, RegExp>> = {
+  accel: /^tcg$/,
+  acpi: /^(off|no|false)$/,
+  "dtb-kaslr-seed": /^(off|no|false)$/,
+  "dtb-randomness": /^(off|no|false)$/,
+  "dump-guest-core": /./,
+  graphics: /./,
+  highmem: /^(on|yes|true)$/,
+  iommu: /^none$/,
+  its: /^(on|yes|true)$/,
+  "mem-merge": /./,
+  mte: /^(off|no|false)$/,
+  ras: /^(off|no|false)$/,
+  usb: /^(off|no|false)$/,
+};
+
 const SWITCHES: Readonly<Record<string, boolean>> = {
   on: true,
   yes: true,
@@ -28,7 +45,9 @@ export const board: ValueParser<BoardProperties> = (value) => {
     const [key, setting = "on"] = property.split("=");
     if (key === "virtualization" || key === "secure") result[key] = switched(key, setting);
     else if (key === "gic-version") result.gic = gicVersion(setting);
-    else throw new Expected(`virtualization, secure or gic-version, not ${key}`);
+    else if (key in WITHOUT_EFFECT) {
+      if (!WITHOUT_EFFECT[key].test(setting)) throw new Expected(`no ${key}=${setting}`);
+    } else throw new Expected(`virtualization, secure or gic-version, not ${key}`);
   }
   return result;
 };

@@ -225,7 +225,7 @@ export class Machine {
       this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
     }
     if ("kind" in plan) {
-      const linux = plan.kind === "linux" || plan.kind === "flat";
+      const linux = !plan.bare && (plan.kind === "linux" || plan.kind === "flat");
       this.#bootLevel = bootLevel(this.levels, linux);
     }
     if (this.levels.el3 && this.#bootLevel < 3) this.board.giveToNonSecure();

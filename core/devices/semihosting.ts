@@ -21,7 +21,14 @@ const APPLICATION_EXIT = 0x20026n;
 const MODES = 12n, INPUT_MODES = 4n, FEATURES_MODES = 2n;
 /** Magic, EXIT_EXTENDED, and `:tt` in two. */
 const FEATURES = Uint8Array.of(0x53, 0x48, 0x46, 0x42, 3);
-const ENOENT = 2n, E2BIG = 7n, EBADF = 9n, EACCES = 13n, EINVAL = 22n, ENOTTY = 25n, ENOSYS = 38n;
+const ENOENT = 2n,
+  E2BIG = 7n,
+  EBADF = 9n,
+  EACCES = 13n,
+  EFAULT = 14n,
+  EINVAL = 22n,
+  ENOTTY = 25n,
+  ENOSYS = 38n;
 const FAILED = 0xffff_ffff_ffff_ffffn;
 const MOST_BYTES = 1 << 20;
 
@@ -307,7 +314,9 @@ export class Semihosting {
 
   #exit(x1: bigint): bigint {
     const reason = this.#argument(x1, 0), code = this.#argument(x1, 1);
-    this.#host.exit(reason === APPLICATION_EXIT ? code ?? 1n : 1n);
+    // As on the reference: without arguments that can be read the guest goes on.
+    if (reason === undefined || code === undefined) return this.#fail(EFAULT);
+    this.#host.exit(reason === APPLICATION_EXIT ? code : 1n);
     return 0n;
   }
 

@@ -16,6 +16,7 @@ import { gunzip, isGzip } from "./gzip.ts";
 import { isElf } from "./elf.ts";
 import { ImageError } from "./image_error.ts";
 import { type LinuxImageHeader, parseLinuxHeader } from "./linux_image.ts";
+import { isUImage, readUImage } from "./uimage.ts";
 
 const KIB = 1024;
 const MIB = 1024 * 1024;
@@ -28,17 +29,70 @@ const PAGE = 4 * KIB;
 /** `ldr x0, 1f; mov x1, xzr; mov x2, xzr; mov x3, xzr; ldr x4, 2f; br x4`, then 1: and 2:. */
 const STUB = [0x580000c0, 0xaa1f03e1, 0xaa1f03e2, 0xaa1f03e3, 0x58000084, 0xd61f0080];
 
-/** Plans the boot of a Linux `Image`, packed or not, or of a flat binary. */
+/** A kernel, and where it goes. */
+interface Kernel {
+  readonly kind: "linux" | "flat";
+  readonly bytes: Uint8Array;
+  /** Physical address of its first byte. */
+  readonly address: number;
+  /** Bytes of RAM that it takes. */
+  readonly size: number;
+  /** Physical address of its first instruction. */
+  readonly entry: number;
+  /** One word or two for people. */
+  readonly name: string;
+}
+
+/** Plans the boot of a Linux `Image`, packed or not, of a flat binary, or of a U-Boot image. */
 export function bootLinux(file: Uint8Array, options: LoadOptions): BootPlan {
-  const { memory } = options;
   const warnings: string[] = [];
+  if (!isUImage(file)) {
+    return planBoot(readKernel(file, options.memory, warnings), options, warnings);
+  }
+  const { isLinux, ...image } = readUImage(file, RAM_BASE, options.memory);
+  const kernel = {
+    kind: "linux",
+    size: image.bytes.length,
+    name: "U-Boot image",
+    ...image,
+  } as const;
+  return isLinux ? planBoot(kernel, options, warnings) : planBare(kernel, options, warnings);
+}
+
+/** A U-Boot image of another system: it is entered as it is, without a device tree. */
+function planBare(kernel: Kernel, options: LoadOptions, warnings: string[]): BootPlan {
+  const { bytes, address, entry } = kernel;
+  return {
+    kind: "flat",
+    bare: true,
+    segments: checkSegments([segment("kernel", address, bytes)], options.memory),
+    pc: BigInt(entry),
+    x: [0n, 0n, 0n, 0n, 0n],
+    deviceTree: null,
+    symbols: [],
+    lines: [],
+    warnings,
+    describe: `U-Boot image at ${hex(address)}, entry ${hex(entry)}, no device tree`,
+  };
+}
+
+/** A Linux `Image` or flat binary, unpacked. */
+function readKernel(file: Uint8Array, memory: number, warnings: string[]): Kernel {
   const packed = isGzip(file);
-  const kernel = packed ? gunzip(file, memory) : file;
-  checkFormat(kernel, packed, warnings);
-  const header = parseLinuxHeader(kernel);
-  const { offset, size } = placeKernel(kernel, header, memory);
-  const entry = RAM_BASE + offset;
-  const initrd = placeInitrd(entry + size, options);
+  const bytes = packed ? gunzip(file, memory) : file;
+  checkFormat(bytes, packed, warnings);
+  const header = parseLinuxHeader(bytes);
+  const { offset, size } = placeKernel(bytes, header, memory);
+  if (header?.bigEndian) warnings.push("the kernel says it is big-endian; it starts little-endian");
+  const address = RAM_BASE + offset;
+  const name = `${packed ? "gzip'd " : ""}${header === null ? "flat binary" : "Linux Image"}`;
+  return { kind: header === null ? "flat" : "linux", bytes, address, size, entry: address, name };
+}
+
+function planBoot(kernel: Kernel, options: LoadOptions, warnings: string[]): BootPlan {
+  const { memory } = options;
+  const { entry } = kernel;
+  const initrd = placeInitrd(kernel.address + kernel.size, options);
   const deviceTree = Math.ceil(initrd.end / (2 * MIB)) * 2 * MIB;
   const ramEnd = RAM_BASE + memory;
   if (deviceTree >= ramEnd) {
@@ -50,7 +104,7 @@ export function bootLinux(file: Uint8Array, options: LoadOptions): BootPlan {
   }
   const segments: BootSegment[] = [
     segment("boot stub", RAM_BASE, makeStub(deviceTree, entry)),
-    segment("kernel", entry, kernel),
+    segment("kernel", kernel.address, kernel.bytes),
   ];
   if (options.initrd !== undefined) segments.push(segment("initrd", initrd.start, options.initrd));
   const given = options.initrd === undefined || initrd.start === initrd.end ? undefined : initrd;
@@ -61,9 +115,8 @@ export function bootLinux(file: Uint8Array, options: LoadOptions): BootPlan {
     Math.min(deviceTree + tree.totalSize, ramEnd),
   );
   segments.push({ name: "device tree", address: deviceTree, bytes: tree.bytes, zeroTo });
-  if (header?.bigEndian) warnings.push("the kernel says it is big-endian; it starts little-endian");
   return {
-    kind: header === null ? "flat" : "linux",
+    kind: kernel.kind,
     segments: checkSegments(segments, memory),
     pc: BigInt(RAM_BASE),
     x: [0n, 0n, 0n, 0n, 0n],
@@ -71,7 +124,7 @@ export function bootLinux(file: Uint8Array, options: LoadOptions): BootPlan {
     symbols: [],
     lines: [],
     warnings,
-    describe: describe(header, packed, entry, initrd, deviceTree),
+    describe: describe(kernel, initrd, deviceTree),
   };
 }
 
@@ -136,14 +189,11 @@ function segment(name: string, address: number, bytes: Uint8Array): BootSegment 
 }
 
 function describe(
-  header: LinuxImageHeader | null,
-  packed: boolean,
-  entry: number,
+  { name, address }: Kernel,
   initrd: { start: number; end: number },
   deviceTree: number,
 ): string {
-  const kind = header === null ? "flat binary" : "Linux Image";
-  const parts = [`${packed ? "gzip'd " : ""}${kind} at ${hex(entry)}`];
+  const parts = [`${name} at ${hex(address)}`];
   if (initrd.end > initrd.start) parts.push(`initrd at ${hex(initrd.start)}`);
   parts.push(`device tree at ${hex(deviceTree)}`);
   return parts.join(", ");
@@ -151,7 +201,6 @@ function describe(
 
 /** Formats that are neither kernel nor flat binary, by their first bytes. */
 const FORMATS: { magic: number[]; at?: number; name: string; fatal: boolean }[] = [
-  { magic: [0x27, 0x05, 0x19, 0x56], name: "a U-Boot uImage", fatal: true },
   { magic: [0x7a, 0x69, 0x6d, 0x67], at: 4, name: "an EFI zboot image", fatal: true },
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], name: "xz data", fatal: false },
   { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd data", fatal: false },

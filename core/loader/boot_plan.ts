@@ -47,6 +47,8 @@ export interface BootSegment {
 export interface BootPlan {
   /** What the file is. */
   kind: "elf" | "linux" | "flat" | "firmware";
+  /** It is entered as ELF files are, at the highest exception level, whatever its kind. */
+  bare?: boolean;
   /** Ascending, without overlaps, all inside RAM. */
   segments: BootSegment[];
   /** What flash holds; nothing if left out. It is the machine's medium, not part of its memory. */

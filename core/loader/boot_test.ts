@@ -250,9 +250,46 @@ const BAD: [string, () => unknown, string][] = [
     "gzip image: unpacks to more than 1048576 bytes",
   ],
   ["a gzip'd ELF file", () => loadImage(gzipSync(elf(0x40400000n)), { memory }), "gunzip it first"],
-  ["a uImage", () => loadImage(code([0x56190527, 0]), { memory }), "Image is a U-Boot uImage"],
+  ["a short uImage", () => loadImage(code([0x56190527, 0]), { memory }), "expected a header of 64"],
+  ["a uImage of a ramdisk", () => loadImage(uImage({ type: 3 }), { memory }), "expected a kernel"],
+  [
+    "a uImage outside RAM",
+    () => loadImage(uImage({ load: 0x8000 }), { memory }),
+    "Cannot load kernel at [0x8000, 0x8040): outside RAM",
+  ],
   ["a damaged tree", () => loadImage(LOOP, { memory, dtb: LOOP }), "Device tree: magic is"],
 ];
+
+/** A U-Boot image of {@linkcode LOOP}: Linux, not packed, unless told otherwise. */
+function uImage(
+  { os = 5, type = 2, load = 0x4020_0000, entry = load, data = LOOP, packing = 0 }: {
+    os?: number;
+    type?: number;
+    load?: number;
+    entry?: number;
+    data?: Uint8Array;
+    packing?: number;
+  },
+): Uint8Array {
+  const header = new DataView(new ArrayBuffer(64));
+  [0x2705_1956, 0, 0, data.length, load, entry, 0].forEach((word, n) =>
+    header.setUint32(4 * n, word)
+  );
+  [os, 22, type, packing].forEach((byte, n) => header.setUint8(28 + n, byte));
+  return Uint8Array.of(...new Uint8Array(header.buffer), ...data);
+}
+
+Deno.test("loadImage() boots U-Boot images where they say", () => {
+  const linux = loadImage(uImage({ entry: 0x4020_0008 }), { memory });
+  assertEquals([linux.kind, linux.bare, linux.deviceTree], ["linux", undefined, 0x4400_0000]);
+  assertEquals(linux.segments[1].address, 0x4020_0000);
+  assertEquals(new DataView(linux.segments[0].bytes.buffer).getBigUint64(32, true), 0x4020_0008n);
+  const packed = loadImage(uImage({ os: 17, packing: 1, data: gzipSync(LOOP) }), { memory });
+  assertEquals([packed.bare, packed.pc, packed.deviceTree], [true, 0x4020_0000n, null]);
+  assertEquals(packed.segments.map(({ bytes }) => bytes), [LOOP]);
+  const anywhere = loadImage(uImage({ os: 17, type: 14, load: 0, entry: 8 }), { memory });
+  assertEquals([anywhere.segments[0].address, anywhere.pc], [0x4200_0040, 0x4200_0048n]);
+});
 
 for (const [name, load, message] of BAD) {
   Deno.test(`loadImage() refuses ${name} in one line`, () => {

@@ -70,7 +70,7 @@ const GROUPS: readonly [TrapGroup, RegExp][] = [
   ["id1", /^(REVIDR|AIDR)_EL1$/],
   ["id2", /^(CTR_EL0|CCSIDR_EL1|CLIDR_EL1|CSSELR_EL1)$/],
   ["id3", /^(ID_\w+_EL1|MVFR\d_EL1|S3_0_C0_C[1-7]_\d)$/],
-  ["cpacr", /^CPACR_EL1$/],
+  ["cpacr", /^CPACR_EL12?$/],
   ["cptr-el2", /^CPTR_EL2$/],
   ["debug", /^(DBGVCR32_EL2|DBG[BW][VC]R\d+_EL1|MDSCR_EL1|MDCCINT_EL1|MDCCSR_EL0)$/],
   ["debug-rom", /^MDRAR_EL1$/],
