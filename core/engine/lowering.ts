@@ -41,6 +41,23 @@ function stateLoad(name: StateName): string {
   return name === "fpcr-bits" ? "i64.load32_u" : "i64.load";
 }
 
+/** What every lowering of a program needs. */
+interface Facts {
+  readonly uses: ReadonlyMap<Value, number>;
+  readonly fields: readonly RecordField[];
+}
+
+const factsOfPrograms = new WeakMap<Ops, Facts>();
+
+function factsOf(ops: Ops): Facts {
+  let facts = factsOfPrograms.get(ops);
+  if (!facts) {
+    const uses = countUses(ops);
+    factsOfPrograms.set(ops, facts = { uses, fields: layOutRecord(ops, uses.keys()) });
+  }
+  return facts;
+}
+
 /** Lowers one program; afterwards `fields` says what the decoder must put into the record. */
 export class Lowering {
   readonly fields: readonly RecordField[];
@@ -66,8 +83,9 @@ export class Lowering {
     };
     this.#memory = new MemoryLowering(frame, values);
     this.#callOuts = new CallOutLowering(frame, values, this.#memory);
-    this.#uses = countUses(ops);
-    this.fields = layOutRecord(ops, this.#uses.keys());
+    const { uses, fields } = factsOf(ops);
+    this.#uses = uses;
+    this.fields = fields;
   }
 
   /** Emits the ordered effects. */

@@ -10,44 +10,59 @@ export interface RecordField {
   readonly as: "x" | "xsp" | "v" | "imm32" | "imm64";
 }
 
-/** Where fields of 2, 4 and 8 bytes may stand, best first. The handler's number takes bytes 0 and 1. */
-const PLACES = { half: [2, 4, 6, 14, 12, 10, 8], word: [8, 12, 4], wide: [8] } as const;
+/**
+ * Where fields of 2, 4 and 8 bytes may stand, best first. The handler's number takes bytes 0 and 1.
+ */
+const PLACES: Readonly<Record<number, readonly number[]>> = {
+  2: [2, 4, 6, 14, 12, 10, 8],
+  4: [8, 12, 4],
+  8: [8],
+};
+const SIZE = { imm64: 8, imm32: 4, x: 2, xsp: 2, v: 2 } as const;
 
 /** Gives every field its place: 64-bit values first, then 32, then 16. */
 export function layOutRecord(ops: Ops, values: Iterable<Value>): RecordField[] {
   const fields: RecordField[] = [];
-  const wanted = new Map<string, RecordField["as"]>();
-  const want = (name: string, as: RecordField["as"]) => wanted.set(`${name} ${as}`, as);
-  for (const value of values) {
-    const { kind } = value;
-    if (kind.k === "field") want(kind.name, value.type === "i64" ? "imm64" : "imm32");
-    if (kind.k === "register") want(kind.field, kind.file === "base" ? "xsp" : kind.file);
-    if (kind.k !== "part") continue;
-    want(kind.field, "v");
-    want(kind.offset, "imm32");
-  }
-  for (const commit of ops.commits) {
-    if (commit.k === "part") {
-      want(commit.field, "v");
-      want(commit.offset, "imm32");
+  // One bit a byte.
+  let taken = 0;
+  const wanted = wantedFields(ops, values);
+  for (const size of [8, 4, 2]) {
+    for (const { name, as } of wanted) {
+      if (SIZE[as] !== size) continue;
+      const bytes = (1 << size) - 1;
+      const offset = PLACES[size].find((at) => (taken & bytes << at) === 0);
+      if (offset === undefined) throw new Error(`no room in the record for ${name} as ${as}`);
+      taken |= bytes << offset;
+      fields.push({ name, offset, as });
     }
+  }
+  return fields;
+}
+
+/** What a program reads from its record, in the order in which it is met. */
+function wantedFields(
+  { commits, transfer }: Ops,
+  values: Iterable<Value>,
+): Omit<RecordField, "offset">[] {
+  const wanted: Omit<RecordField, "offset">[] = [];
+  const want = (name: string, as: RecordField["as"]) => {
+    if (!wanted.some((one) => one.name === name && one.as === as)) wanted.push({ name, as });
+  };
+  const wantPart = ({ field, offset }: { field: string; offset: string }) => {
+    want(field, "v");
+    want(offset, "imm32");
+  };
+  for (const { kind, type } of values) {
+    if (kind.k === "field") want(kind.name, type === "i64" ? "imm64" : "imm32");
+    else if (kind.k === "register") want(kind.field, kind.file === "base" ? "xsp" : kind.file);
+    else if (kind.k === "part") wantPart(kind);
+  }
+  for (const commit of commits) {
+    if (commit.k === "part") wantPart(commit);
     if (commit.k !== "register") continue;
     if (commit.file === "x") want(`${commit.field}>`, "x");
     else want(commit.field, commit.file === "base" ? "xsp" : commit.file);
   }
-  const { transfer } = ops;
   if (transfer?.k === "relative") want(transfer.target, "imm32");
-  const order = { imm64: 0, imm32: 1, x: 2, xsp: 2, v: 2 } as const;
-  const taken = new Set<number>();
-  for (const [key, as] of [...wanted].sort((a, b) => order[a[1]] - order[b[1]])) {
-    const size = as === "imm64" ? 8 : as === "imm32" ? 4 : 2;
-    const places = size === 8 ? PLACES.wide : size === 4 ? PLACES.word : PLACES.half;
-    const bytes = (at: number) => Array.from({ length: size }, (_, i) => at + i);
-    const offset = places.find((at) => bytes(at).every((b) => !taken.has(b)));
-    if (offset === undefined) throw new Error(`no room in the record for ${key}`);
-    for (const b of bytes(offset)) taken.add(b);
-    const name = key.slice(0, key.lastIndexOf(" "));
-    fields.push({ name, offset, as });
-  }
-  return fields;
+  return wanted;
 }
