@@ -21,7 +21,11 @@ export default defineCommand({
   operands: [{ name: "TRACE", help: "the trace to read" }],
   options: {
     output: option("FILE", text, "the trace to write (default: in place)", { short: "o" }),
-    workers: option("N", positive, "how many windows at a time (default: as many as processors)"),
+    workers: option(
+      "N",
+      positive,
+      "how many windows at a time (default: as fit into half a gigabyte)",
+    ),
     json: flag("print one JSON object"),
   },
   examples: [

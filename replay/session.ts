@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly hazards?: boolean;
   /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
   readonly results?: boolean;
+  /** It goes forward only: nothing is kept for steps back. */
+  readonly forward?: boolean;
   /** At whose end it begins; 0, which is the start, if left out. */
   readonly window?: number;
   /** Re-execute windows of other machine versions as they come: for those who check every step. */
@@ -88,6 +90,7 @@ export class Session {
   readonly #checked: Set<number> | null;
   #verifier: WindowVerifier | undefined;
   #base = EMPTY;
+  readonly #mostOriginals: number;
   /** Pages written since the keyframe of the base's window, as that keyframe has them. */
   #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
 
@@ -98,7 +101,8 @@ export class Session {
    * @throws ReplayError if the trace cannot be re-executed by this program
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
-    const { anyVersion = false, window = 0, ...machineOptions } = options;
+    const { anyVersion = false, window = 0, forward = false, ...machineOptions } = options;
+    this.#mostOriginals = forward ? 0 : MOST_ORIGINALS;
     this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
     this.machine = makeReplayMachine(trace, machineOptions);
@@ -385,7 +389,7 @@ export class Session {
     this.#written.add(page);
     const { window, pages } = this.#originals;
     if (window !== this.#base.window || this.#base.pages.has(page) || pages.has(page)) return;
-    if (pages.size < MOST_ORIGINALS) {
+    if (pages.size < this.#mostOriginals) {
       pages.set(page, this.machine.memory.read(page, PAGE_BYTES).slice());
     }
   }

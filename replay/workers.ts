@@ -23,21 +23,30 @@ interface Start {
 
 type Answer<T> = { readonly value: T } | { readonly error: string };
 
-/** In a worker's module: `open` gets the trace and the question, and gives what answers for each part. */
-export function serve<Q, T>(open: (trace: Trace, question: Q) => (part: number) => T): void {
+/**
+ * In a worker's module: `open` gets the trace and the question, and gives what answers for each part.
+ *
+ * @param transfer gives buffers of an answer that are handed over, not copied
+ */
+export function serve<Q, T>(
+  open: (trace: Trace, question: Q) => (part: number) => T,
+  transfer: (answer: T) => ArrayBuffer[] = () => [],
+): void {
   globalThis.addEventListener("message", (event) => {
     if (!(event instanceof MessageEvent)) return;
     const [port] = event.ports;
     const { path, question }: Start = event.data;
     const answer = open(openTrace(fileAccess(path)), question as Q);
     port.onmessage = ({ data }: MessageEvent<number>) => {
-      let message: Answer<T>;
+      let message: Answer<T>, handed: ArrayBuffer[] = [];
       try {
-        message = { value: answer(data) };
+        const value = answer(data);
+        message = { value };
+        handed = transfer(value);
       } catch (error) {
         message = { error: (error as Error).message };
       }
-      port.postMessage(message);
+      port.postMessage(message, handed);
     };
     port.postMessage(null);
   });
@@ -75,6 +84,19 @@ export async function askWorkers<T>(asked: WorkerQuestion<T>): Promise<void> {
 /** How many workers so many parts are given to. */
 export function workersFor(parts: number, workers = navigator.hardwareConcurrency): number {
   return Math.max(1, Math.min(workers, MOST_WORKERS, parts));
+}
+
+/** Bytes that a thread takes beside what its guest loads and works on, which is some five times as much. */
+const THREAD_BYTES = 100e6;
+const PER_LOADED_BYTE = 5;
+/** Bytes for all threads together. */
+const MOST_BYTES = 400e6;
+
+/** How many threads that execute a trace fit into half a gigabyte. */
+export function workersWithin({ loaded }: Trace): number {
+  const bytes = (loaded ?? []).reduce((sum, { length }) => sum + length, 0);
+  const fitting = Math.floor(MOST_BYTES / (THREAD_BYTES + PER_LOADED_BYTE * bytes));
+  return Math.max(1, Math.min(fitting, navigator.hardwareConcurrency));
 }
 
 /** Which part is next, and the answers that came before their turn. */

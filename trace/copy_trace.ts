@@ -3,6 +3,7 @@
 import { encodeItem } from "./chunk.ts";
 import { uint } from "./fields.ts";
 import type { Trace } from "./reader.ts";
+import { release } from "./release.ts";
 import { ITEM, type Profile } from "./schema.ts";
 import { type TraceSink, TraceWriter } from "./writer.ts";
 
@@ -38,9 +39,9 @@ export interface FramedItem {
   readonly size: number;
 }
 
-/** Frames a `values` item; workers do. */
-export function frameValues(content: Uint8Array): FramedItem {
-  return { ...encodeItem(ITEM.values, content, LEVEL), size: content.length };
+/** Frames a `values` item; workers do. @param level zstd level, of those that SPEC.md leaves to the writer */
+export function frameValues(content: Uint8Array, level = LEVEL): FramedItem {
+  return { ...encodeItem(ITEM.values, content, level), size: content.length };
 }
 
 /** Writes a trace again, with values. */
@@ -55,14 +56,18 @@ export class ValuesCopy {
     this.window(0, []);
   }
 
-  /** Writes the next window. */
+  /** Writes the next window; uses its values up. */
   window(number: number, values: readonly FramedItem[]): void {
     const { start, end } = this.#trace.windows[number];
     for (const { kind, content } of this.#trace.contents(number)) {
       if (kind === ITEM.header) copyHeader(this.#trace, this.#writer, "full");
       else if (kind !== ITEM.values) this.#writer.content(kind, content);
+      release(content);
     }
-    for (const item of values) this.#writer.framed(ITEM.values, item, item.size);
+    for (const item of values) {
+      this.#writer.framed(ITEM.values, item, item.size);
+      release(item.bytes);
+    }
     this.#writer.commit(number, start, end);
   }
 

@@ -63,6 +63,8 @@ export const VALUE_SLOT_BYTES = 32;
 /** Predictors, and the confidence that they have at most. */
 const PREDICTORS = 4;
 const MOST_CONFIDENCE = 15;
+/** One in each of four bytes. */
+const EACH = 0x01010101;
 
 /** The choice of a value that was there before, and how far back that may be. */
 const AGAIN = 12;
@@ -77,7 +79,10 @@ interface Parts {
   readonly value: Local;
   readonly last: Local;
   readonly predictions: readonly Local[];
-  readonly confidence: readonly Local[];
+  /** The slot's, a byte each. */
+  readonly confidence: Local;
+  /** Bit 8k: prediction k is the value. */
+  readonly right: Local;
   /** Addresses in the two tables. */
   readonly contexts: readonly [Local, Local];
   readonly predicted: Local;
@@ -85,6 +90,8 @@ interface Parts {
   readonly scratch: Local;
   readonly wide: Local;
   readonly number: Local;
+  /** The state while a function runs; memory has it before and after. */
+  readonly state: Readonly<Record<keyof typeof VALUE_STATE, Local>>;
 }
 
 /** Builds the module: imports `trace.memory`. */
@@ -112,14 +119,29 @@ function partsOf(f: FunctionBuilder): Parts {
     value: f.local("i64"),
     last: f.local("i64"),
     predictions: words(PREDICTORS),
-    confidence: Array.from({ length: PREDICTORS }, () => f.local("i32")),
+    confidence: f.local("i32"),
+    right: f.local("i32"),
     contexts: [f.local("i32"), f.local("i32")],
     predicted: f.local("i64"),
     best: f.local("i32"),
     scratch: f.local("i32"),
     wide: f.local("i64"),
     number: f.local("i32"),
+    state: {
+      run: f.local("i32"),
+      hits: f.local("i32"),
+      choices: f.local("i32"),
+      words: f.local("i32"),
+      hitsEnd: f.local("i32"),
+      count: f.local("i32"),
+    },
   };
+}
+
+const STATE = Object.keys(VALUE_STATE) as (keyof typeof VALUE_STATE)[];
+
+function add(f: FunctionBuilder, local: Local, more: Expression): void {
+  f.set(local, op("i32.add", local, more));
 }
 
 function stateWord(name: keyof typeof VALUE_STATE): Expression {
@@ -170,8 +192,9 @@ function emitNextRun(f: FunctionBuilder): void {
 
 /** Over the pairs and the values of each. */
 function emitLoop(p: Parts, name: "encode" | "decode", reference: FunctionReference): void {
-  const { f, slot, value } = p;
+  const { f, slot, value, state } = p;
   const [at, end, count, values] = [0, 0, 0, 0].map(() => f.local("i32"));
+  for (const field of STATE) f.set(state[field], stateWord(field));
   f.set(at, i32(VALUE_MEMORY.segments));
   f.set(end, op("i32.add", at, op("i32.shl", f.parameter(0), i32(3))));
   f.set(values, i32(VALUE_MEMORY.values));
@@ -187,10 +210,12 @@ function emitLoop(p: Parts, name: "encode" | "decode", reference: FunctionRefere
         emitPredict(p);
         if (name === "encode") {
           f.set(value, load("i64.load", values));
+          emitCompare(p);
           emitEncode(p, reference);
         } else {
           emitDecode(p, reference);
           f.store("i64.store", values, value);
+          emitCompare(p);
         }
         emitLearn(p);
         f.set(values, op("i32.add", values, i32(8)));
@@ -200,6 +225,7 @@ function emitLoop(p: Parts, name: "encode" | "decode", reference: FunctionRefere
       });
     })
   );
+  for (const field of STATE) setState(f, field, state[field]);
 }
 
 /** Fills the predictions and chooses the one with the highest confidence, the first of equal ones. */
@@ -220,86 +246,94 @@ function emitPredict(p: Parts): void {
   f.set(predictions[2], load("i64.load", contexts[0], VALUE_MEMORY.values2));
   const difference = load("i64.load", contexts[1], VALUE_MEMORY.differences2);
   f.set(predictions[3], op("i64.add", last, difference));
-  confidence.forEach((c, k) => f.set(c, load("i32.load8_u", slot, SLOT.confidence + k)));
-  f.set(best, confidence[0]);
+  f.set(confidence, load("i32.load", slot, SLOT.confidence));
+  const byte = (k: number) =>
+    op("i32.and", op("i32.shr_u", confidence, i32(8 * k)), i32(MOST_CONFIDENCE));
+  f.set(best, byte(0));
   f.set(predicted, predictions[0]);
   for (let k = 1; k < PREDICTORS; k++) {
-    f.if(op("i32.gt_u", confidence[k], best), () => {
-      f.set(best, confidence[k]);
-      f.set(predicted, predictions[k]);
-    });
+    // No branches: which one is best is what a processor cannot guess either.
+    f.set(p.scratch, byte(k));
+    f.set(p.number, op("i32.gt_u", p.scratch, best));
+    f.set(predicted, select(predictions[k], predicted, p.number));
+    f.set(best, select(p.scratch, best, p.number));
   }
 }
 
+/** Finds which predictions are right. */
+function emitCompare({ f, value, predictions, right }: Parts): void {
+  const bits = predictions.map((prediction, k) =>
+    op("i32.shl", op("i64.eq", prediction, value), i32(8 * k))
+  );
+  f.set(right, bits.reduce((all, bit) => op("i32.or", all, bit)));
+}
+
 function emitEncode(p: Parts, leb: FunctionReference): void {
-  const { f, value, last, predictions, predicted, scratch, wide } = p;
-  f.if(op("i64.eq", predicted, value), () => {
-    setState(f, "run", op("i32.add", stateWord("run"), i32(1)));
-  }, () => {
-    f.call(leb, stateWord("run"));
-    setState(f, "run", i32(0));
-    // A literal of so many bytes, unless another predictor knows it.
-    const difference = op("i64.sub", value, last);
-    const sign = op("i64.shr_s", difference, i64(63n));
-    f.set(wide, op("i64.xor", op("i64.shl", difference, i64(1n)), sign));
-    const zeros = op("i32.wrap_i64", op("i64.clz", wide));
-    f.set(scratch, op("i32.sub", i32(8), op("i32.shr_u", zeros, i32(3))));
-    f.store("i64.store", stateWord("words"), wide);
-    f.set(p.best, scratch);
-    f.set(scratch, op("i32.add", scratch, i32(PREDICTORS - 1)));
-    for (let k = PREDICTORS - 1; k >= 0; k--) {
-      f.if(op("i64.eq", predictions[k], value), () => {
-        f.set(scratch, i32(k));
-        f.set(p.best, i32(0));
-      });
-    }
-    f.if(op("i32.gt_u", p.best, i32(1)), () => emitAgain(p));
-    setState(f, "words", op("i32.add", stateWord("words"), p.best));
-    f.store("i32.store8", stateWord("choices"), scratch);
-    setState(f, "choices", op("i32.add", stateWord("choices"), i32(1)));
+  const { f, value, last, predicted, right, scratch, wide, state } = p;
+  f.if(op("i64.eq", predicted, value), () => add(f, state.run, i32(1)), () => {
+    setState(f, "hits", state.hits);
+    f.call(leb, state.run);
+    f.set(state.hits, stateWord("hits"));
+    f.set(state.run, i32(0));
+    f.if(right, () => {
+      f.set(scratch, op("i32.shr_u", op("i32.ctz", right), i32(3)));
+    }, () => {
+      // A literal of so many bytes.
+      const difference = op("i64.sub", value, last);
+      const sign = op("i64.shr_s", difference, i64(63n));
+      f.set(wide, op("i64.xor", op("i64.shl", difference, i64(1n)), sign));
+      const zeros = op("i32.wrap_i64", op("i64.clz", wide));
+      f.set(p.best, op("i32.sub", i32(8), op("i32.shr_u", zeros, i32(3))));
+      f.store("i64.store", state.words, wide);
+      f.set(scratch, op("i32.add", p.best, i32(PREDICTORS - 1)));
+      f.if(op("i32.gt_u", p.best, i32(1)), () => emitAgain(p));
+      add(f, state.words, p.best);
+    });
+    f.store("i32.store8", state.choices, scratch);
+    add(f, state.choices, i32(1));
   });
 }
 
 /** Instead of a literal: how far back the value was last, if that is known. */
 function emitAgain(p: Parts): void {
-  const { f, value, scratch, best, number } = p;
+  const { f, value, scratch, best, number, state } = p;
   f.set(number, load("i32.load", placeOf(p), VALUE_MEMORY.places));
   // They count from 1: the distance of the value before is 0. Of one that never was it is the count.
-  f.set(number, op("i32.sub", stateWord("count"), number));
+  f.set(number, op("i32.sub", state.count, number));
   const isNear = op("i32.lt_u", number, i32(RECENT));
-  const then = recentOf(op("i32.sub", op("i32.sub", stateWord("count"), number), i32(1)));
+  const then = recentOf(op("i32.sub", op("i32.sub", state.count, number), i32(1)));
   const isSame = op("i64.eq", load("i64.load", then, VALUE_MEMORY.recent), value);
   f.if(op("i32.and", isNear, isSame), () => {
-    f.store("i32.store8", stateWord("words"), number);
+    f.store("i32.store8", state.words, number);
     f.set(scratch, i32(AGAIN));
     f.set(best, i32(1));
   });
 }
 
 function emitDecode(p: Parts, nextRun: FunctionReference): void {
-  const { f, value, last, predictions, predicted, scratch, wide } = p;
-  f.if(stateWord("run"), () => {
-    setState(f, "run", op("i32.sub", stateWord("run"), i32(1)));
+  const { f, value, last, predictions, predicted, scratch, wide, state } = p;
+  f.if(state.run, () => {
+    add(f, state.run, i32(-1));
     f.set(value, predicted);
   }, () => {
-    f.set(scratch, load("i32.load8_u", stateWord("choices")));
-    setState(f, "choices", op("i32.add", stateWord("choices"), i32(1)));
+    f.set(scratch, load("i32.load8_u", state.choices));
+    add(f, state.choices, i32(1));
     const literal = () => {
       f.set(scratch, op("i32.sub", scratch, i32(PREDICTORS - 1)));
       const unused = op("i64.extend_i32_u", op("i32.mul", op("i32.sub", i32(8), scratch), i32(8)));
-      const bits = op("i64.shl", load("i64.load", stateWord("words")), unused);
+      const bits = op("i64.shl", load("i64.load", state.words), unused);
       f.set(wide, op("i64.shr_u", bits, unused));
-      setState(f, "words", op("i32.add", stateWord("words"), scratch));
+      add(f, state.words, scratch);
       const sign = op("i64.sub", i64(0n), op("i64.and", wide, i64(1n)));
       const difference = op("i64.xor", op("i64.shr_u", wide, i64(1n)), sign);
       f.set(value, op("i64.add", last, difference));
     };
     const again = () => {
       f.if(op("i32.gt_u", scratch, i32(AGAIN)), () => f.unreachable());
-      const distance = load("i32.load8_u", stateWord("words"));
-      const number = op("i32.sub", op("i32.sub", stateWord("count"), distance), i32(1));
+      const distance = load("i32.load8_u", state.words);
+      const number = op("i32.sub", op("i32.sub", state.count, distance), i32(1));
       f.set(value, load("i64.load", recentOf(number), VALUE_MEMORY.recent));
-      setState(f, "words", op("i32.add", stateWord("words"), i32(1)));
+      add(f, state.words, i32(1));
     };
     f.if(op("i32.lt_u", scratch, i32(PREDICTORS)), () => {
       f.set(value, predictions[0]);
@@ -307,21 +341,25 @@ function emitDecode(p: Parts, nextRun: FunctionReference): void {
         f.if(op("i32.eq", scratch, i32(k)), () => f.set(value, predictions[k]));
       }
     }, () => f.if(op("i32.lt_u", scratch, i32(AGAIN)), literal, again));
+    setState(f, "hits", state.hits);
     f.call(nextRun);
+    f.set(state.run, stateWord("run"));
+    f.set(state.hits, stateWord("hits"));
   });
 }
 
 /** Tells the slot and the tables what came. */
 function emitLearn(p: Parts): void {
-  const { f, slot, value, last, predictions, confidence, contexts, wide } = p;
-  predictions.forEach((prediction, k) => {
-    const c = confidence[k];
-    const most = i32(MOST_CONFIDENCE);
-    const more = select(op("i32.add", c, i32(1)), most, op("i32.lt_u", c, most));
-    const right = op("i64.eq", prediction, value);
-    const learnt = select(more, op("i32.shr_u", c, i32(1)), right);
-    f.store("i32.store8", slot, learnt, SLOT.confidence + k);
-  });
+  const { f, slot, value, last, confidence, right, contexts, wide, state } = p;
+  // Four bytes at a time: up to 15 by one where right, else half.
+  const more = op("i32.add", confidence, i32(EACH));
+  const beyond = op("i32.and", op("i32.shr_u", more, i32(4)), i32(EACH));
+  const raised = op("i32.sub", more, beyond);
+  const halved = op("i32.and", op("i32.shr_u", confidence, i32(1)), i32(EACH * 7));
+  const differing = op("i32.xor", raised, halved);
+  const mask = op("i32.mul", right, i32(0xff));
+  const learnt = op("i32.xor", halved, op("i32.and", differing, mask));
+  f.store("i32.store", slot, learnt, SLOT.confidence);
   f.set(wide, op("i64.sub", value, last));
   f.store("i64.store", contexts[0], value, VALUE_MEMORY.values2);
   f.store("i64.store", contexts[1], wide, VALUE_MEMORY.differences2);
@@ -329,9 +367,9 @@ function emitLearn(p: Parts): void {
   f.store("i64.store", slot, wide, SLOT.stride);
   emitHistory(p, value, SLOT.values);
   emitHistory(p, wide, SLOT.differences);
-  f.store("i64.store", recentOf(stateWord("count")), value, VALUE_MEMORY.recent);
-  setState(f, "count", op("i32.add", stateWord("count"), i32(1)));
-  f.store("i32.store", placeOf(p), stateWord("count"), VALUE_MEMORY.places);
+  f.store("i64.store", recentOf(state.count), value, VALUE_MEMORY.recent);
+  add(f, state.count, i32(1));
+  f.store("i32.store", placeOf(p), state.count, VALUE_MEMORY.places);
 }
 
 /** Offset of the value with a number in the recent ones. */

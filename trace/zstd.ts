@@ -12,6 +12,9 @@ import { TraceError } from "./trace_error.ts";
 /** Largest window that a frame may ask a decoder for: what RFC 8878 recommends to support. */
 export const MAX_ZSTD_WINDOW = 8 << 20;
 
+/** Content is unpacked in parts of so many bytes at the most: one, mostly. */
+const MOST_AT_ONCE = 1 << 20;
+
 /** Bytes of the frame header's content size by its two-bit flag. */
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
 
@@ -49,7 +52,8 @@ export function unpackFrame(body: Uint8Array, size: number, what: string): Uint8
     if (length !== body.length) {
       throw new TraceError(`found ${body.length - length} bytes behind its only frame`);
     }
-    const unpacked = zstdDecompressSync(body, { maxOutputLength: Math.max(1, size) });
+    const chunkSize = Math.max(64, Math.min(size, MOST_AT_ONCE));
+    const unpacked = zstdDecompressSync(body, { maxOutputLength: Math.max(1, size), chunkSize });
     content = new Uint8Array(unpacked.buffer, unpacked.byteOffset, unpacked.byteLength);
   } catch (error) {
     const { code, message } = error as Error & { code?: string };

@@ -7,7 +7,7 @@ serve((trace, question: WriteQuestion) => {
   let session: Session | undefined;
   return (window) => {
     // It begins where the first part does.
-    session ??= new Session(trace, { window: window - 1 });
+    session ??= new Session(trace, { forward: true, window: window - 1 });
     return writesInWindow(session, window, question);
   };
 });

@@ -7,14 +7,14 @@
 import { type FramedItem, type Trace, type TraceSink, ValuesCopy } from "../../trace/mod.ts";
 import { ReplayError } from "../replay_error.ts";
 import { isSameMachineVersion, otherVersion } from "../replay_machine.ts";
-import { askWorkers, workersFor } from "../workers.ts";
+import { askWorkers, workersFor, workersWithin } from "../workers.ts";
 import { WindowValues } from "./window_values.ts";
 
 /** How values are made. */
 export interface AddValuesOptions {
   /** The trace's file, for workers; without it there are none. */
   readonly path: string | null;
-  /** How many workers; as many as there are processors if left out. */
+  /** How many workers; as many as fit into half a gigabyte if left out. */
   readonly workers?: number;
   /** Called after each window with the steps so far. */
   readonly progress?: (steps: number) => void;
@@ -29,7 +29,7 @@ export interface AddValuesOptions {
 export async function addValues(
   trace: Trace,
   sink: TraceSink,
-  { path, workers, progress = () => {} }: AddValuesOptions,
+  { path, workers = workersWithin(trace), progress = () => {} }: AddValuesOptions,
 ): Promise<number> {
   if (!isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
   const copy = new ValuesCopy(trace, sink);
