@@ -103,6 +103,8 @@ export interface AddressRange extends KeptFlags {
   privileged?: boolean;
   /** TBIn: bits 63:56 of an address are ignored. */
   topByteIgnored: boolean;
+  /** TBIn without TBIDn: those of an instruction's address, too. */
+  codeTopByteIgnored: boolean;
   /** Bits of an address's high word that must all equal its bit 55. */
   topMaskHi: number;
   /** The same of its low word. */
@@ -179,12 +181,32 @@ const TCR_A1 = 22, TCR_IPS = 32, TCR_AS = 36;
 
 /** Where the two halves of TCR_EL1 keep their fields. */
 const TCR_HALF = [
-  { txsz: 0, epd: 7, tg: 14, tbi: 37, hpd: 41, e0pd: 55, ha: 39, granules: [12, 16, 14, 0] },
-  { txsz: 16, epd: 23, tg: 30, tbi: 38, hpd: 42, e0pd: 56, ha: 39, granules: [0, 14, 12, 16] },
+  {
+    txsz: 0,
+    epd: 7,
+    tg: 14,
+    tbi: 37,
+    tbid: 51,
+    hpd: 41,
+    e0pd: 55,
+    ha: 39,
+    granules: [12, 16, 14, 0],
+  },
+  {
+    txsz: 16,
+    epd: 23,
+    tg: 30,
+    tbi: 38,
+    tbid: 52,
+    hpd: 42,
+    e0pd: 56,
+    ha: 39,
+    granules: [0, 14, 12, 16],
+  },
 ];
 
 /** TCR_EL2 and TCR_EL3. */
-const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, hpd: 24, ha: 21, granules: [12, 16, 14, 0] };
+const TCR_ONE = { txsz: 0, tg: 14, tbi: 20, tbid: 29, hpd: 24, ha: 21, granules: [12, 16, 14, 0] };
 const TCR_PS = 16;
 
 const OUTPUT_SIZES = [32, 36, 40, 42, 44, 48, 48, 48];
@@ -290,6 +312,7 @@ function makeRange(
     txsz: number;
     tg: number;
     tbi: number;
+    tbid: number;
     hpd: number;
     /** HA; HD follows. */
     ha: number;
@@ -331,6 +354,7 @@ function makeRange(
       ? { privileged: true }
       : {}),
     topByteIgnored,
+    codeTopByteIgnored: topByteIgnored && !bit(tcr, half.tbid),
     topMaskHi: Number(topMask >> 32n),
     topMaskLo: Number(topMask & 0xffff_ffffn),
     tableBase: Number(base >> BigInt(tableLog2) << BigInt(tableLog2)),

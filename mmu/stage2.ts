@@ -126,6 +126,7 @@ export function makeStage2(registers: Stage2Registers, features: MmuFeatures): S
       granuleLog2,
       startLevel,
       topByteIgnored: false,
+      codeTopByteIgnored: false,
       topMaskHi: 0,
       topMaskLo: 0,
       tableBase: Number(base >> align << align),

@@ -115,6 +115,11 @@ export class Translation {
     const rangeFault = checkRange(range, select, vaHi, vaLo) ??
       (range.privileged && el === 0
         ? { kind: "translation", level: 0, cause: "e0pd" } as const
+        : null) ??
+      // TBID: an ignored top byte of data that is part of an instruction's address.
+      (access === ACCESS_EXECUTE && range.topByteIgnored && !range.codeTopByteIgnored &&
+          canonical(vaHi) !== vaHi
+        ? { kind: "translation", level: 0, cause: "hole" } as const
         : null);
     if (rangeFault !== null) {
       this.faultWalk = { range: select, steps: [], leaf: null, fault: rangeFault };
@@ -334,7 +339,9 @@ export class Translation {
   #flat(vaHi: number, vaLo: number, access: Access, el: number): boolean {
     const { regime } = this;
     const select = selectRange(regime, vaHi);
-    const high = regime.ranges[select].topByteIgnored ? vaHi & 0xff_ffff : vaHi;
+    const { topByteIgnored, codeTopByteIgnored } = regime.ranges[select];
+    const ignored = access === ACCESS_EXECUTE ? codeTopByteIgnored : topByteIgnored;
+    const high = ignored ? vaHi & 0xff_ffff : vaHi;
     if (high >= 2 ** (regime.physicalAddressBits - 32)) {
       this.faultWalk = null;
       return this.#fail({ kind: "address-size", level: 0, cause: "flat" });

@@ -376,5 +376,5 @@ export function descriptorBus(
 /** AArch64.BranchAddr() (Arm ARM J1.1.3): a branch drops an ignored top byte. */
 function branchHigh(regime: Regime, hi: number): number {
   const range = regime.ranges[regime.ranges.length === 2 ? (hi >>> 23) & 1 : 0];
-  return range.topByteIgnored ? canonical(hi) : hi;
+  return range.codeTopByteIgnored ? canonical(hi) : hi;
 }

@@ -20,6 +20,8 @@ const GENERIC_KEY = 4;
 /** SCTLR_ELx.EnIA, EnIB, EnDA, EnDB. */
 const ENABLES = [1n << 31n, 1n << 30n, 1n << 27n, 1n << 13n];
 const EC_POINTER = 9;
+/** Operations on pointers to instructions. */
+const OF_CODE = /^(X?PAC|AUT)I/;
 const BIT_55 = 1n << 55n;
 const HCR_EL2 = slotOf("HCR_EL2");
 
@@ -46,7 +48,8 @@ export function authenticatePointer(
 ): bigint | SystemException {
   const operation = argument & 0xff, name = POINTER_OPERATIONS[operation];
   const modifier = modifierOf(context.state, argument >> 8);
-  const range = rangeOf(context.regime, pointer);
+  const isCode = OF_CODE.test(name);
+  const range = pointerRange(context.regime, pointer, isCode);
   if (name === "XPACI" || name === "XPACD") return original(pointer, range);
   if (name !== "PACGA" && !(context.control & ENABLES[operation & 3])) return pointer;
   const trap = trapOf(context);
@@ -68,8 +71,14 @@ function keyOf(state: CpuState, key: number): { high: bigint; low: bigint } {
   return { high: state.get64(high), low: state.get64(low) };
 }
 
-function rangeOf({ ranges }: Regime, pointer: bigint): AddressRange {
-  return ranges[ranges.length === 2 && pointer & BIT_55 ? 1 : 0];
+/** What a pointer's place says of its bits. */
+type PointerRange = Pick<AddressRange, "inputSize" | "topByteIgnored">;
+
+/** TBID has a say in pointers to instructions. */
+function pointerRange({ ranges }: Regime, pointer: bigint, isCode: boolean): PointerRange {
+  const range = ranges[ranges.length === 2 && pointer & BIT_55 ? 1 : 0];
+  const { inputSize, topByteIgnored, codeTopByteIgnored } = range;
+  return { inputSize, topByteIgnored: isCode ? codeTopByteIgnored : topByteIgnored };
 }
 
 function mask(from: number, to: number): bigint {
@@ -77,12 +86,12 @@ function mask(from: number, to: number): bigint {
 }
 
 /** The bits of a pointer that hold its code, bit 55 among them. */
-function codeBits({ inputSize, topByteIgnored }: AddressRange): bigint {
+function codeBits({ inputSize, topByteIgnored }: PointerRange): bigint {
   return mask(inputSize, topByteIgnored ? 56 : 64);
 }
 
 /** The pointer with bit 55 in place of the code. */
-function original(pointer: bigint, range: AddressRange): bigint {
+function original(pointer: bigint, range: PointerRange): bigint {
   const bits = codeBits(range);
   return pointer & BIT_55 ? pointer | bits : pointer & ~bits;
 }
@@ -90,7 +99,7 @@ function original(pointer: bigint, range: AddressRange): bigint {
 /** AddPAC(). */
 function signed(
   pointer: bigint,
-  range: AddressRange,
+  range: PointerRange,
   compute: (value: bigint) => bigint,
 ): bigint {
   const { inputSize, topByteIgnored } = range;
@@ -106,7 +115,7 @@ function signed(
 /** Auth(). */
 function authenticated(
   pointer: bigint,
-  range: AddressRange,
+  range: PointerRange,
   compute: (value: bigint) => bigint,
   keyB: number,
 ): bigint {

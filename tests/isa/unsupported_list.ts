@@ -13,7 +13,6 @@ const NOT_OFFERED: readonly (readonly [feature: string, what: string])[] = [
   ["FEAT_MTE", "memory tags"],
   ["FEAT_SEL2", "EL2 in Secure state"],
   ["FEAT_LPA, FEAT_LPA2", "physical addresses of 52 bits: there are 48, as in traces"],
-  ["TCR_ELx.TBID", "of FEAT_PAuth: the top byte is ignored for code as it is for data"],
 ];
 
 const HEAD = `<!-- Made by \`deno task unsupported\`. -->

@@ -155,10 +155,10 @@ function answers(pa: number): boolean {
   return false;
 }
 
-/** AArch64.BranchAddr: with TBI the top byte becomes copies of bit 55. */
+/** AArch64.BranchAddr: with TBI and without TBID the top byte becomes copies of bit 55. */
 function branchAddress(c: OracleCase): bigint {
   const select = c.va >> 55n & 1n;
-  const tbi = c.tcr >> 37n + select & 1n;
+  const tbi = c.tcr >> 37n + select & ~(c.tcr >> 51n + select) & 1n;
   return tbi ? BigInt.asUintN(64, BigInt.asIntN(56, c.va)) : c.va;
 }
 

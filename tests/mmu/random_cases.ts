@@ -98,10 +98,11 @@ function makeTcr(random: Random, choice: TcrChoice): bigint {
   if (options.anyGranule && random.oneIn(8)) tg = BigInt(random.below(4));
   const epd = random.oneIn(30) ? 1n : 0n;
   const kept = options.hardwareFlags ? random.bits(2) << 39n : 0n;
+  const codeTags = random.oneIn(3) ? 3n << 51n : 0n;
   const half = range === 0
     ? BigInt(txsz) | epd << 7n | tg << 14n | (tbi ? 1n << 37n : 0n)
     : BigInt(txsz) << 16n | epd << 23n | tg << 30n | (tbi ? 1n << 38n : 0n);
-  return half | kept | ips << 32n | (translationOnly ? 0n : HIGH_TCR);
+  return half | kept | codeTags | ips << 32n | (translationOnly ? 0n : HIGH_TCR);
 }
 
 interface AddressChoice {

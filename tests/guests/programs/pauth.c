@@ -59,7 +59,7 @@ static NOINLINE void branches(void) {
 
 int main(u64 device_tree) {
   u64 sctlr = READ(sctlr_el1), tcr = READ(tcr_el1);
-  static const u64 CONTROLS[] = {0, 25, 25 | 25UL << 16, 25 | 1UL << 37, 25 | 30UL << 16 | 3UL << 37, 39 | 1UL << 38, 16 | 16UL << 16 | 3UL << 37};
+  static const u64 CONTROLS[] = {0, 25, 25 | 25UL << 16, 25 | 1UL << 37, 25 | 30UL << 16 | 3UL << 37, 39 | 1UL << 38, 16 | 16UL << 16 | 3UL << 37, 25 | 25UL << 16 | 3UL << 37 | 3UL << 51, 25 | 25UL << 16 | 3UL << 37 | 1UL << 52};
   for (u64 c = 0; c < COUNT(CONTROLS); c++) {
     WRITE(tcr_el1, CONTROLS[c]);
     WRITE(sctlr_el1, sctlr | (1UL << 31 | 1UL << 30 | 1UL << 27 | 1UL << 13));
@@ -90,5 +90,15 @@ int main(u64 device_tree) {
   WRITE(sctlr_el1, READ(sctlr_el1) | (1UL << 31 | 1UL << 30 | 1UL << 27 | 1UL << 13));
   ISB();
   branches();
+  /* A tagged pointer to code, with TBI and then with TBID. */
+  for (u64 tbid = 0; tbid < 2; tbid++) {
+    WRITE(tcr_el1, READ(tcr_el1) | 1UL << 37 | tbid << 51);
+    ISB();
+    branches();
+    count = esr = 0;
+    u64 r = 0;
+    __asm__ volatile("mov x0, #43\n mov x9, %1\n blr x9\n mov %0, x0" : "=r"(r) : "r"((u64)target | 0x5aUL << 56) : "x0", "x9", "x30", "memory");
+    print("tagged %lx %lu %lx %lx\n", r, count, esr, far_);
+  }
   return 0;
 }
