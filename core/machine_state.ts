@@ -190,7 +190,7 @@ export function captureProcessor(state: CpuState, pc: bigint): Uint32Array {
   captured.fill(0, SLOT.sink >> 2, (SLOT.sink >> 2) + 2);
   captured.fill(0, SLOT.pc >> 2, SLOT.exclusiveAddress >> 2);
   captured.fill(0, SLOT.dataLookup >> 2, SLOT.el >> 2);
-  captured.fill(0, SLOT.guestBase >> 2, SLOT.v >> 2);
+  captured.fill(0, SLOT.btypeBudget >> 2, SLOT.v >> 2);
   captured.fill(0, SLOT.zeroBlocks >> 2, SLOT.system >> 2);
   captured[SLOT.pc >> 2] = Number(pc & 0xffff_ffffn);
   captured[(SLOT.pc >> 2) + 1] = Number(pc >> 32n);

@@ -69,9 +69,6 @@ export const SLOT = {
   spSel: 0x1e4,
   daif: 0x1e8,
   ilss: 0x1ec,
-  /** i32 each: address of the first guest page, address of the code table. */
-  guestBase: 0x1f0,
-  guestToCode: 0x1f4,
   /** i32 each: the budget where `btype` was set; not 0 if the current page is guarded (FEAT_BTI). */
   btypeBudget: 0x1f8,
   guarded: 0x1fc,

@@ -1,6 +1,6 @@
 import { BUILT_IN } from "./handlers.ts";
 import type { Decoder } from "./decoder.ts";
-import { LAYOUT, type MemoryLayout, RECORD_SLOT_BYTES } from "./layout.ts";
+import { DECODED_PAGE_BYTES, LAYOUT, type MemoryLayout, RECORD_SLOT_BYTES } from "./layout.ts";
 
 /** The state of a page: whether it holds code, and how often it came to do so. */
 const HOLDS_CODE = 1, ONE_CHANGE = 2;
@@ -20,6 +20,7 @@ const MOST_MODIFIED = 4096;
  * Guest pages may lie above 2 GiB in the engine's memory: their addresses need unsigned operators.
  */
 export class CodeCache {
+  readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #pageOfSlot: Uint32Array;
@@ -47,6 +48,7 @@ export class CodeCache {
     readonly onDrop: () => void,
     readonly onStale: () => void,
   ) {
+    this.#u8 = new Uint8Array(memory);
     this.#u16 = new Uint16Array(memory);
     this.#u32 = new Uint32Array(memory);
     this.#pageOfSlot = new Uint32Array(layout.arenaSlots);
@@ -62,6 +64,12 @@ export class CodeCache {
     const records = this.layout.arena + slot * RECORD_SLOT_BYTES;
     this.#u16[(records + 1024 * 16) >> 1] = BUILT_IN.pageEnd;
     return this.#u32[entry] = records;
+  }
+
+  /** Address of the decoded words (`layout.ts`) of the guest page at engine address `host`; 0 if it has no records. */
+  decodedWords(host: number): number {
+    const records = this.#u32[this.#entry(host) >> 2];
+    return records && this.#decodedWord(records);
   }
 
   /** Guest page (engine address) and byte offset in it of a record. */
@@ -109,6 +117,7 @@ export class CodeCache {
         this.onStale();
       }
       this.decoder.decode(at, word, (line * 16 + i) * 4);
+      this.#u8[this.#decodedWord(at)] = 1;
       if (planted === BUILT_IN.decode) continue;
       this.#replaced(at, this.#u16[at >> 1]);
       this.#u16[at >> 1] = planted;
@@ -188,7 +197,8 @@ export class CodeCache {
     const { arena, guestBytes } = this.layout;
     this.#u32.fill(0, LAYOUT.codeTable >> 2, (LAYOUT.codeTable + (guestBytes / 4096) * 16) >> 2);
     this.#u32.fill(0, arena >> 2, (arena + this.#slots * RECORD_SLOT_BYTES) >> 2);
-    const { regions } = this.layout;
+    const { regions, decodedWords } = this.layout;
+    this.#u8.fill(0, decodedWords, decodedWords + this.#slots * DECODED_PAGE_BYTES);
     if (regions) {
       this.#u32.fill(0, regions >> 2, (regions + this.#slots * RECORD_SLOT_BYTES / 2) >> 2);
     }
@@ -292,6 +302,14 @@ export class CodeCache {
 
   #forget(record: number): void {
     this.#putBelow(record, BUILT_IN.decode);
+    this.#u8[this.#decodedWord(record)] = 0;
+  }
+
+  #decodedWord(record: number): number {
+    const at = record - this.layout.arena;
+    const slot = Math.floor(at / RECORD_SLOT_BYTES);
+    const word = (at - slot * RECORD_SLOT_BYTES) >> 4;
+    return this.layout.decodedWords + slot * DECODED_PAGE_BYTES + word;
   }
 
   #entry(host: number): number {

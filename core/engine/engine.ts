@@ -35,7 +35,7 @@ const SLICE = 1 << 20;
 /** First byte behind the state slots that are in use. */
 const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
 /** State slots that belong to the engine, whichever CPU runs. */
-const ENGINE_SLOTS = [SLOT.budget, SLOT.ring, SLOT.guestBase, SLOT.guestToCode];
+const ENGINE_SLOTS = [SLOT.budget, SLOT.ring];
 
 /** See the top of this file. */
 export class Engine implements FlowSource {
@@ -118,8 +118,6 @@ export class Engine implements FlowSource {
         table: instance.functions,
       }).connect(instance.exports);
     }
-    this.state.set32(SLOT.guestBase, this.layout.guest);
-    this.state.set32(SLOT.guestToCode, LAYOUT.codeTable);
     this.state.set32(SLOT.ring, LAYOUT.ring);
     this.#u32[LAYOUT.results >> 2] = this.layout.results;
   }
@@ -189,7 +187,7 @@ export class Engine implements FlowSource {
   }
 
   get arenaSize(): number {
-    return (this.layout.regions || this.layout.guest) - this.layout.arena;
+    return (this.layout.regions || this.layout.decodedWords) - this.layout.arena;
   }
 
   /** Instructions retired since the engine was made, exact at any time. */
@@ -392,7 +390,10 @@ export class Engine implements FlowSource {
   #codeDrops(): void {
     this.translator?.clear();
     this.deliver();
-    for (const lookup of this.lookups) lookup.flushFetches();
+    for (const lookup of this.lookups) {
+      lookup.flushFetches();
+      lookup.flushWrites();
+    }
     this.#flow.dropContexts();
     this.flowObserver?.codeChanged(this.arenaBase, this.arenaBase + this.arenaSize);
   }

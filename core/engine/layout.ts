@@ -14,6 +14,7 @@
  *   …       lookup caches of the CPUs behind the first
  *   …       record arena: decoded instructions, one slot per page that holds code
  *   …       region table, if there is a translator: 8 bytes per record
+ *   …       decoded words: a byte per word of each page that has records, 1 while its record is decoded
  *   …       guest memory
  *   …       store marks, if asked for: a byte per 8 bytes of guest memory, 1 once one of them was stored to
  *   …       results, if asked for: what instructions wrote to registers, in order
@@ -27,8 +28,8 @@
  * | 0 | u64 | tag for reads |
  * | 8 | u64 | tag for writes: set only after the first write of an epoch, and never for a page that holds code |
  * | 16 | u32 | address in this memory minus the low 32 bits of the virtual address |
- * | 20 | u32 | bit 0: an unaligned access within the page is an ordinary one |
- * | 24 | u64 | tag for writes to a page that holds code: allowed where the line written is not decoded |
+ * | 20 | u32 | bit 0: an unaligned access within the page is an ordinary one; the rest: address of the page's decoded words |
+ * | 24 | u64 | tag for writes to a page that holds code: allowed where the words written are not decoded |
  *
  * **Lookup entry of fetches** (32 bytes): u64 tag, u64 pcBase (virtual page − records/4), u32 records, u32 context,
  *   u32 GP (FEAT_BTI).
@@ -89,12 +90,17 @@ export const RESULT_BYTES: number = 8 << 20;
 /** Distance of the slots in the arena. */
 export const RECORD_SLOT_BYTES = RECORD_PAGE_BYTES + 48;
 
+/** Decoded words of one page. */
+export const DECODED_PAGE_BYTES = 1024;
+
 /** Sizes and addresses that depend on the guest's memory. */
 export interface MemoryLayout {
   readonly arena: number;
   readonly arenaSlots: number;
   /** Address of the region table; 0 if there is none. */
   readonly regions: number;
+  /** Address of the decoded words of the arena's first slot. */
+  readonly decodedWords: number;
   /** Address of the first guest page. */
   readonly guest: number;
   /** Bytes of guest memory. */
@@ -130,7 +136,9 @@ export function layOut(
   const arena = behind + (cpus - 1) * lookupBytes;
   const arenaSlots = Math.min(guestPages, 4096);
   const regions = align(arena + arenaSlots * RECORD_SLOT_BYTES);
-  const guest = align(regions + (translate ? arenaSlots * RECORD_SLOT_BYTES / 2 : 0));
+  const decodedWords = align(regions + (translate ? arenaSlots * RECORD_SLOT_BYTES / 2 : 0));
+  // Room behind the last for what a wide look at its end reads.
+  const guest = align(decodedWords + arenaSlots * DECODED_PAGE_BYTES + 16);
   const end = guest + guestBytes;
   const behindMarks = end + (storeMarks ? guestBytes / 8 : 0);
   const wasmPages = Math.ceil((behindMarks + (results ? RESULT_BYTES : 0)) / 65536);
@@ -139,6 +147,7 @@ export function layOut(
     arena,
     arenaSlots,
     regions: translate ? regions : 0,
+    decodedWords,
     guest,
     guestBytes,
     storeMarks: storeMarks ? end : 0,

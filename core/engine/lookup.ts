@@ -52,12 +52,19 @@ export class LookupCaches {
    *
    * @param va any address of the page, as two 32-bit halves
    * @param host address of the guest page in the engine's memory
+   * @param allow `decodedWords`: see `CodeCache.decodedWords`
    */
   allowData(
     el: number,
     va: { hi: number; lo: number },
     host: number,
-    allow: { read: boolean; write: boolean; writeBesideCode: boolean; unaligned: boolean },
+    allow: {
+      read: boolean;
+      write: boolean;
+      writeBesideCode: boolean;
+      unaligned: boolean;
+      decodedWords: number;
+    },
   ): void {
     const page = (va.lo & ~0xfff) >>> 0;
     const entry = this.#dataEntry(el, va.hi, va.lo), at = entry >> 2;
@@ -68,7 +75,7 @@ export class LookupCaches {
     this.#setTag(at + 2, allow.write ? ALLOW : same && !beside ? KEEP : DENY, va.hi, page);
     this.#setTag(at + 6, beside ? ALLOW : same ? KEEP : DENY, va.hi, page);
     this.#u32[(entry >> 2) + 4] = (host - page) >>> 0;
-    this.#u32[(entry >> 2) + 5] = allow.unaligned ? 1 : 0;
+    this.#u32[(entry >> 2) + 5] = allow.decodedWords | (allow.unaligned ? 1 : 0);
   }
 
   /** Sets the tag at 32-bit index `at`; one that is kept must be of the same page. */

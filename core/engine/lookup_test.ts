@@ -29,7 +29,13 @@ for (const pages of [0, 1, 63, 64, 65, 3000]) {
     for (const round of [1, 2]) {
       for (let page = 0; page < pages; page++) {
         const va = { hi: round, lo: page * 4096 };
-        const allow = { read: true, write: true, writeBesideCode: false, unaligned: true };
+        const allow = {
+          read: true,
+          write: true,
+          writeBesideCode: false,
+          unaligned: true,
+          decodedWords: 0,
+        };
         caches.allowData(page & 1, va, 0x10_0000 + page * 4096, allow);
         caches.allowFetch(page & 1, va, BigInt(va.lo), 0x20_0000, page);
       }

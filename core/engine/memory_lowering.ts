@@ -15,9 +15,6 @@ import {
 } from "./wasm/function_builder.ts";
 import { instruction, type ValueType } from "./wasm/opcodes.ts";
 
-/** Stores of so many bytes at the most look for decoded words beside them in line. */
-const BESIDE_CODE_BYTES = 16;
-
 /** The values of the program in hand, as `Lowering` keeps them. */
 export interface LoweredValues {
   /** A value as an expression. */
@@ -56,7 +53,7 @@ export class MemoryLowering {
     });
     if (access.alignedTo) this.values.local(access.alignedTo, "i32");
     const entry = this.#lookup(va, access);
-    f.if(this.#hit(va, entry, access, access.asWrite ? 8 : 0), () => {
+    f.if(this.#mayLoad(va, entry, access), () => {
       const host = this.#host(va, entry);
       locals.forEach((local, i) =>
         f.set(local, load(loadName(access, local.type), host, i * access.size))
@@ -80,10 +77,8 @@ export class MemoryLowering {
     f.block((done) => {
       f.block((slow) => {
         f.if(op("i32.eqz", this.#hit(va, entry, access, 8)), () => {
-          if (access.size * values.length <= BESIDE_CODE_BYTES) {
-            f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)));
-            f.branchIf(slow, this.#decoded(va, entry, access.size * values.length));
-          } else f.branch(slow);
+          f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)));
+          f.branchIf(slow, decodedWords(va, entry, access.size * values.length));
         });
         const host = this.#host(va, entry);
         sources.forEach((source, i) =>
@@ -118,23 +113,10 @@ export class MemoryLowering {
     }, slow);
   }
 
-  /** Whether a store to a page that holds code, aligned to its elements, hits words that are decoded. */
-  #decoded(va: Local, entry: Local, bytes: number): Expression {
-    const f = this.#f;
-    const records = this.#frame.temporaries.take("i32");
-    const host = op("i32.add", op("i32.wrap_i64", va), load("i32.load", entry, 16));
-    const page = op(
-      "i32.shr_u",
-      op("i32.sub", host, load("i32.load", i32(0), SLOT.guestBase)),
-      i32(12),
-    );
-    const code = op("i32.add", load("i32.load", i32(0), SLOT.guestToCode), shl(page, 4));
-    const word = op("i32.and", op("i32.wrap_i64", va), i32(0xffc));
-    f.set(records, op("i32.add", load("i32.load", code), shl(word, 2)));
-    return Array.from(
-      { length: Math.ceil(bytes / 4) },
-      (_, i) => load("i32.load16_u", records, i * 16),
-    ).reduce((a, b) => op("i32.or", a, b));
+  #mayLoad(va: Local, entry: Local, access: Access): Expression {
+    if (!access.asWrite) return this.#hit(va, entry, access, 0);
+    const beside = this.#hit(va, entry, access, 24);
+    return op("i32.or", this.#hit(va, entry, access, 8), beside);
   }
 
   /** One element through the slow path; 16 bytes go as two halves. */
@@ -192,8 +174,19 @@ export class MemoryLowering {
   }
 }
 
-function shl(value: Expression, bits: number): Expression {
-  return op("i32.shl", value, i32(bits));
+/**
+ * Non-zero if a store to a page that holds code, aligned to words or within one, hits decoded words;
+ * a store of other lengths than powers of two may get it for words behind it.
+ */
+function decodedWords(va: Local, entry: Local, bytes: number): Expression {
+  const word = op("i32.and", op("i32.shr_u", op("i32.wrap_i64", va), i32(2)), i32(0x3ff));
+  const first = op("i32.and", load("i32.load", entry, 20), i32(~1));
+  const at = op("i32.add", word, first);
+  if (bytes <= 4) return load("i32.load8_u", at);
+  if (bytes <= 8) return load("i32.load16_u", at);
+  if (bytes <= 16) return load("i32.load", at);
+  const eight = load("i64.load", at);
+  return op("i64.ne", bytes <= 32 ? eight : op("i64.or", eight, load("i64.load", at, 8)), i64(0n));
 }
 
 function loadName(access: Access, type: ValueType): string {

@@ -91,30 +91,17 @@ function besideCode(
   const low = op("i32.and", op("i32.wrap_i64", va), op("i32.sub", size, i32(1)));
   const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
   f.if(op("i32.and", tag, op("i32.or", normal, op("i32.eqz", low))), () => {
-    const code = f.local("i32");
-    f.set(code, load("i32.load", i32(0), SLOT.guestToCode));
-    const pageIndex = op(
-      "i32.shr_u",
-      op("i32.sub", host, load("i32.load", i32(0), SLOT.guestBase)),
-      i32(12),
-    );
-    f.set(code, op("i32.add", code, op("i32.shl", pageIndex, i32(4))));
-    const line = (address: Expression) => op("i64.shr_u", address, i64(6n));
-    const bit = (address: Expression) => op("i64.shr_u", load("i64.load", code, 8), line(address));
-    const decoded = op("i64.and", op("i64.or", bit(va), bit(last)), i64(1n));
     const store = () => {
       copyBySize(f, size, host, where, true, storeMarks);
       f.return(i32(0));
     };
-    f.if(op("i64.eqz", decoded), store);
-    // Part of a line may be undecoded, too: a variable that stands there.
+    const words = op("i32.and", load("i32.load", entry, 20), i32(~1));
     const middle = op("i64.add", va, op("i64.extend_i32_u", op("i32.shr_u", size, i32(1))));
-    const operations = [va, middle, last].map((address) => {
-      const offset = op("i32.and", op("i32.wrap_i64", address), i32(0xffc));
-      const record = op("i32.add", load("i32.load", code), op("i32.shl", offset, i32(2)));
-      return load("i32.load16_u", record);
+    const decoded = [va, middle, last].map((address) => {
+      const word = op("i32.shr_u", op("i32.wrap_i64", address), i32(2));
+      return load("i32.load8_u", op("i32.add", words, op("i32.and", word, i32(0x3ff))));
     }).reduce((a, b) => op("i32.or", a, b));
-    f.if(op("i32.eqz", operations), store);
+    f.if(op("i32.eqz", decoded), store);
   });
 }
 

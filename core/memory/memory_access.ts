@@ -320,6 +320,7 @@ export class MemoryAccess {
       write: write && !code,
       writeBesideCode: code,
       unaligned: normal && !this.host.alignmentChecked(),
+      decodedWords: engine.records.decodedWords(hostPage),
     });
   }
 

@@ -79,6 +79,15 @@ patch:  nop ; nop ; nop ; mov x0, #2
         .balign 64
         .org . + 64 - 4
 target: mov x0, #1 ; ret`,
+  "the last word of a pair of 16 bytes, by STP": `
+start:  adr x2, target - 28 ; mov x0, #0x300000 ; msr cpacr_el1, x0 ; isb ; adr x3, patch ; ldp q0, q1, [x3]
+        bl target ; stp q0, q1, [x2] ; bl target
+        ${POWER_OFF}
+        .balign 16
+patch:  .space 28 ; mov x0, #2
+        .balign 64
+        .space 44
+target: mov x0, #1 ; ret`,
   "by STXR": `
 start:  adr x2, target ; ldr w1, patch
         ${MMU_ON}
@@ -200,6 +209,8 @@ for (
     ["the same line, a pair", ".balign 16", "stp x1, x1, [x2]"],
     ["the same line, a byte", ".balign 16", "strb w1, [x2]"],
     ["the same line, 16 bytes", ".balign 16", "str q1, [x2]"],
+    ["the same line, 32 bytes", ".balign 16", "stp q1, q1, [x2]"],
+    ["the same line, exclusively", ".balign 16", "ldxr x4, [x2] ; stxr w5, x1, [x2]"],
   ]
 ) {
   Deno.test(`stores beside code, to ${name}, seldom leave the engine`, () => {
