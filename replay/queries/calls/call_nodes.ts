@@ -39,6 +39,8 @@ export class CallNodes {
   #functions = new Int32Array(1024);
   #calls = new Float64Array(1024);
   #firsts = new Float64Array(1024);
+  /** The child that was entered last; 0 if there is none. */
+  #latest = new Int32Array(1024);
   #selfs = new Float64Array(1024);
   #count = 0;
   readonly #children = new Map<number, number>();
@@ -82,6 +84,15 @@ export class CallNodes {
 
   /** The node for a function below a node; made if there is none. */
   child(parent: number, number: number, position: number): number {
+    // What it called last it mostly calls again.
+    const latest = parent < 0 ? 0 : this.#latest[parent];
+    if (latest > 0 && this.#functions[latest] === number) return latest;
+    const node = this.#find(parent, number, position);
+    if (parent >= 0) this.#latest[parent] = node;
+    return node;
+  }
+
+  #find(parent: number, number: number, position: number): number {
     const key = (parent + 1) * FUNCTION_SPACE + number;
     const known = this.#children.get(key);
     if (known !== undefined) return known;
@@ -143,6 +154,7 @@ export class CallNodes {
   #grow(): void {
     this.#parents = widen(this.#parents, Int32Array);
     this.#functions = widen(this.#functions, Int32Array);
+    this.#latest = widen(this.#latest, Int32Array);
     this.#calls = widen(this.#calls, Float64Array);
     this.#firsts = widen(this.#firsts, Float64Array);
     this.#selfs = widen(this.#selfs, Float64Array);

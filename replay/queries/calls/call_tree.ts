@@ -72,6 +72,8 @@ class Tracer {
   readonly #facts = new BlockFacts();
   readonly #events: Iterator<MachineEvent>;
   #event: MachineEvent | undefined;
+  /** Its position; infinity if there is none. */
+  #nextEvent = Infinity;
   readonly #cpus: CpuStacks[];
   #cpu: CpuStacks;
 
@@ -82,31 +84,42 @@ class Tracer {
     this.#next();
   }
 
+  /** Follows a window. Blocks that change nothing but the steps of the function on top are only added up. */
   window(flow: WindowFlow): void {
     const { blocks, exceptions, table } = flow;
     const facts = this.#facts;
     facts.learn(flow);
-    const { steps, kind } = facts;
-    let position = flow.start;
-    let exception = 0;
+    const { steps, kind, start, entry } = facts;
+    let position = flow.start, exception = 0, interrupted = exceptions[0]?.before;
+    let cpu = this.#cpu, { last } = cpu, since = position;
     for (let i = 0; i < blocks.length && position < this.to; i++) {
-      while (exceptions[exception]?.before === i) position += exceptions[exception++].count;
+      if (i === interrupted || position >= this.#nextEvent) {
+        cpu.count(this.#within(since, position));
+        while (exceptions[exception]?.before === i) position += exceptions[exception++].count;
+        interrupted = exceptions[exception]?.before;
+        since = position;
+        cpu.last = last;
+        cpu = this.#catchUp(position);
+        last = cpu.last;
+      }
       const id = blocks[i];
-      const cpu = this.#event !== undefined && this.#event.position <= position
-        ? this.#catchUp(position)
-        : this.#cpu;
       if (cpu.isFresh) cpu.begin(table.regime(id), this.nodes.functionAt(table.pc(id)), position);
-      const { last } = cpu;
-      if (last >= BLOCK_KIND.call || last === BLOCK_KIND.direct && facts.entry[id] >= 0) {
+      if (last >= BLOCK_KIND.call || last === BLOCK_KIND.direct && entry[id] >= 0) {
+        cpu.count(this.#within(since, position));
+        since = position;
         this.#enter(cpu, last, id, position, table);
       }
-      const end = position + steps[id];
-      if (position >= this.from && end <= this.to) cpu.count(steps[id]);
-      else cpu.count(Math.max(0, Math.min(end, this.to) - Math.max(position, this.from)));
-      cpu.last = kind[id];
-      if (kind[id] >= BLOCK_KIND.call) cpu.after = facts.start[id] + 4 * steps[id];
-      position = end;
+      position += steps[id];
+      last = kind[id];
+      if (last >= BLOCK_KIND.call) cpu.after = start[id] + 4 * steps[id];
     }
+    cpu.count(this.#within(since, position));
+    cpu.last = last;
+  }
+
+  /** Steps of a stretch that are asked for. */
+  #within(from: number, to: number): number {
+    return Math.max(0, Math.min(to, this.to) - Math.max(from, this.from));
   }
 
   /** The transfer of control with which the last block ended, and this one begins. */
@@ -161,6 +174,8 @@ class Tracer {
 
   #next(): MachineEvent | undefined {
     const next = this.#events.next();
-    return this.#event = next.done ? undefined : next.value;
+    this.#event = next.done ? undefined : next.value;
+    this.#nextEvent = this.#event?.position ?? Infinity;
+    return this.#event;
   }
 }

@@ -218,7 +218,9 @@ export class CpuStacks {
 
   /** Drops the frames above the innermost caller that waits for `address`. */
   #unwind(stack: Stack, address: number): boolean {
-    const frame = stack.returns.lastIndexOf(address);
+    const { returns } = stack;
+    const top = returns.length - 1;
+    const frame = returns[top] === address ? top : returns.lastIndexOf(address);
     if (frame < 1) return false;
     stack.deeper = 0;
     this.#drop(frame);
@@ -235,7 +237,11 @@ export class CpuStacks {
 
   #drop(length: number): void {
     const { nodes, returns } = this.#stack;
-    nodes.length = returns.length = length;
+    // Mostly one: to set the length costs as much as fifty of them.
+    while (nodes.length > length) {
+      nodes.pop();
+      returns.pop();
+    }
     this.#top = nodes[length - 1];
   }
 
