@@ -1,5 +1,6 @@
 import type { GuestMemory, WriteEpoch } from "./memory/memory.ts";
 import { PAGE_BYTES } from "./memory/memory.ts";
+import { PagePool } from "./memory/page_pool.ts";
 import { SLOT } from "./state.ts";
 
 /**
@@ -48,6 +49,8 @@ const FIRST_INTERVAL = 1 << 20;
 const INTERVAL_FRACTION = 8;
 /** A probe may be visited once per so many steps of its interval, which bounds its cost. */
 const STEPS_PER_VISIT = 4096;
+/** Most copies of pages that are kept for the next checkpoint, 32 MB. */
+const KEPT_PAGES = 8192;
 /** Slots that generated code keeps in memory at all times: X0 to X30, and SP. */
 const WATCHED = [{ from: SLOT.x, to: SLOT.zero }, { from: SLOT.sp, to: SLOT.pc }];
 
@@ -80,6 +83,7 @@ interface EntryState {
 /** See the top of this file. */
 export class LoopDetector {
   #checkpoint: Checkpoint | undefined;
+  readonly #pool = new PagePool(KEPT_PAGES);
   #epoch: WriteEpoch | undefined;
   #nextAt = FIRST_INTERVAL;
   /** The last exception entry; its state is only captured once nothing has retired between two. */
@@ -108,6 +112,7 @@ export class LoopDetector {
     const { subject } = this;
     const interval = Math.max(FIRST_INTERVAL, Math.floor(subject.position / INTERVAL_FRACTION));
     this.#nextAt = subject.position + interval;
+    if (this.#checkpoint) this.#pool.giveBack(this.#checkpoint.pages.values());
     this.#checkpoint = {
       processor: subject.processorState().slice(),
       rest: subject.captureRest(),
@@ -174,7 +179,7 @@ export class LoopDetector {
 
   #keep(page: number): void {
     const { memory } = this.subject;
-    this.#checkpoint?.pages.set(page, memory.read(page, PAGE_BYTES).slice());
+    this.#checkpoint?.pages.set(page, this.#pool.copy(memory.read(page, PAGE_BYTES)));
   }
 
   #memoryUnchanged(checkpoint: Checkpoint): boolean {
@@ -194,6 +199,7 @@ export class LoopDetector {
   }
 
   #release(): void {
+    if (this.#checkpoint) this.#pool.giveBack(this.#checkpoint.pages.values());
     this.#checkpoint = undefined;
     this.#epoch?.close();
     this.#epoch = undefined;

@@ -22,6 +22,7 @@ import {
   makeHazards,
   makeMemory,
   makeSemihosting,
+  observerOf,
 } from "./machine_parts.ts";
 import { type MachineState, restoreMachine, saveMachine } from "./machine_state.ts";
 import type { MemoryAccess } from "./memory/memory_access.ts";
@@ -142,7 +143,7 @@ export class Machine {
     this.firmware = new BoardFirmware(this);
     this.rom = new RomWindow(engine, this.board.bus, memory.bytes.length);
     this.loop = new LoopDetector(loopSubject(this), options.endless ?? false);
-    const observer = { event: (event: MachineEvent) => this.observer?.event(event) };
+    const observer = observerOf(this);
     this.#hazards = hazards ? makeHazards(this, observer) : null;
     const parts = {
       machine: this,
@@ -369,7 +370,7 @@ export class Machine {
 
   /** A device was accessed. If it set an alarm, how far to run is to be worked out anew. */
   #deviceAccessed(access: DeviceAccess): void {
-    this.#emit({ kind: "mmio", ...this.processor.here(), ...access });
+    if (this.observer) this.observer.event({ kind: "mmio", ...this.processor.here(), ...access });
     if (access.write && this.board.bus.nextEvent() !== Infinity) this.engine.stopAfterAccess();
     // It may have made room for input, or printed what input waits for.
     else if (this.input && this.board.takesInput(access.address)) this.engine.stopAfterAccess();

@@ -34,7 +34,7 @@ const DEFAULT_STORM = 1000;
 /** The engine; what it asks goes to the CPU in turn. */
 export function makeEngine(
   options: MachineOptions,
-  machine: Pick<Machine, "model" | "levels" | "cpu" | "processor" | "time">,
+  machine: Pick<Machine, "model" | "levels" | "cpu" | "processor" | "time" | "engine">,
 ): Engine {
   const { model, levels } = machine;
   const { memoryBytes, flow = false, storeMarks = false, results = false, translate, cpus = 1 } =
@@ -63,7 +63,11 @@ export function makeEngine(
       const { processor } = machine.cpu;
       processor.hazard("code-without-maintenance", processor.pc);
     },
-    beginSlice: (retired) => machine.time.beginSlice(retired, openCounters(machine.processor)),
+    beginSlice: (retired) => {
+      const { processor } = machine;
+      machine.time.beginSlice(retired, openCounters(processor));
+      machine.engine.barriersReported = processor.wants("barrier");
+    },
   });
 }
 
@@ -210,6 +214,17 @@ function makeAccess(processor: Processor, parts: CpuParts): MemoryAccess {
   });
 }
 
+/** Hands events to the observer that a machine has at the moment. */
+export function observerOf(machine: Pick<Machine, "observer">): Observer {
+  return {
+    event: (event) => machine.observer?.event(event),
+    wants: (kind, register) => {
+      const { observer } = machine;
+      return observer !== null && (observer.wants?.(kind, register) ?? true);
+    },
+  };
+}
+
 /** Who looks for what works in the reference only, and hands on every event to `observer`. */
 export function makeHazards(machine: Machine, observer: Observer): HazardDetector {
   const { memory, board, spaces } = machine;
@@ -218,6 +233,9 @@ export function makeHazards(machine: Machine, observer: Observer): HazardDetecto
     bus: descriptorBus(memory, board.bus, spaces),
     translationOf: (cpu) => machine.cpus[cpu].processor.translation,
     levelOf: (cpu) => machine.cpus[cpu].processor.state.el,
+    barriersWanted: () => {
+      machine.engine.barriersReported = true;
+    },
   }, observer);
 }
 

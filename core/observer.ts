@@ -218,4 +218,11 @@ export type MachineEvent =
 export interface Observer {
   /** Called once per event, in order of position. */
   event(event: MachineEvent): void;
+  /**
+   * Whether it would do anything with an event of a kind at this moment; without it, always. An event that nobody
+   * wants need not be made.
+   *
+   * @param register name of the register, of `sysreg`
+   */
+  wants?(kind: MachineEvent["kind"], register?: string): boolean;
 }

@@ -107,7 +107,10 @@ export class Processor implements SystemContext {
       tlb: this.tlb,
       regime: this.#regimes.of(1),
       listener: {
-        onFill: (fill) => this.emit(fillEvent(fill, this.translation.secure, this.here())),
+        onFill: (fill) => {
+          if (!this.wants("tlb-fill")) return;
+          this.emit(fillEvent(fill, this.translation.secure, this.here()));
+        },
         onStale: (hi, lo) => this.hazard("stale-translation", wide(hi, lo)),
       },
       strict: host.strict,
@@ -277,13 +280,20 @@ export class Processor implements SystemContext {
     this.refetch = true;
     const forced = this.state.el === 1 && (effectiveHcr(this.state, this.levels) & HCR.FB) !== 0n;
     const all = broadcast || (forced && isEl2Enabled(this.state, this.levels));
-    const what = { ...invalidation, tag, asid, strict: this.host.strict };
-    for (const { tlb } of all ? this.host.all() : [this]) {
-      dropTranslations(tlb, what);
-      // TLBI ALLE2 is of both regimes of EL2.
-      if (invalidation.regime === 2 && invalidation.scope === "all") {
-        dropTranslations(tlb, { ...what, tag: tag ^ REGIME_EL2 ^ REGIME_EL20 });
-      }
+    const names = { tag, asid, strict: this.host.strict };
+    if (!all || this.cpuCount === 1) return this.#drop(invalidation, names);
+    for (const processor of this.host.all()) processor.#drop(invalidation, names);
+  }
+
+  #drop(
+    what: TlbInvalidation,
+    names: { readonly tag: number; readonly asid: number; readonly strict: boolean },
+  ): void {
+    dropTranslations(this.tlb, what, names);
+    // TLBI ALLE2 is of both regimes of EL2.
+    if (what.regime === 2 && what.scope === "all") {
+      const tag = names.tag ^ REGIME_EL2 ^ REGIME_EL20;
+      dropTranslations(this.tlb, what, { ...names, tag });
     }
   }
 
@@ -364,6 +374,11 @@ export class Processor implements SystemContext {
   /** Fields that every event of the instruction in hand has. */
   here(): { position: number; cpu: number; pc: bigint } {
     return { position: this.position, cpu: this.cpu, pc: this.pc };
+  }
+
+  /** Whether the observer would do anything with an event of a kind. */
+  wants(kind: MachineEvent["kind"]): boolean {
+    return this.observer.wants?.(kind) ?? true;
   }
 
   /** Hands an event to the observer. */

@@ -34,9 +34,14 @@ export function keptFlags(isThere: boolean, ha: boolean, hd: boolean): KeptFlags
 /** The flags of a leaf; its AF is set, or hardware sets it. */
 export function flagsOf(kept: KeptFlags, lo: number, hi: number): HardwareFlags {
   const flags: HardwareFlags = {};
-  if (!descriptor.accessFlag(lo)) flags.accessFlagClear = true;
-  if (kept.hardwareDirty && descriptor.dirtyBitModifier(hi)) flags.dirtyModifier = true;
+  setFlags(flags, kept, lo, hi);
   return flags;
+}
+
+/** Sets the same in a leaf, where they are not as usual. */
+export function setFlags(leaf: HardwareFlags, kept: KeptFlags, lo: number, hi: number): void {
+  if (!descriptor.accessFlag(lo)) leaf.accessFlagClear = true;
+  if (kept.hardwareDirty && descriptor.dirtyBitModifier(hi)) leaf.dirtyModifier = true;
 }
 
 /** Whether an access makes a page writable. */

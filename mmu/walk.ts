@@ -9,7 +9,7 @@
 import type { DescriptorBus } from "./bus.ts";
 import * as descriptor from "./descriptor.ts";
 import type { WalkFault } from "./fault.ts";
-import { flagsOf, type HardwareFlags, makesDirty } from "./hardware_flags.ts";
+import { type HardwareFlags, makesDirty, setFlags } from "./hardware_flags.ts";
 import { type Access, ACCESS_READ, packPermissions, type PermissionFields } from "./permissions.ts";
 import { type AddressRange, levelShift, type Regime } from "./regime.ts";
 import { isStage2Device, stage2Address, type Stage2Walk, useStage2, walkStage2 } from "./stage2.ts";
@@ -136,7 +136,7 @@ function lookUp(
   result: Walk,
 ): void {
   const { granuleLog2 } = range;
-  const tables = { apTable: 0, uxnTable: 0, pxnTable: 0 };
+  const tables = { apTable: 0, uxnTable: 0, pxnTable: 0, secure: false, guarded: false };
   let table = range.tableBase;
   let top = range.inputSize;
   let { secure } = regime;
@@ -181,11 +181,10 @@ function lookUp(
       if (!descriptor.accessFlag(lo) && !range.hardwareAccess) {
         result.fault = { kind: "access-flag", level };
       } else {
-        const toSecure = secure && !descriptor.nonSecure(lo);
-        const guarded = regime.guardedPages && descriptor.guardedPage(hi);
-        const rest = { ...tables, secure: toSecure, guarded };
-        result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, rest);
-        Object.assign(result.leaf, flagsOf(range, lo, hi));
+        tables.secure = secure && !descriptor.nonSecure(lo);
+        tables.guarded = regime.guardedPages && descriptor.guardedPage(hi);
+        result.leaf = makeLeaf(granuleLog2, level, output, lo, hi, tables);
+        setFlags(result.leaf, range, lo, hi);
       }
       return;
     }
@@ -264,7 +263,11 @@ function makeLeaf(
     ap: descriptor.accessPermissions(lo),
     uxn: descriptor.uxn(hi),
     pxn: descriptor.pxn(hi),
-    ...tables,
+    apTable: tables.apTable,
+    uxnTable: tables.uxnTable,
+    pxnTable: tables.pxnTable,
+    secure: tables.secure,
+    guarded: tables.guarded,
   };
 }
 

@@ -43,7 +43,8 @@ export class CallOutLowering {
     f.store("i64.store", i32(0), this.values.expression(operand), SLOT.scratch);
     const what = this.values.local(argument, "i32");
     const call = () => this.#leave(name, what);
-    if (name === "dc-zva") this.memory.zeroBlock(operand, call);
+    if (name === "barrier") f.if(load("i32.load", i32(0), LAYOUT.barriers), call);
+    else if (name === "dc-zva") this.memory.zeroBlock(operand, call);
     else if (name === "mrs" && counter) {
       f.if(counter.isOpen(what), () => {
         f.store("i64.store", i32(0), counter.ticks, SLOT.scratch);

@@ -110,8 +110,8 @@ export class Engine implements FlowSource {
     if (translate !== null) {
       // A region may retire as much before the run begins.
       this.#reserve = 2 * LONGEST_RUN;
-      const engine = { memory, state: () => this.state, records: this.records };
-      this.translator = new Translator({ ...engine, ...generated }, {
+      const { records } = this;
+      this.translator = new Translator({ memory, state: () => this.state, records, ...generated }, {
         ...generated.options,
         ...translate,
         turns: cpus > 1,
@@ -128,8 +128,7 @@ export class Engine implements FlowSource {
    * of {@linkcode MOST_RESULT_STEPS} instructions.
    */
   takeResults(): BigUint64Array {
-    const { results } = this.layout;
-    const end = this.#u32[LAYOUT.results >> 2];
+    const { results } = this.layout, end = this.#u32[LAYOUT.results >> 2];
     this.#u32[LAYOUT.results >> 2] = results;
     return this.#u64.subarray(results / 8, end / 8);
   }
@@ -232,8 +231,7 @@ export class Engine implements FlowSource {
     }
     const record = state.get32(SLOT.record);
     const stop = record + limit * 16;
-    const inPage = stop <= this.records.pageEnd(record);
-    if (inPage) this.records.plant(stop, BUILT_IN.stop);
+    if (stop <= this.records.pageEnd(record)) this.records.plant(stop, BUILT_IN.stop);
     const reason = this.#slice(0);
     this.records.unplant(stop);
     this.#unplantRequest();
@@ -253,7 +251,6 @@ export class Engine implements FlowSource {
    */
   enter(): boolean {
     const { state } = this;
-    // Without BigInt, because every exception and its return come by.
     const entry = ((state.get32(SLOT.fetchLookup) >>> 0) +
       ((state.get32(SLOT.pc) >>> 12 & LAYOUT.fetchLookupEntries - 1) << 5)) >> 2;
     const known = this.#u32[entry] === (state.get32(SLOT.pc) & ~0xffc) >>> 0 &&
@@ -289,8 +286,7 @@ export class Engine implements FlowSource {
   /** Ends the run in hand where it is, as if it had ended by itself. */
   cut(): void {
     const { state } = this;
-    const record = state.get32(SLOT.record);
-    const start = state.get32(SLOT.runStart);
+    const record = state.get32(SLOT.record), start = state.get32(SLOT.runStart);
     if (record > start) {
       this.#flow.append(start, record);
       this.#completed += (record - start) >> 4;
@@ -316,6 +312,11 @@ export class Engine implements FlowSource {
     const { state } = this;
     state.set32(SLOT.record, state.get32(SLOT.record) + 16);
     this.cut();
+  }
+
+  /** Whether barriers are call-outs. Nothing is reordered, so they do nothing but be reported. */
+  set barriersReported(reported: boolean) {
+    this.#u32[LAYOUT.barriers >> 2] = reported ? 1 : 0;
   }
 
   /** Hands everything executed to the flow observer. */
@@ -375,10 +376,9 @@ export class Engine implements FlowSource {
 
   #decode(): void {
     const record = this.state.get32(SLOT.record);
-    if (this.records.decode(record)) {
-      const { host } = this.records.locate(record);
-      for (const lookup of this.lookups) lookup.flushWritesTo(host);
-    }
+    if (!this.records.decode(record)) return;
+    const { host } = this.records.locate(record);
+    for (const lookup of this.lookups) lookup.flushWritesTo(host);
   }
 
   /** Bytes under records change. */

@@ -63,7 +63,8 @@ export class FlowRing {
   readonly #state: () => CpuState;
   #delivered: number = LAYOUT.ring;
   #contexts: FlowContext[] = [];
-  readonly #contextIds = new Map<string, number>();
+  /** Their numbers by `recordBase`: a page is mapped at few addresses. */
+  readonly #contextIds = new Map<number, number[]>();
   /** Words, as they were executed, of records of the run in hand that were changed since. */
   readonly #overrides = new Map<number, number>();
 
@@ -119,12 +120,14 @@ export class FlowRing {
 
   /** Number of a context. */
   contextId(regime: number, page: bigint, recordBase: number): number {
-    const key = `${regime} ${page} ${recordBase}`;
-    let id = this.#contextIds.get(key);
-    if (id === undefined) {
-      id = this.#contexts.push({ regime, page, recordBase }) - 1;
-      this.#contextIds.set(key, id);
+    const ids = this.#contextIds.get(recordBase);
+    for (let i = (ids?.length ?? 0) - 1; i >= 0; i--) {
+      const { page: at, regime: el } = this.#contexts[ids![i]];
+      if (at === page && el === regime) return ids![i];
     }
+    const id = this.#contexts.push({ regime, page, recordBase }) - 1;
+    if (ids) ids.push(id);
+    else this.#contextIds.set(recordBase, [id]);
     return id;
   }
 

@@ -22,6 +22,8 @@ export class LookupCaches {
   readonly #fetch: number;
   /** Entries, as 8-byte indices, that were filled since all were dropped; at least `FEW` if many. */
   #filledData: number[] = new Array(FEW).fill(0);
+  /** The same of those that stores may use. */
+  #filledWrites: number[] = new Array(FEW).fill(0);
   #filledFetches: number[] = new Array(FEW).fill(0);
 
   /**
@@ -71,6 +73,9 @@ export class LookupCaches {
     if (this.#filledData.length < FEW) this.#filledData.push(entry >> 3);
     const same = this.#u32[at + 4] === ((host - page) >>> 0);
     const beside = allow.writeBesideCode;
+    if ((allow.write || beside) && this.#filledWrites.length < FEW) {
+      this.#filledWrites.push(entry >> 3);
+    }
     this.#setTag(at, allow.read ? ALLOW : same ? KEEP : DENY, va.hi, page);
     this.#setTag(at + 2, allow.write ? ALLOW : same && !beside ? KEEP : DENY, va.hi, page);
     this.#setTag(at + 6, beside ? ALLOW : same ? KEEP : DENY, va.hi, page);
@@ -133,6 +138,7 @@ export class LookupCaches {
       }
     } else this.#u64.fill(NO_TAG, this.#data / 8, this.data(this.#levels) / 8);
     this.#filledData = [];
+    this.#filledWrites = [];
     this.flushFetches();
   }
 
@@ -146,6 +152,12 @@ export class LookupCaches {
 
   /** Makes every page's next store ask again. */
   flushWrites(): void {
+    const filled = this.#filledWrites;
+    this.#filledWrites = [];
+    if (filled.length < FEW) {
+      for (const at of filled) this.#u64[at + 1] = this.#u64[at + 3] = NO_TAG;
+      return;
+    }
     for (let el = 0; el < this.#levels; el++) {
       const first = this.data(el) >> 3;
       for (let at = first; at < first + LAYOUT.dataLookupEntries * 4; at += 4) {

@@ -226,23 +226,14 @@ export class ExceptionUnit {
     const { type, elr, far = 0n } = exception;
     const { position, pc, retires } = at;
     const { fromEl, toEl, vector, spsr, esr } = entry;
-    const { cpu } = this.host.processor;
-    this.host.processor.emit({
-      kind: "exception",
-      position,
-      cpu,
-      pc,
-      type,
-      retires,
-      fromEl,
-      toEl,
-      vector,
-      esr,
-      far,
-      elr,
-      spsr,
-    });
-    this.host.processor.refresh();
+    const { processor } = this.host;
+    if (processor.wants("exception")) {
+      const { cpu } = processor;
+      const routing = { fromEl, toEl, vector };
+      const saved = { esr, far, elr, spsr };
+      processor.emit({ kind: "exception", position, cpu, pc, type, retires, ...routing, ...saved });
+    }
+    processor.refresh();
     this.host.resume();
   }
 
@@ -282,7 +273,9 @@ export class ExceptionUnit {
     }
     const { position, cpu, pc } = here;
     const { toEl, elr, spsr, illegal } = outcome;
-    processor.emit({ kind: "eret", position, cpu, pc, fromEl, toEl, elr, spsr, illegal });
+    if (processor.wants("eret")) {
+      processor.emit({ kind: "eret", position, cpu, pc, fromEl, toEl, elr, spsr, illegal });
+    }
     this.storm.exceptionReturn(outcome.elr, this.host.retired);
     this.host.processor.refresh();
     this.host.resume();

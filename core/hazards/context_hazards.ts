@@ -23,7 +23,7 @@ interface Unsynchronized {
   fpTrapped: boolean;
 }
 
-const VECTOR_BASE = /^VBAR_EL([123])$/;
+const VECTOR_BASE = "VBAR_EL";
 /** Bytes of a vector table. */
 const VECTOR_MASK = ~0x7ffn;
 
@@ -33,11 +33,17 @@ export class ContextHazards {
 
   constructor(readonly subject: HazardSubject, readonly report: Report) {}
 
+  /** See {@linkcode Observer.wants}. */
+  wants(kind: MachineEvent["kind"], register?: string): boolean {
+    if (kind === "sysreg") return register?.startsWith(VECTOR_BASE) ?? true;
+    return this.#pending.size > 0 && kind !== "mmio" && kind !== "tlbi" && kind !== "cache";
+  }
+
   event(event: MachineEvent): void {
     switch (event.kind) {
       case "sysreg": {
-        const [, el] = VECTOR_BASE.exec(event.register) ?? [];
-        if (el !== undefined) this.#of(event.cpu).vectors[Number(el)] ??= event.old;
+        if (!event.register.startsWith(VECTOR_BASE)) return;
+        this.#of(event.cpu).vectors[Number(event.register.at(-1))] ??= event.old;
         return;
       }
       case "tlb-fill":
@@ -78,6 +84,7 @@ export class ContextHazards {
     if (!pending) {
       pending = { regime: null, vectors: [null, null, null, null], fpTrapped: false };
       this.#pending.set(cpu, pending);
+      this.subject.barriersWanted();
     }
     return pending;
   }

@@ -23,6 +23,8 @@ export interface HazardSubject {
   translationOf(cpu: number): Translation;
   /** The EL a CPU is at. */
   levelOf(cpu: number): number;
+  /** From here on {@linkcode HazardDetector.wants} barriers. */
+  barriersWanted(): void;
 }
 
 /** Reports a hazard of the instruction in hand. */
@@ -44,6 +46,11 @@ export class HazardDetector implements Observer {
     const report: Report = (hazard, address, at) => this.report(hazard, address, at);
     this.#contexts = new ContextHazards(subject, report);
     this.#tables = new TableHazards(subject, report);
+  }
+
+  wants(kind: MachineEvent["kind"], register?: string): boolean {
+    return (this.#observer.wants?.(kind, register) ?? true) ||
+      this.#contexts.wants(kind, register) || this.#tables.wants(kind);
   }
 
   event(event: MachineEvent): void {

@@ -14,6 +14,7 @@
 
 import { walk } from "../../mmu/walk.ts";
 import { PAGE_BYTES, type WriteEpoch } from "../memory/memory.ts";
+import { PagePool } from "../memory/page_pool.ts";
 import type { DescriptorRead, EventBase, MachineEvent, TlbFillEvent } from "../observer.ts";
 import type { HazardSubject, Report } from "./hazard_detector.ts";
 import { wide } from "../wide.ts";
@@ -49,6 +50,7 @@ export class TableHazards {
   #budget = BUDGET;
   /** Contents of pages at the last DSB, of those that were written since. */
   readonly #copies = new Map<number, Uint8Array>();
+  readonly #pool = new PagePool(MAX_COPIES);
   #epoch: WriteEpoch | null;
   /** By regime, ASID and page. */
   readonly #walks = new Map<string, KnownWalk>();
@@ -57,6 +59,13 @@ export class TableHazards {
 
   constructor(readonly subject: HazardSubject, readonly report: Report) {
     this.#epoch = subject.memory.trackFirstWrites((page) => this.#willWrite(page));
+  }
+
+  /** See {@linkcode Observer.wants}. */
+  wants(kind: MachineEvent["kind"]): boolean {
+    if (this.#epoch === null) return false;
+    if (kind === "barrier") return this.#copies.size > 0;
+    return kind === "tlb-fill" || kind === "tlbi" || kind === "reset";
   }
 
   event(event: MachineEvent): void {
@@ -82,18 +91,21 @@ export class TableHazards {
     this.#epoch?.close();
     this.#epoch = null;
     this.#copies.clear();
+    this.#pool.clear();
     this.#walks.clear();
   }
 
   #willWrite(page: number): void {
     if (this.#copies.size >= MAX_COPIES) return;
-    this.#copies.set(page, this.subject.memory.read(page, PAGE_BYTES).slice());
+    if (this.#copies.size === 0) this.subject.barriersWanted();
+    this.#copies.set(page, this.#pool.copy(this.subject.memory.read(page, PAGE_BYTES)));
     this.#spend(1);
   }
 
   /** A DSB: every store before it is seen by walks after it. */
   #ordered(): void {
     if (this.#copies.size === 0) return;
+    this.#pool.giveBack(this.#copies.values());
     this.#copies.clear();
     this.#epoch!.restart();
     this.#spend(RESTART_COST);

@@ -100,16 +100,12 @@ export function writeSystemRegister(
     return "leave";
   }
   const stored = register.read < 4 ? currentValue(context, register) : value;
-  const { position, cpu, pc, observer } = context;
-  observer.event({
-    kind: "sysreg",
-    position,
-    cpu,
-    pc,
-    register: register.name,
-    old,
-    new: stored,
-  });
+  const { observer } = context;
+  if (observer.wants?.("sysreg", register.name) !== false) {
+    const { position, cpu, pc } = context;
+    const { name } = register;
+    observer.event({ kind: "sysreg", position, cpu, pc, register: name, old, new: stored });
+  }
   return applyEffect(context, register, old, stored);
 }
 

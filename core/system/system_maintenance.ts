@@ -38,11 +38,11 @@ export function executeSys(
   }
   const { state } = context;
   if (state.el < instruction.lowestEl || !isPresent(instruction, context)) return UNDEFINED;
-  const trap = systemTrap(SYS_OP0 | argument, context.word & 31, false);
+  const trap = () => systemTrap(SYS_OP0 | argument, context.word & 31, false);
   const leave = instruction.restriction ? SCTLR_ENRCTX : SCTLR_UCI;
-  if (state.el === 0 && !(controlOfEl0(context) & leave)) return trap;
+  if (state.el === 0 && !(controlOfEl0(context) & leave)) return trap();
   const target = instruction.trap ? trapTarget(context, instruction.trap, true) : 0;
-  if (target > 0) return { ...trap, target };
+  if (target > 0) return { ...trap(), target };
   return perform(context, instruction, instruction.operand ? operand : 0n);
 }
 
@@ -185,10 +185,13 @@ function decodeTlbiRange(
 }
 
 function emit(
-  { position, cpu, pc, observer }: SystemContext,
+  context: SystemContext,
   kind: "tlbi" | "cache" | "barrier",
   operation: string,
   value: bigint,
 ): void {
+  const { observer } = context;
+  if (observer.wants?.(kind) === false) return;
+  const { position, cpu, pc } = context;
   observer.event({ kind, position, cpu, pc, operation, value });
 }

@@ -4,14 +4,17 @@ import type { TlbInvalidation } from "./system_context.ts";
 /**
  * Drops what a TLBI names.
  *
- * @param what.tag regime whose entries go
- * @param what.strict by ASID where the instruction says so: the reference drops those of all
+ * @param names.tag regime whose entries go
+ * @param names.asid in place of the instruction's
+ * @param names.strict by ASID where the instruction says so: the reference drops those of all
  */
 export function dropTranslations(
   tlb: Tlb,
-  what: TlbInvalidation & { readonly tag: number; readonly strict: boolean },
+  what: TlbInvalidation,
+  names: { readonly tag: number; readonly asid: number; readonly strict: boolean },
 ): void {
-  const { scope, va, tag, asid, strict, range } = what;
+  const { scope, va, range } = what;
+  const { tag, asid, strict } = names;
   if (range !== undefined && scope !== "ipa") {
     const from = Number(BigInt.asIntN(64, va));
     return tlb.invalidateRange(tag, scope === "va" ? asid : ANY_ASID, from, Number(range.length));
