@@ -360,7 +360,7 @@ export class Engine implements FlowSource {
     this.#completed += budget - state.get32(SLOT.budget);
     this.#budget = state.get32(SLOT.budget);
     this.#flow.afterSlice();
-    if (this.translator && budget > 0 && reason === EXIT.budget) this.translator.sample();
+    if (budget > 0 && reason === EXIT.budget) this.translator?.sample(budget - this.#budget);
     return reason;
   }
 

@@ -51,3 +51,28 @@ function count(uses: Map<Value, number>, value: Value): void {
   uses.set(value, before + 1);
   if (before === 0) { for (const operand of value.operands) count(uses, operand); }
 }
+
+const called = new WeakMap<Ops, ReadonlySet<string>>();
+
+/** Names of the helper functions that programs call. */
+export function calledHelpers(programs: Iterable<Ops>): Set<string> {
+  const names = new Set<string>();
+  for (const ops of programs) {
+    let own = called.get(ops);
+    if (!own) called.set(ops, own = namesIn(ops.statements, countUses(ops).keys()));
+    for (const name of own) names.add(name);
+  }
+  return names;
+}
+
+function namesIn(statements: readonly Statement[], values: Iterable<Value>): Set<string> {
+  const names = new Set<string>();
+  for (const { kind } of values) if (kind.k === "helper") names.add(kind.name);
+  for (const statement of statements) {
+    if (statement.k === "cumulative") names.add(statement.name);
+    if (statement.k === "when") {
+      for (const name of namesIn(statement.body, [])) names.add(name);
+    }
+  }
+  return names;
+}

@@ -114,6 +114,13 @@ function readBlock(source: CodeSource, start: number, room: number): Block | und
   return { start, straight, branch: undefined, end, ...NOWHERE };
 }
 
+/** Records of all instructions of blocks. */
+export function recordsOf(blocks: Iterable<Block>): number[] {
+  return [...blocks].flatMap(({ straight, branch }) =>
+    branch === undefined ? straight : [...straight, branch]
+  );
+}
+
 /** The slots of the arena that hold records of the blocks. */
 export function slotsOf(blocks: readonly Block[], arena: number): Set<number> {
   return new Set(blocks.map(({ start }) => Math.floor((start - arena) / RECORD_SLOT_BYTES)));

@@ -19,7 +19,8 @@ import {
 } from "../wasm/function_builder.ts";
 import { ModuleBuilder } from "../wasm/module_builder.ts";
 import type { ValueType } from "../wasm/opcodes.ts";
-import type { Block } from "./region.ts";
+import { calledHelpers } from "../use_counts.ts";
+import { type Block, recordsOf } from "./region.ts";
 import { type RegionCode, RegionRegisters } from "./region_registers.ts";
 import type { Structure } from "./structure.ts";
 
@@ -43,8 +44,11 @@ export interface RegionOptions extends RegionCode {
 export function buildRegion(options: RegionOptions): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
   m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
+  const { handlerOf, programOf, structure } = options;
   const helpers = new Map<string, FunctionReference>();
-  for (const [name, { parameters, result }] of options.helpers) {
+  const programs = recordsOf(structure.order.keys()).map((at) => programOf(handlerOf(at)));
+  for (const name of calledHelpers(programs)) {
+    const { parameters, result } = options.helpers.get(name)!;
     helpers.set(name, m.importFunction("engine", `helper ${name}`, parameters, result));
   }
   const slow = (name: string) => m.importFunction("engine", name, ["i64", "i32"], "i32");
@@ -74,6 +78,7 @@ class RegionWriter {
   #dispatcher!: Label;
   #exit!: Label;
   #retry!: Label;
+  #frame: Frame | undefined;
   /** The block and instruction in hand. */
   #block!: Block;
   #at = 0;
@@ -206,7 +211,7 @@ class RegionWriter {
   #begin(record: number): Lowering {
     this.#at = record;
     const handler = this.options.handlerOf(record);
-    return new Lowering(this.#frame(), this.options.programOf(handler), {
+    return new Lowering(this.#frame ??= this.#makeFrame(), this.options.programOf(handler), {
       spBase: handler.spBase,
     });
   }
@@ -341,7 +346,7 @@ class RegionWriter {
 
   // ---- what the lowering of an instruction needs ----
 
-  #frame(): Frame {
+  #makeFrame(): Frame {
     const { f } = this;
     return {
       ...this.callees,
@@ -360,14 +365,15 @@ class RegionWriter {
       callOutException: this.#retry,
       leaving: this.#result,
       temporaries: this.#temporaries,
-      bound: this.#bound(this.#at),
+      bound: this.#makeBound(),
     };
   }
 
-  #bound(record: number): Bound {
-    const word = (offset: number) => this.#u32[(record + offset) >> 2];
+  /** Of the instruction in hand. */
+  #makeBound(): Bound {
+    const word = (offset: number) => this.#u32[(this.#at + offset) >> 2];
     return {
-      u16: (offset) => this.#u16[(record + offset) >> 1],
+      u16: (offset) => this.#u16[(this.#at + offset) >> 1],
       i32: (offset) => word(offset) | 0,
       i64: (offset) => BigInt(word(offset)) | BigInt(word(offset + 4)) << 32n,
       register: (slot) => this.#registers.local(slot),

@@ -61,6 +61,8 @@ export class Translator {
   readonly #source: CodeSource;
   #imports: Record<string, WebAssembly.ExportValue> = {};
   #bytes = 0;
+  /** Steps since the last sample. */
+  #passed = 0;
   /** Record at which the probe stands or stood last, or 0. */
   #probe = 0;
   /** How long a slice may be. */
@@ -94,8 +96,16 @@ export class Translator {
     return this;
   }
 
-  /** Where a slice ended is hot; slices grow while nothing new is found. */
-  sample(): void {
+  /**
+   * Where a slice ended is hot; slices grow while nothing new is found. Of those that end early, as
+   * where CPUs take turns, only some count.
+   *
+   * @param steps those of the slice
+   */
+  sample(steps: number): void {
+    this.#passed += steps;
+    if (2 * this.#passed < this.sliceLength) return;
+    this.#passed = 0;
     const { made } = this.statistics;
     this.#sample();
     const { firstSlice = FIRST_SLICE } = this.options;
