@@ -1,5 +1,5 @@
 import { ReplayError } from "../replay/mod.ts";
-import { diff } from "../replay/queries/diff.ts";
+import { type Diff, diff, diffInWorkers } from "../replay/queries/diff.ts";
 import { TraceError } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
 import { diffJson, diffLines, diffMarkdown } from "./diff_text.ts";
@@ -31,26 +31,33 @@ export default defineCommand({
     ["diff good.unboot bad.unboot", "what went wrong first"],
     ["diff good.unboot bad.unboot --markdown > report.md", "the same as a bug report"],
   ],
-  run(values, [pathA, pathB], { out, err }) {
+  async run(values, [pathA, pathB], { out, err }) {
     if (values.markdown && values.json) {
       throw new UsageError("Options --markdown and --json cannot both be given");
     }
     const [a, b] = [openTraceFile(pathA, err), openTraceFile(pathB, err)];
-    const shown = { diff: compared(a, b, err), a, b };
+    const shown = { diff: await compared(a, b, err), a, b };
     if (values.json) out.json(diffJson(shown));
     else for (const line of (values.markdown ? diffMarkdown : diffLines)(shown)) out.line(line);
     return STATUS.ok;
   },
 });
 
-function compared(a: OpenedTrace, b: OpenedTrace, err: Output) {
+async function compared(a: OpenedTrace, b: OpenedTrace, err: Output): Promise<Diff> {
   const progress = new Progress(err, performance.now());
   const all = a.trace.end + b.trace.end;
+  const show = (x: number, y: number) => {
+    const share = Math.floor((x + y) / Math.max(1, all) * 100);
+    progress.show(performance.now(), () => `${grouped(x + y)} steps compared, ${share}%`);
+  };
   try {
-    return diff(a.trace, b.trace, (x, y) => {
-      const share = Math.floor((x + y) / Math.max(1, all) * 100);
-      progress.show(performance.now(), () => `${grouped(x + y)} steps compared, ${share}%`);
-    });
+    if (a.source === null || b.source === null) return diff(a.trace, b.trace, show);
+    return await diffInWorkers([a.trace, a.source], [b.trace, b.source], show)
+      .catch((error) => {
+        // Without workers it takes longer.
+        if (error instanceof Deno.errors.NotCapable) return diff(a.trace, b.trace, show);
+        throw error;
+      });
   } catch (error) {
     if (!(error instanceof ReplayError || error instanceof TraceError)) throw error;
     throw new UserError(`Cannot compare ${a.path} with ${b.path}: ${error.message}`);

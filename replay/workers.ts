@@ -182,3 +182,65 @@ async function runWorker<T>(
     worker.terminate();
   }
 }
+
+/** One worker; it is terminated when it is disposed of. */
+export class TraceWorker<T> {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  /** Who waits for an answer, in order; the first waits until the trace is opened. */
+  #waiting: { resolve: (value: T) => void; reject: (error: Error) => void }[] = [];
+  #ready: Promise<void>;
+  #failure: Error | undefined;
+
+  /** @param question what it is told first; can be cloned */
+  constructor(path: string, module: URL, question?: unknown) {
+    this.#worker = new Worker(module.href, { type: "module" });
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#ready = new Promise((resolve, reject) => {
+      this.#worker.onerror = (event) => {
+        event.preventDefault();
+        this.#fail(new ReplayError(event.message));
+        reject(this.#failure);
+      };
+      port1.onmessage = ({ data }: MessageEvent<Answer<T> | null>) => {
+        if (data === null) resolve();
+        else this.#answered(data);
+      };
+    });
+    const start: Start = { path, question };
+    this.#worker.postMessage(start, [port2]);
+  }
+
+  /**
+   * The worker's answer for a part. Several parts may be asked for; they are answered in order.
+   *
+   * @throws ReplayError if it cannot answer
+   */
+  async ask(part: number): Promise<T> {
+    const answer = new Promise<T>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    // Whoever does not wait for what was asked last need not hear that it failed.
+    answer.catch(() => {});
+    await this.#ready;
+    if (this.#failure) throw this.#failure;
+    this.#port.postMessage(part);
+    return await answer;
+  }
+
+  /** Ends it, whatever it is doing. */
+  [Symbol.dispose](): void {
+    this.#port.close();
+    this.#worker.terminate();
+  }
+
+  #answered(answer: Answer<T>): void {
+    const { resolve, reject } = this.#waiting.shift()!;
+    if ("error" in answer) reject(new ReplayError(answer.error));
+    else resolve(answer.value);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}

@@ -53,12 +53,13 @@ export class BlockReader {
     return decodeFlow(columns, this.#table, ids, position, what);
   }
 
-  /** The block table at the end of a window: only definitions are read. It may go on to grow. */
-  table(window: WindowInfo): BlockTable {
+  /** The block table, and the blocks in it at the end of a window: only definitions are read. */
+  table(window: WindowInfo): { table: BlockTable; count: number } {
     const what = `the flow of window ${window.number}`;
     for (const fields of this.#items(window)) {
-      this.#load(checkedTable(fields.uint("table"), window, what), window.number);
-      return this.#table;
+      const start = checkedTable(fields.uint("table"), window, what);
+      this.#load(start, window.number);
+      return { table: this.#table, count: this.#counts[window.number - start] };
     }
     throw new TraceError(`Cannot read ${what}: expected a flow, found none`);
   }

@@ -30,6 +30,8 @@ const IMAGE_PAGES = 1024;
 /** A `pages` item that can be read when it is needed. */
 export interface PagesItem {
   window: number;
+  /** Of its bytes. */
+  hash: Uint8Array;
   read(): Fields;
 }
 
@@ -89,6 +91,29 @@ export class PageReader {
     }
     for (const delta of chain.reverse()) applyPageDelta(delta, page);
     return page;
+  }
+
+  /** Whether a page of memory stands in an item of the same bytes in another trace's window 0. */
+  isStoredAlike(number: number, other: PageReader): boolean {
+    const [own, there] = [this.#atStart(number), other.#atStart(number)];
+    return own !== undefined && own.place === there?.place &&
+      own.hash.every((byte, i) => byte === there.hash[i]);
+  }
+
+  /** Gives up what is kept. */
+  drop(): void {
+    this.#cache.clear();
+    this.#image.clear();
+    this.#cached = 0;
+  }
+
+  /** Where a page is first stored, if that is window 0. */
+  #atStart(number: number): { hash: Uint8Array; place: number } | undefined {
+    this.#index(0);
+    const entry = this.#entries[SPACE.memory].get(number)?.[0];
+    if (entry === undefined || this.#windowOf(entry) !== 0) return undefined;
+    const item = this.#items[Math.floor(entry / MAX_PAGES_PER_ITEM)];
+    return { hash: item.hash, place: entry % MAX_PAGES_PER_ITEM };
   }
 
   /** Bytes of the memory at #0: a fresh array. */

@@ -111,6 +111,7 @@ export class Trace {
     this.#pages = new PageReader((window) =>
       this.#framesOf(window).filter((f) => f.kind === ITEM.pages).map((f) => ({
         window,
+        hash: f.hash,
         read: () => this.#fields(f, window),
       }))
     );
@@ -187,8 +188,8 @@ export class Trace {
     return this.#blocks.read(this.#window(window));
   }
 
-  /** The blocks that are known at the end of a window, without what it executed. */
-  blockTable(window: number): BlockTable {
+  /** The block table, which may go on to grow, and how many blocks it has at the end of a window. */
+  blockTable(window: number): { table: BlockTable; count: number } {
     if (window < 1) this.#window(-1);
     return this.#blocks.table(this.#window(window));
   }
@@ -261,6 +262,16 @@ export class Trace {
   pageVersions(address: number, window: number): number[] {
     this.#memoryAt(window);
     return this.#pages.versions(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+  }
+
+  /** Whether what was booted has the same page as in another trace, without reading it; false if unsure. */
+  isStoredAlike(address: number, other: Trace): boolean {
+    return this.#pages.isStoredAlike(Math.floor(address / PAGE_SIZE), other.#pages);
+  }
+
+  /** Gives up what is kept of pages, to be read again when it is wanted. */
+  dropPages(): void {
+    this.#pages.drop();
   }
 
   /** The state hash at a window's end: 8 bytes. */

@@ -25,10 +25,16 @@ import {
   isExplained,
   limitsOf,
 } from "./diff_judge.ts";
-import { equalWindows } from "./diff_prefix.ts";
+import { EqualWindows } from "./diff_prefix.ts";
+import { EffectWorkers } from "./diff_remote.ts";
 import { Relation } from "./diff_relation.ts";
 import { Side } from "./diff_side.ts";
 import { milestones } from "./milestones.ts";
+
+/** Steps of both together that are worth two workers. */
+const LEAST_FOR_WORKERS = 1 << 25;
+/** Of boots that are the same. */
+const NOTHING: Alignment = { divergences: [], common: 0, sync: [], skipped: [0, 0] };
 
 /** Something that both boots, or one, got to. */
 export interface MilestonePair {
@@ -55,26 +61,75 @@ export interface Diff {
   readonly interrupted: readonly [a: number, b: number];
 }
 
+/** Told now and then how far the two were executed. */
+export type DiffProgress = (positionA: number, positionB: number) => void;
+
 /**
  * Compares two boots.
  *
- * @param progress called now and then with how far the two were executed
  * @throws ReplayError if one of them cannot be re-executed
  */
-export function diff(
-  a: Trace,
-  b: Trace,
-  progress: (positionA: number, positionB: number) => void = () => {},
-): Diff {
-  const most = Math.max(a.header.cpus, b.header.cpus);
-  if (most === 1) return diffOf(a, b, progress, {});
-  // How the turns of the CPUs lie is not compared: each is, by itself.
-  const each: Diff[] = [];
-  for (let cpu = 0; cpu < most; cpu++) {
-    const stepped = [a, b].some((trace) => trace.turns.next(cpu, 0) < trace.end);
-    if (cpu === 0 || stepped) each.push(diffOf(a, b, progress, { cpu }));
+export function diff(a: Trace, b: Trace, progress: DiffProgress = () => {}): Diff {
+  const found = cpusOf(a, b).map((cpu) => {
+    const comparison = new Comparison(a, b, cpu);
+    const { relation, equalTo } = comparison;
+    if (!comparison.isAllEqual) {
+      for (const side of [relation.a, relation.b]) side.begin(equalTo);
+    }
+    const steps = comparison.compare(progress);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  });
+  return earliest(found);
+}
+
+/**
+ * Compares two boots like {@linkcode diff}; each is executed by a worker, which opens its file.
+ *
+ * @param leastSteps shorter boots, taken together, are not worth two workers
+ * @throws ReplayError if one of them cannot be re-executed
+ */
+export async function diffInWorkers(
+  [a, pathA]: readonly [Trace, string],
+  [b, pathB]: readonly [Trace, string],
+  progress: DiffProgress = () => {},
+  leastSteps = LEAST_FOR_WORKERS,
+): Promise<Diff> {
+  if (a.end + b.end < leastSteps) return diff(a, b, progress);
+  const found: Diff[] = [];
+  for (const cpu of cpusOf(a, b)) {
+    const comparison = new Comparison(a, b, cpu);
+    const { relation, equalTo: window } = comparison;
+    using workers = new EffectWorkers();
+    if (!comparison.isAllEqual) {
+      relation.a.begin(window, workers.start(pathA, { cpu, window }));
+      relation.b.begin(window, workers.start(pathB, { cpu, window }));
+    }
+    const steps = comparison.compare(progress, () => workers.end());
+    for (let step = steps.next();; step = steps.next()) {
+      if (step.done) {
+        found.push(step.value);
+        break;
+      }
+      await workers.more();
+    }
   }
-  return each.reduce((best, other) => startOf(other) < startOf(best) ? other : best);
+  return earliest(found);
+}
+
+/** The CPUs that are compared: each by itself; undefined where there is but one. */
+function cpusOf(a: Trace, b: Trace): (number | undefined)[] {
+  const most = Math.max(a.header.cpus, b.header.cpus);
+  if (most === 1) return [undefined];
+  return Array.from({ length: most }, (_, cpu) => cpu).filter((cpu) =>
+    cpu === 0 || [a, b].some((trace) => trace.turns.next(cpu, 0) < trace.end)
+  );
+}
+
+function earliest(found: readonly Diff[]): Diff {
+  return found.reduce((best, other) => startOf(other) < startOf(best) ? other : best);
 }
 
 /** Where the first difference can have its cause, in the boot that gets there first. */
@@ -82,38 +137,70 @@ function startOf({ first }: Diff): number {
   return first ? Math.min(...limitsOf(first)) : Infinity;
 }
 
-/** Compares all, or one CPU of both. */
-function diffOf(
-  a: Trace,
-  b: Trace,
-  progress: (positionA: number, positionB: number) => void,
-  own: { readonly cpu?: number },
-): Diff {
-  const named = a.symbols().length > 0 && b.symbols().length > 0;
-  const relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
-  const skipped = equalWindows(a, b);
-  relation.a.effects.skipTo(skipped);
-  relation.b.effects.skipTo(skipped);
-  const readers = [relation.a.effects, relation.b.effects] as const;
-  const report = () => progress(readers[0].session.position, readers[1].session.position);
-  for (const reader of readers) reader.progress = report;
-  const alignment: Alignment = align(relation, (each) => isExplained(relation, each));
-  for (const side of [relation.a, relation.b]) side.comparedTo = side.effects.session.position;
-  const findings = findingsOf(relation, alignment);
-  const effect = firstFinding(findings) ?? null;
-  const from = a.windows[skipped].end;
-  const isAllEqual = from === a.end && from === b.end;
-  const flow = isAllEqual ? null : flowOf(relation, alignment, effect, from);
-  return {
-    milestones: milestonePairs(a, b),
-    first: flow ?? effect,
-    findings: flow ? [flow, ...findings] : findings,
-    common: alignment.common,
-    equalTo: from,
-    relation,
-    skipped: alignment.skipped,
-    interrupted: [relation.a.effects.leftOut, relation.b.effects.leftOut],
-  };
+/** A comparison of all, or of one CPU of both. */
+class Comparison {
+  readonly relation: Relation;
+  /** The last window up to which nothing needs to be executed. */
+  readonly equalTo: number;
+  /** Whether nothing does at all. */
+  readonly isAllEqual: boolean;
+  readonly #traces: readonly [Trace, Trace];
+  readonly #windows: EqualWindows;
+
+  constructor(a: Trace, b: Trace, cpu: number | undefined) {
+    const named = a.symbols().length > 0 && b.symbols().length > 0;
+    const own = cpu === undefined ? {} : { cpu };
+    this.#traces = [a, b];
+    this.relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
+    this.#windows = new EqualWindows(a, b);
+    this.equalTo = this.#windows.from(0);
+    const { relation: { a: side }, equalTo: window } = this;
+    this.relation.a.equal = { window, side: null };
+    this.relation.b.equal = { window, side: window > 0 ? side : null };
+    const { end } = a.windows[this.equalTo];
+    this.isAllEqual = end === a.end && end === b.end;
+  }
+
+  /**
+   * Compares; where it yields, effects must be waited for.
+   *
+   * @param aligned called when no more effects are wanted
+   */
+  *compare(progress: DiffProgress, aligned: () => void = () => {}): Generator<void, Diff> {
+    const { relation } = this;
+    const [a, b] = this.#traces;
+    const alignment = this.isAllEqual ? NOTHING : yield* this.#align(progress);
+    aligned();
+    const findings = findingsOf(relation, alignment);
+    const effect = firstFinding(findings) ?? null;
+    const equalTo = a.windows[this.equalTo].end;
+    const flow = this.isAllEqual ? null : flowOf(relation, alignment, effect, equalTo);
+    return {
+      milestones: milestonePairs(a, b),
+      first: flow ?? effect,
+      findings: flow ? [flow, ...findings] : findings,
+      common: alignment.common,
+      equalTo,
+      relation,
+      skipped: alignment.skipped,
+      interrupted: this.isAllEqual
+        ? [0, 0]
+        : [relation.a.effects.leftOut, relation.b.effects.leftOut],
+    };
+  }
+
+  *#align(progress: DiffProgress): Generator<void, Alignment> {
+    const { relation } = this;
+    const sides = [relation.a, relation.b] as const;
+    const report = () => progress(sides[0].effects.position, sides[1].effects.position);
+    for (const { effects } of sides) effects.progress = report;
+    const alignment = yield* align(relation, {
+      explained: (divergence) => isExplained(relation, divergence),
+      equalFrom: (window) => this.#windows.from(window),
+    });
+    for (const side of sides) side.comparedTo = side.effects.position;
+    return alignment;
+  }
 }
 
 /** The branch or call that comes before the first differing effect, if there is one. */

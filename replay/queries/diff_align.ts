@@ -4,7 +4,7 @@
  * While the places agree, content is compared. Where they do not, the shortest edit script of
  * what comes next, by place, says what is only in one of them; it is looked for in growing
  * stretches, until something that both do follows. What is left when one has ended is the last
- * difference.
+ * difference. Where both stand at the start of a window, windows that are the same are left out.
  */
 import type { Effect } from "./diff_effects.ts";
 import type { Relation } from "./diff_relation.ts";
@@ -47,78 +47,159 @@ const MOST_SYNC = 1 << 16;
 const MOST_DIVERGENCES = 400;
 /** Effects of one side that a difference keeps. */
 const MOST_KEPT = 5000;
+/** Effects behind the next one that a step may ask for: it looks behind what it passes, too. */
+const MOST_ASKED = 2 * MOST_KEPT;
+/** One effect of each. */
+const ONE: Hunk = { aFrom: 0, aTo: 1, bFrom: 0, bTo: 1 };
 
-/** See the top of this file. */
-export function align(
-  relation: Relation,
-  explained: (divergence: Divergence) => boolean,
-): Alignment {
-  const [a, b] = [relation.a.effects, relation.b.effects];
-  const divergences: Divergence[] = [];
-  let sync: (readonly [number, number])[] = [];
-  let apart = SYNC_STEPS;
-  const last = [0, 0];
-  const skipped: [number, number] = [0, 0];
-  let i = 0;
-  let j = 0;
-  let common = 0;
-  let before: readonly [Effect, Effect] | null = null;
-  const skip = ({ a, b, after }: Divergence) => {
-    if (after === null) return;
-    skipped[0] += Math.max(0, a.length - b.length);
-    skipped[1] += Math.max(0, b.length - a.length);
-  };
-  const note = (divergence: Divergence) => {
-    if (!explained(divergence)) divergences.push(divergence);
-    else skip(divergence);
-  };
-  while (divergences.length < MOST_DIVERGENCES) {
-    const [x, y] = [a.at(i), b.at(j)];
-    if (!x && !y) return { divergences, common, sync, skipped };
+/** What an alignment asks of others. */
+export interface Judge {
+  /** Whether sizes explain a divergence. */
+  explained(divergence: Divergence): boolean;
+  /** The last window up to which all behind a window are the same; that window if there is none. */
+  equalFrom(window: number): number;
+}
+
+/** See the top of this file. It yields where it has to wait for effects. */
+export function* align(relation: Relation, judge: Judge): Generator<void, Alignment> {
+  const aligner = new Aligner(relation, judge);
+  do {
+    while (!aligner.isReady) yield;
+  } while (aligner.step());
+  return aligner.result;
+}
+
+class Aligner {
+  readonly #relation: Relation;
+  readonly #judge: Judge;
+  readonly #divergences: Divergence[] = [];
+  readonly #skipped: [number, number] = [0, 0];
+  readonly #sync = new SyncList();
+  #before: readonly [Effect, Effect] | null = null;
+  #common = 0;
+  /** Indices of what is compared next. */
+  #i = 0;
+  #j = 0;
+
+  constructor(relation: Relation, judge: Judge) {
+    this.#relation = relation;
+    this.#judge = judge;
+  }
+
+  get result(): Alignment {
+    return {
+      divergences: this.#divergences,
+      common: this.#common,
+      sync: this.#sync.points,
+      skipped: this.#skipped,
+    };
+  }
+
+  /** Whether a step need not wait. */
+  get isReady(): boolean {
+    const { a, b } = this.#relation;
+    return a.effects.isReady(this.#i + MOST_ASKED) && b.effects.isReady(this.#j + MOST_ASKED);
+  }
+
+  /** Compares what comes next; false at the end. */
+  step(): boolean {
+    const relation = this.#relation;
+    const [a, b] = [relation.a.effects, relation.b.effects];
+    this.#skipWindows();
+    const [x, y] = [a.at(this.#i), b.at(this.#j)];
+    if (!x && !y) return false;
     const isSame = x !== undefined && y !== undefined && samePlace(relation, x, y, true);
     if (isSame && sameContent(relation, x, y)) {
-      before = [x, y];
-      if (x.position > last[0] + apart && y.position > last[1] + apart) {
-        sync.push([last[0] = x.position, last[1] = y.position]);
-        if (sync.length === MOST_SYNC) {
-          sync = sync.filter((_, n) => n % 2 === 0);
-          apart *= 2;
-        }
-      }
-      common++;
-      i++;
-      j++;
-      a.forget(i);
-      b.forget(j);
-      continue;
+      this.#before = [x, y];
+      this.#sync.add(x.position, y.position);
+      this.#common++;
+      a.forget(++this.#i);
+      b.forget(++this.#j);
+      return true;
     }
-    const slip = x && y && slipped(relation, i, j);
-    if (slip) {
-      const [p, q] = [a.slice(i, i + slip.aTo), b.slice(j, j + slip.bTo)];
-      const divergence = { a: p, b: q, isContent: false, before, after: null };
-      if (explained(divergence)) {
-        i += slip.aTo;
-        j += slip.bTo;
-        skipped[0] += slip.aTo;
-        skipped[1] += slip.bTo;
-        continue;
-      }
-    }
-    if (isSame) {
-      note({ a: [x], b: [y], isContent: true, before, after: null });
-      i++;
-      j++;
-      continue;
-    }
-    const hunk = nextHunk(relation, i, j);
-    const [p, q] = [a.slice(i, i + hunk.aTo), b.slice(j, j + hunk.bTo)];
-    i += hunk.aTo;
-    j += hunk.bTo;
-    const [r, s] = [a.at(i), b.at(j)];
-    note({ a: p, b: q, isContent: false, before, after: hunk.ends || !r || !s ? null : [r, s] });
-    if (hunk.ends) return { divergences, common, sync, skipped };
+    if (x && y && this.#slip()) return true;
+    return this.#diverge(isSame) && this.#divergences.length < MOST_DIVERGENCES;
   }
-  return { divergences, common, sync, skipped };
+
+  /** Leaves out windows that are the same, where both stand at the start of one. */
+  #skipWindows(): void {
+    const { a, b } = this.#relation;
+    const window = a.effects.windowBefore(this.#i);
+    if (window < 0 || window !== b.effects.windowBefore(this.#j)) return;
+    const last = this.#judge.equalFrom(window);
+    if (last === window) return;
+    for (const { effects, trace } of [a, b]) effects.skipTo(last, trace.windows[last].end);
+  }
+
+  /** Leaves out what only one does because it is larger. */
+  #slip(): boolean {
+    const slip = slipped(this.#relation, this.#i, this.#j);
+    if (!slip) return false;
+    const [p, q] = this.#next(slip);
+    if (!this.#judge.explained({ ...this.#between(p, q), after: null })) return false;
+    this.#pass(slip);
+    this.#skipped[0] += p.length;
+    this.#skipped[1] += q.length;
+    return true;
+  }
+
+  /** Notes a difference; false if nothing in common follows. */
+  #diverge(isSame: boolean): boolean {
+    const hunk = isSame ? undefined : nextHunk(this.#relation, this.#i, this.#j);
+    const [p, q] = this.#next(hunk ?? ONE);
+    this.#pass(hunk ?? ONE);
+    if (!hunk) {
+      this.#note({ ...this.#between(p, q), isContent: true, after: null });
+      return true;
+    }
+    const { a, b } = this.#relation;
+    const [r, s] = [a.effects.at(this.#i), b.effects.at(this.#j)];
+    this.#note({ ...this.#between(p, q), after: hunk.ends || !r || !s ? null : [r, s] });
+    return !hunk.ends;
+  }
+
+  #next({ aTo, bTo }: Hunk): [Effect[], Effect[]] {
+    const { a, b } = this.#relation;
+    return [
+      a.effects.slice(this.#i, this.#i + aTo),
+      b.effects.slice(this.#j, this.#j + bTo),
+    ];
+  }
+
+  #pass({ aTo, bTo }: Hunk): void {
+    this.#i += aTo;
+    this.#j += bTo;
+  }
+
+  #between(a: Effect[], b: Effect[]) {
+    return { a, b, isContent: false, before: this.#before };
+  }
+
+  #note(divergence: Divergence): void {
+    if (!this.#judge.explained(divergence)) {
+      this.#divergences.push(divergence);
+      return;
+    }
+    if (divergence.after === null) return;
+    const { a, b } = divergence;
+    this.#skipped[0] += Math.max(0, a.length - b.length);
+    this.#skipped[1] += Math.max(0, b.length - a.length);
+  }
+}
+
+/** Positions of common effects; of too many every second one is kept. */
+class SyncList {
+  points: (readonly [number, number])[] = [];
+  #apart = SYNC_STEPS;
+  #last: readonly [number, number] = [0, 0];
+
+  add(a: number, b: number): void {
+    if (a <= this.#last[0] + this.#apart || b <= this.#last[1] + this.#apart) return;
+    this.points.push(this.#last = [a, b]);
+    if (this.points.length < MOST_SYNC) return;
+    this.points = this.points.filter((_, n) => n % 2 === 0);
+    this.#apart *= 2;
+  }
 }
 
 /** In programs of different sizes: whether one just has a few more of the same. */

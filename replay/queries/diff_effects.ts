@@ -11,8 +11,8 @@
  * interrupt comes depends on how many instructions were executed, not on what they do. Exceptions
  * that handlers take count.
  *
- * Effects are produced as they are asked for, by executing again, and those that were compared are
- * forgotten. Cost: about a microsecond per access to memory.
+ * Effects are produced a chunk of steps at a time, by executing again. Cost: about a microsecond per
+ * store outside the stacks.
  */
 import { type MemoryWatch, PAGE_BYTES, type WatchedAccess } from "../../core/memory/memory.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
@@ -20,7 +20,9 @@ import { translationOf } from "../guest_view.ts";
 import { ReplayError } from "../replay_error.ts";
 import { Session } from "../session.ts";
 import { describeSyndrome, exceptionClass, hasFaultAddress } from "../syndrome.ts";
-import type { Trace } from "../../trace/mod.ts";
+import type { EventKind, Trace } from "../../trace/mod.ts";
+import { EffectColumns, type PackedEffects } from "./diff_columns.ts";
+import { TableFinder, type Tables } from "./diff_tables.ts";
 import { effectsOf } from "./writers_effects.ts";
 
 /**
@@ -57,29 +59,61 @@ export interface Effect {
   readonly old: bigint;
 }
 
+/** Windows in which tables are looked for ahead of the steps that are executed. */
+const TABLE_WINDOWS = 2;
+/** Eight bytes as a number, as two, and as they are. */
+const LONG = new BigUint64Array(1);
+const HALVES = new Uint32Array(LONG.buffer);
+const HALF_BYTES = new Uint8Array(LONG.buffer);
+/** Events that say whether an interrupt is being handled. */
+const HANDLING: ReadonlySet<EventKind> = new Set(["exception", "eret"]);
 /** Steps executed at a time. */
 const CHUNK = 1 << 18;
 /** A stack pointer farther than this from all known stacks is in a new one. */
 const NEAR_STACK = 1 << 16;
-/** Compared effects that are kept before they are dropped. */
-const MOST_PAST = 1 << 15;
 
-interface Stack {
-  /** Lowest and highest address known. */
+/** Addresses of a stack, as far as they are known. */
+export interface Stack {
+  /** Lowest and highest. */
   low: number;
   top: number;
 }
 
-/** See the top of this file. */
-export class EffectReader {
-  readonly session: Session;
+/** What a boot did in some steps. */
+export interface EffectChunk {
+  /** What it did; the last ones, so many as are held, may still grow, and come again. */
+  readonly effects: PackedEffects;
+  readonly held: number;
+  /** Where the steps end. */
+  readonly position: number;
   /** Effects of interrupt handlers, which were left out. */
-  leftOut = 0;
-  /** Called now and then while executing. */
-  progress: () => void = () => {};
-  /** Effects dropped from the front. */
-  #base = 0;
-  #effects: Effect[] = [];
+  readonly leftOut: number;
+  /** The stacks that are known there. */
+  readonly stacks: readonly Stack[];
+  /** The translation tables that are known there; absent where they are the same as before. */
+  readonly tables?: Tables;
+  /** Whether the boot ends there. */
+  readonly isLast: boolean;
+}
+
+/** Gives chunks of effects, in order. */
+export interface EffectChunks {
+  /** Effects that can be given without waiting; Infinity if there is nothing to wait for. */
+  readonly ready: number;
+  /** The next chunk; it must be ready. */
+  next(): EffectChunk;
+  /** Goes on behind a window instead. What is held of effects is dropped. */
+  skipTo(window: number): void;
+}
+
+/** See the top of this file. */
+export class EffectReader implements EffectChunks {
+  readonly ready = Infinity;
+  readonly session: Session;
+  readonly #tables: TableFinder;
+  #hasNewTables = false;
+  #leftOut = 0;
+  readonly #effects = new EffectColumns();
   readonly #stacks: Stack[] = [];
   /** Physical pages that hold nothing but stack, with their virtual addresses. */
   readonly #stackPages = new Map<number, number>();
@@ -90,7 +124,6 @@ export class EffectReader {
   #line: { position: number; pc: bigint; bytes: number[] } | undefined;
   /** Position of the last console byte. */
   #sent = -1;
-  #done = false;
   readonly #cpu: number | undefined;
 
   /**
@@ -99,45 +132,62 @@ export class EffectReader {
    * @param cpu the only CPU whose effects are wanted
    */
   constructor(trace: Trace, cpu?: number) {
-    this.session = new Session(trace);
+    this.session = new Session(trace, { forward: true });
+    this.#tables = new TableFinder(this.session);
     this.#cpu = cpu;
   }
 
-  /** Begins behind a window instead. */
   skipTo(window: number): void {
+    this.#findTables(this.session.trace.windows[window].end);
     this.session.loadKeyframe(window);
+    this.#effects.take(0);
+    this.#line = undefined;
+    this.#handling.length = 0;
+    const { trace, position } = this.session;
+    const filter = { kinds: HANDLING, to: position };
+    for (const event of position === 0 ? [] : trace.events(filter)) {
+      if (!this.#isWanted(event.cpu)) continue;
+      if (event.kind === "eret") this.#handling.pop();
+      if (event.kind === "exception") this.#handling.push(event.type);
+    }
+    // It goes on from here: what is behind is not wanted again.
+    trace.dropPages();
   }
 
-  /** The effect with an index; undefined behind the last one. It must not have been forgotten. */
-  at(index: number): Effect | undefined {
-    // The last one may still grow.
-    while (!this.#done && index + 1 >= this.#base + this.#effects.length) this.#execute();
-    return this.#effects[index - this.#base];
+  next(): EffectChunk {
+    const { session } = this;
+    const { trace, position: from } = session;
+    const window = from / trace.header.windowSteps;
+    if (Number.isInteger(window) && this.#findTables(from)) session.loadKeyframe(window);
+    this.#leftOut = 0;
+    this.#execute();
+    const { position } = session;
+    const isLast = position >= trace.end;
+    if (isLast) this.#endLine();
+    const growing = isLast || this.#effects.count === 0 ? 0 : 1;
+    const line = this.#lineSoFar();
+    if (line) this.#effects.add(line);
+    const held = line ? growing + 1 : growing;
+    const effects = this.#effects.take(held);
+    if (line) this.#effects.pop();
+    const found = this.#hasNewTables ? { tables: this.#tables.tables } : {};
+    this.#hasNewTables = false;
+    const own = { position, leftOut: this.#leftOut, stacks: this.#stacks, isLast };
+    return { effects, held, ...own, ...found };
   }
 
-  /** Effects from one index to another, as far as there are any. */
-  slice(from: number, to: number): Effect[] {
-    this.at(to);
-    return this.#effects.slice(from - this.#base, to - this.#base);
-  }
-
-  /** Gives up effects before an index. */
-  forget(before: number): void {
-    if (before - this.#base < MOST_PAST) return;
-    this.#effects = this.#effects.slice(before - this.#base);
-    this.#base = before;
-  }
-
-  /** Whether an address is on a stack that is known so far. */
-  isStack(address: number): boolean {
-    return this.#stacks.some(({ low, top }) => address >= low && address <= top);
+  /** Looks for the tables of the steps behind a position; gives whether the cursor moved. */
+  #findTables(position: number): boolean {
+    const ahead = TABLE_WINDOWS * this.session.trace.header.windowSteps;
+    const found = this.#tables.findUpTo(position + ahead);
+    this.#hasNewTables ||= found;
+    return found;
   }
 
   #execute(): void {
     const { session } = this;
-    const { end } = session.trace;
-    this.progress();
-    const to = Math.min(end, session.position + CHUNK);
+    const { end, header } = session.trace;
+    const to = Math.min(end, session.position + Math.min(CHUNK, header.windowSteps));
     if (session.position < to) {
       // What is only stack need not be seen, which makes it fast. The set must not change meanwhile.
       const unseen = this.#pagesOfStack();
@@ -154,10 +204,6 @@ export class EffectReader {
         );
       }
     }
-    if (session.position >= end) {
-      this.#endLine();
-      this.#done = true;
-    }
   }
 
   /** Physical pages of the stack in use; others may have become something else. */
@@ -172,10 +218,13 @@ export class EffectReader {
   }
 
   #add(effect: Effect): void {
-    const inHandler = this.#handling.includes("irq") || this.#handling.includes("fiq");
     // An exception there is a fault, and what comes of it is not the interrupt's business any more.
-    if (inHandler && effect.kind !== "exception") this.leftOut++;
-    else this.#effects.push(effect);
+    if (effect.kind !== "exception" && this.#isHandlingInterrupt) this.#leftOut++;
+    else this.#effects.add(effect);
+  }
+
+  get #isHandlingInterrupt(): boolean {
+    return this.#handling.includes("irq") || this.#handling.includes("fiq");
   }
 
   /** Whether what a CPU does is wanted. */
@@ -194,24 +243,14 @@ export class EffectReader {
       return;
     }
     const { position, pc } = this.session.machine.processor.here();
+    const inHandler = this.#isHandlingInterrupt;
     for (let at = 0; at < bytes.length; at += 8) {
-      const part = bytes.subarray(at, at + 8);
-      const value = littleEndian(part);
-      if (this.#extends(address + at, part.length, value)) continue;
-      const own = { position, pc, address: address + at, size: part.length, length: part.length };
-      this.#add({ kind: "store", name: "", value, old: 0n, ...own });
+      const size = Math.min(8, bytes.length - at);
+      const value = littleEndian(bytes, at, size);
+      if (this.#effects.extend(address + at, size, value)) continue;
+      if (inHandler) this.#leftOut++;
+      else this.#effects.addStore({ position, pc, address: address + at, size, value });
     }
-  }
-
-  /** Whether a store goes on with the run that the last effect is; then it is part of it. */
-  #extends(address: number, size: number, value: bigint): boolean {
-    const last = this.#effects[this.#effects.length - 1];
-    if (last?.kind !== "store" || last.value !== value || last.address + last.length !== address) {
-      return false;
-    }
-    if (last.size !== size && value !== 0n) return false;
-    last.length += size;
-    return true;
   }
 
   #isStackStore(va: number, length: number): boolean {
@@ -301,7 +340,7 @@ export class EffectReader {
 
   /** The store that sent a byte is replaced by the line that the byte is in. */
   #console(byte: number, position: number, pc: bigint): void {
-    const last = this.#effects[this.#effects.length - 1];
+    const { last } = this.#effects;
     if (last?.kind === "mmio" && last.position === position) this.#effects.pop();
     this.#sent = position;
     this.#line ??= { position, pc, bytes: [] };
@@ -310,27 +349,29 @@ export class EffectReader {
   }
 
   #endLine(): void {
-    if (!this.#line) return;
-    const { position, pc, bytes } = this.#line;
+    const line = this.#lineSoFar();
     this.#line = undefined;
+    if (line) this.#add(line);
+  }
+
+  #lineSoFar(): Effect | undefined {
+    if (!this.#line) return undefined;
+    const { position, pc, bytes } = this.#line;
     const name = new TextDecoder().decode(new Uint8Array(bytes)).trimEnd();
-    if (name === "") return;
+    if (name === "") return undefined;
     const plain = { address: 0, size: 0, length: 0, value: 0n, old: 0n };
-    this.#add({ kind: "console", position, pc, name, ...plain });
+    return { kind: "console", position, pc, name, ...plain };
   }
 }
 
 /** The address without what distinguishes the upper half. */
 function low48(address: bigint): number {
-  return Number(BigInt.asUintN(48, address));
+  LONG[0] = address;
+  return HALVES[0] + (HALVES[1] & 0xffff) * 2 ** 32;
 }
 
-function littleEndian(bytes: Uint8Array): bigint {
-  let low = 0;
-  let high = 0;
-  for (let i = Math.min(bytes.length, 8) - 1; i >= 0; i--) {
-    if (i >= 4) high = high * 256 + bytes[i];
-    else low = low * 256 + bytes[i];
-  }
-  return high === 0 ? BigInt(low) : BigInt(high) << 32n | BigInt(low);
+function littleEndian(bytes: Uint8Array, from: number, size: number): bigint {
+  HALVES[0] = HALVES[1] = 0;
+  for (let i = 0; i < size; i++) HALF_BYTES[i] = bytes[from + i];
+  return LONG[0];
 }

@@ -116,7 +116,7 @@ export class FlowCursor {
 
   /** Goes to the run that executes the instruction at a position, which must not lie behind. */
   seek(position: number): boolean {
-    if (position > this.last && this.#flow) this.#skip(position);
+    if (position > this.last || !this.#flow) this.#skip(position);
     while (this.last < position || this.steps === 0) if (!this.next()) return false;
     return this.position <= position;
   }

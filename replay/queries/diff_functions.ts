@@ -34,18 +34,36 @@ export class Functions {
   readonly #calls: Call[] = [];
   readonly #masks: Mask[] = [];
   readonly #known = new Set<string>();
+  /** Entries that were known at the end of the window up to which another boot is the same. */
+  #shared: number[] = [];
 
   /**
    * Goes through the flow of a boot.
    *
    * @param end windows that start at or behind this position are not read
+   * @param equal a boot that is the same up to the end of a window, which is not read again; or null
+   * if this boot is to be that one
    */
-  constructor(trace: Trace, end = Infinity) {
+  constructor(
+    trace: Trace,
+    end = Infinity,
+    equal: { readonly window: number; readonly functions: Functions | null } | null = null,
+  ) {
     const entries = new Set<number>([Number(trace.image.pc & LOW_48)]);
+    const window = equal?.window ?? 0;
+    if (equal?.functions) this.#copy(equal.functions, trace.windows[window].end, entries);
     for (const { number, start } of trace.windows) {
-      if (number > 0 && start < end) this.#read(trace, number, entries);
+      if (number === 0 || start >= end) continue;
+      if (number > window || !equal?.functions) this.#read(trace, number, entries);
+      if (number === window) this.#shared = [...entries];
     }
     this.#entries = Float64Array.from(entries).sort();
+  }
+
+  #copy(other: Functions, end: number, entries: Set<number>): void {
+    for (const entry of other.#shared) entries.add(entry);
+    this.#masks.push(...other.masks.filter(({ position }) => position < end));
+    for (const call of other.calls) if (call.position < end) this.#add(call, entries);
   }
 
   /** The entry of the function that an address is in. */

@@ -64,7 +64,7 @@ function registersOf(text: string): string[] {
   return /^(adds|subs|ands|adcs|sbcs|bics)$/.test(name) ? all.slice(1) : all;
 }
 
-function valueAt({ effects: { session } }: Side, position: number, register: string): bigint {
+function valueAt({ session }: Side, position: number, register: string): bigint {
   session.seek(position);
   const { state } = session.machine.processor;
   const value = register.endsWith("sp") ? state.sp : state.x(Number(register.slice(1)));

@@ -1,7 +1,7 @@
 /**
- * How far two recordings are the same, without executing anything.
+ * In which windows two recordings are the same, without executing anything.
  *
- * Windows are compared from the start. One is the same if both executed the same instructions and had
+ * A window is the same if both executed the same instructions and had
  * the same events, and if both end in the same state or, where machines or images differ, left the
  * same contents in the pages that they wrote. Flow and events are compared by the hashes that the
  * traces hold of them; only a flow that is stored otherwise is decoded.
@@ -10,21 +10,35 @@ import type { BlockTable, Trace, WindowFlow } from "../../trace/mod.ts";
 import { ITEM } from "../../trace/schema.ts";
 import { sameBytes } from "../same_bytes.ts";
 
-/** The last window up to which all are the same; 0 if the first one is not. */
-export function equalWindows(a: Trace, b: Trace): number {
-  const most = Math.min(a.windows.length, b.windows.length) - 1;
-  const flows = new FlowComparison(a, b);
-  for (let number = 1; number <= most; number++) {
-    if (!isEqualWindow(a, b, number, flows)) return number - 1;
-  }
-  return most;
-}
+/** See the top of this file. */
+export class EqualWindows {
+  readonly #traces: readonly [Trace, Trace];
+  readonly #flows: FlowComparison;
 
-function isEqualWindow(a: Trace, b: Trace, number: number, flows: FlowComparison): boolean {
-  const [x, y] = [a.windows[number], b.windows[number]];
-  if (x.start !== y.start || x.end !== y.end) return false;
-  if (!isStoredAlike(a, b, number, ITEM.events) || !flows.isEqual(number)) return false;
-  return sameBytes(a.stateHash(number), b.stateHash(number)) || wroteTheSame(a, b, number);
+  constructor(a: Trace, b: Trace) {
+    this.#traces = [a, b];
+    this.#flows = new FlowComparison(a, b);
+  }
+
+  /**
+   * The last window up to which all behind a window are the same; that window if the next one is
+   * not. What is asked must ascend.
+   */
+  from(window: number): number {
+    const [a, b] = this.#traces;
+    const most = Math.min(a.windows.length, b.windows.length) - 1;
+    if (window === 0 && sameBytes(a.identity(), b.identity())) return most;
+    while (window < most && this.#isEqual(window + 1)) window++;
+    return window;
+  }
+
+  #isEqual(number: number): boolean {
+    const [a, b] = this.#traces;
+    const [x, y] = [a.windows[number], b.windows[number]];
+    if (x.start !== y.start || x.end !== y.end) return false;
+    if (!isStoredAlike(a, b, number, ITEM.events) || !this.#flows.isEqual(number)) return false;
+    return sameBytes(a.stateHash(number), b.stateHash(number)) || wroteTheSame(a, b, number);
+  }
 }
 
 /** Compares flows of one window after the other. */
@@ -32,6 +46,8 @@ class FlowComparison {
   readonly #traces: readonly [Trace, Trace];
   /** Whether all flows so far are the same bytes, so that blocks have the same numbers. */
   #isStoredAlike = true;
+  /** The window up to which that is known. */
+  #known = 0;
   /** The table of A whose first blocks were compared, and how many. */
   #table: BlockTable | undefined;
   #compared = 0;
@@ -40,18 +56,20 @@ class FlowComparison {
     this.#traces = [a, b];
   }
 
-  /** Whether both executed the same blocks. Windows must come in order. */
+  /** Whether both executed the same blocks. */
   isEqual(number: number): boolean {
     const [a, b] = this.#traces;
-    this.#isStoredAlike &&= isStoredAlike(a, b, number, ITEM.flow);
+    while (this.#isStoredAlike && this.#known < number) {
+      this.#isStoredAlike = isStoredAlike(a, b, ++this.#known, ITEM.flow);
+    }
     if (!this.#isStoredAlike) return isEqualFlow(a.blocks(number), b.blocks(number));
-    const [table, other] = [a.blockTable(number), b.blockTable(number)];
+    const { table, count } = a.blockTable(number);
+    const { table: other } = b.blockTable(number);
     if (table !== this.#table) this.#compared = 0;
     this.#table = table;
     // What a block's code is may be said by its place in the image.
-    for (; this.#compared < table.count; this.#compared++) {
-      const id = this.#compared;
-      if (id >= other.count || !sameBytes(table.code(id), other.code(id))) return false;
+    for (; this.#compared < count; this.#compared++) {
+      if (!sameBytes(table.code(this.#compared), other.code(this.#compared))) return false;
     }
     return true;
   }

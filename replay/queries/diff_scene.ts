@@ -50,7 +50,7 @@ function walkOf(relation: Relation, side: "a" | "b", effect: Effect): string[] {
   const entry = relation.entry(effect, side);
   const own = relation[side];
   if (!entry) return [];
-  const { session } = own.effects;
+  const { session } = own;
   const { memory } = session.machine;
   session.seek(Math.min(effect.position + 1, own.trace.end));
   const steps = new Map<number, string>();

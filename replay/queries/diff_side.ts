@@ -3,10 +3,12 @@
  */
 import type { Trace } from "../../trace/mod.ts";
 import { sameBytes } from "../same_bytes.ts";
+import { Session } from "../session.ts";
 import { Symbolizer } from "../symbolizer.ts";
-import { EffectReader } from "./diff_effects.ts";
+import { type EffectChunks, EffectReader } from "./diff_effects.ts";
 import { Functions } from "./diff_functions.ts";
-import { findTables, type Tables } from "./diff_tables.ts";
+import { EffectSource } from "./diff_source.ts";
+import type { Tables } from "./diff_tables.ts";
 
 const MOST_FILLS = 20_000;
 const MOST_DISTANCES = 8;
@@ -16,6 +18,8 @@ const LEAST_CODE = 4;
 const CONTEXT = [0, 4, 8];
 /** The first word of a flattened device tree. */
 const TREE_MAGIC = 0xd00dfeed;
+/** Bytes of a device tree (Linux, Documentation/arm64/booting.rst: at most 2 MB). */
+const MOST_TREE = 2 << 20;
 const PAGE = 4096;
 const LOW_48 = 0xffff_ffff_ffffn;
 
@@ -40,8 +44,6 @@ export interface Code {
 /** See the top of this file. */
 export class Side {
   readonly trace: Trace;
-  readonly effects: EffectReader;
-  readonly tables: Tables;
   /** RAM. */
   readonly memory: { readonly base: number; readonly size: number };
   readonly symbols: Symbolizer;
@@ -55,9 +57,13 @@ export class Side {
   #words: Map<number, Uint32Array> | undefined;
   #functions: Functions | undefined;
   #addresses: Map<string, bigint> | undefined;
+  #session: Session | undefined;
+  #effects: EffectSource | undefined;
 
   /** The position where the comparison of effects ended; nothing behind it is asked about. */
   comparedTo = Infinity;
+  /** The window up to which both sides are the same, and the side that is gone through for both. */
+  equal: { readonly window: number; readonly side: Side | null } = { window: 0, side: null };
   /** The only CPU that is compared; undefined where there is but one. */
   readonly cpu: number | undefined;
 
@@ -75,9 +81,35 @@ export class Side {
     }
     this.isNamed = named && symbols.length > 0;
     this.#offsets = offsetsOf(trace, symbols.map(({ address }) => address));
-    this.effects = new EffectReader(trace, cpu);
-    this.tables = findTables(this.effects.session);
-    this.effects.skipTo(0);
+  }
+
+  /** What the boot does, from where it was begun with. */
+  get effects(): EffectSource {
+    if (!this.#effects) this.begin(0);
+    return this.#effects!;
+  }
+
+  /** Its translation tables, as far as they are known where the effects are. */
+  get tables(): Tables {
+    return this.effects.tables;
+  }
+
+  /** A cursor for looking; where effects are executed here, it is theirs. */
+  get session(): Session {
+    return this.#session ??= new Session(this.trace);
+  }
+
+  /** Begins behind a window; with `chunks` the execution is somebody else's. */
+  begin(window: number, chunks = this.#executed(window)): void {
+    const { end, windows, header: { windowSteps } } = this.trace;
+    this.#effects = new EffectSource(chunks, { position: windows[window].end, end, windowSteps });
+  }
+
+  #executed(window: number): EffectChunks {
+    const reader = new EffectReader(this.trace, this.cpu);
+    this.#session = reader.session;
+    reader.skipTo(window);
+    return reader;
   }
 
   /** The first step from a position on that is compared. */
@@ -92,20 +124,23 @@ export class Side {
 
   /** Whether both booted the same bytes, apart from what describes the machine. */
   hasImageOf({ trace }: Side): boolean {
-    const [own, other] = [imagePages(this.trace), imagePages(trace)];
-    for (;;) {
-      const [x, y] = [own.next(), other.next()];
-      if (x.done || y.done) return x.done === y.done;
-      if (x.value.address !== y.value.address) return false;
-      if (!sameBytes(x.value.bytes, y.value.bytes)) return false;
-    }
+    const own = new Set(this.trace.pageAddresses(0));
+    const other = new Set(trace.pageAddresses(0));
+    const differs = (address: number) =>
+      !own.has(address) || !other.has(address) ||
+      !this.trace.isStoredAlike(address, trace) &&
+        !sameBytes(this.trace.page(address, 0), trace.page(address, 0));
+    const isSame = [...own.union(other)].filter(differs).every((address) =>
+      (!own.has(address) || isInTree(this.trace, address)) &&
+      (!other.has(address) || isInTree(trace, address))
+    );
+    for (const each of [this.trace, trace]) each.dropPages();
+    return isSame;
   }
 
   /** Pages that were loaded. */
   get loadedPages(): number {
-    let count = 0;
-    for (const _ of imagePages(this.trace)) count++;
-    return count;
+    return imagePages(this.trace).length;
   }
 
   /** Whether an address is in RAM. */
@@ -241,7 +276,9 @@ export class Side {
 
   /** Functions, as the calls show them up to where the comparison ended. */
   get functions(): Functions {
-    return this.#functions ??= new Functions(this.trace, this.comparedTo);
+    const { window, side } = this.equal;
+    const equal = { window, functions: side?.functions ?? null };
+    return this.#functions ??= new Functions(this.trace, this.comparedTo, equal);
   }
 
   /** Like {@linkcode name} for code; without a symbol the function found by calls: `sub_1000+0x4`. */
@@ -260,14 +297,15 @@ export class Side {
     const found = new Map<number, number[]>();
     const last = this.trace.windows.length - 1;
     if (last < 1) return found;
-    const table = this.trace.blockTable(last);
-    for (let id = 0; id < table.count; id++) {
+    const { table, count } = this.trace.blockTable(last);
+    for (let id = 0; id < count; id++) {
       const address = this.physical(table.pc(id));
       if (address === undefined) continue;
       const steps = table.steps(id);
       if ((found.get(address)?.length ?? 0) >= steps) continue;
       found.set(address, Array.from({ length: steps }, (_, n) => table.word(id, n)));
     }
+    this.trace.dropPages();
     return found;
   }
 
@@ -284,17 +322,29 @@ export class Side {
   }
 }
 
-/** Pages that were loaded, by address, without those of the device tree. */
-function* imagePages(trace: Trace): Generator<{ address: number; bytes: Uint8Array }> {
+/** Addresses of pages that were loaded, without those of the device tree. */
+function imagePages(trace: Trace): number[] {
   let tree = { from: 0, to: 0 };
-  for (const address of trace.pageAddresses(0)) {
-    const bytes = trace.page(address, 0);
-    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (words.getUint32(0) === TREE_MAGIC) {
-      tree = { from: address, to: address + words.getUint32(4) };
-    }
-    if (address < tree.from || address >= tree.to) yield { address, bytes };
+  return trace.pageAddresses(0).filter((address) => {
+    const size = treeSize(trace, address);
+    if (size > 0) tree = { from: address, to: address + size };
+    return address < tree.from || address >= tree.to;
+  });
+}
+
+/** Whether a page that was loaded is one of a device tree's. */
+function isInTree(trace: Trace, address: number): boolean {
+  for (let start = address; start >= 0 && start > address - MOST_TREE; start -= PAGE) {
+    if (start + treeSize(trace, start) > address) return true;
   }
+  return false;
+}
+
+/** Bytes of the device tree that was loaded to an address; 0 if none was. */
+function treeSize(trace: Trace, address: number): number {
+  const bytes = trace.page(address, 0);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return words.getUint32(0) === TREE_MAGIC ? words.getUint32(4) : 0;
 }
 
 /** ADRP. */

@@ -3,9 +3,10 @@
  *
  * Tables are written before the MMU is on, so they are looked for first: from the roots that TTBRs
  * ever held, as memory was when translation was turned on, when a TTBR changed, and at the end. The
- * first meaning found for a page counts: a boot that goes wrong reads code as tables later.
+ * first meaning found for a page counts: a boot that goes wrong reads code as tables later. Moments far
+ * ahead wait until the comparison is near: until then their pages are other things.
  */
-import type { AddressRange, Regime } from "../../mmu/regime.ts";
+import type { AddressRange } from "../../mmu/regime.ts";
 import { levelShift } from "../../mmu/regime.ts";
 import type { Trace } from "../../trace/mod.ts";
 import type { Session } from "../session.ts";
@@ -39,38 +40,62 @@ export interface TablePage extends TableEntry {
 /** Tables by 4 KiB unit of physical memory. */
 export type Tables = ReadonlyMap<number, TablePage>;
 
-/** A boot's registers and memory at some moment. */
+/** A boot's memory at some moment. */
 interface Moment {
-  readonly regime: Regime;
   /** Whether so many bytes at a physical address are all RAM. */
   readonly contains: (address: number, length: number) => boolean;
   readonly read: (address: number, length: number) => Uint8Array;
 }
 
-/** Finds the tables of a boot. The session's cursor moves. */
-export function findTables(session: Session): Tables {
-  const tables = new Map<number, TablePage>();
-  const { machine, trace } = session;
-  const contains = (address: number, length: number) => machine.memory.contains(address, length);
-  const look = (moment: Moment, isLast: boolean) => {
-    // Before the MMU is on TCR may not have been written, which tables cannot be read without.
-    if (!moment.regime.enabled && !isLast) return;
-    moment.regime.ranges.forEach((range, select) => {
-      if (range.tableBase !== 0 && !range.walksDisabled) addRoot(moment, tables, range, select);
-    });
-  };
-  for (const position of moments(session)) {
-    session.seek(position);
-    const read = (address: number, length: number) => machine.memory.read(address, length);
-    look({ regime: regimeAt(session), contains, read }, false);
+/** Finds the tables of a boot. */
+export class TableFinder {
+  /** Those found so far. */
+  readonly tables: Map<number, TablePage> = new Map();
+  readonly #session: Session;
+  /** Positions that were not looked at yet. */
+  #moments: number[] | undefined;
+
+  /** @param session its cursor moves when tables are looked for */
+  constructor(session: Session) {
+    this.#session = session;
   }
-  // The last state is not gone to: few of its pages are tables.
-  const last = trace.windows.length - 1;
-  session.atKeyframe(last, () => {
-    const read = (address: number, length: number) => storedBytes(trace, last, address, length);
-    look({ regime: regimeAt(session), contains, read }, tables.size === 0);
-  });
-  return tables;
+
+  /** Looks for tables at the moments up to a position; gives whether the cursor moved. */
+  findUpTo(position: number): boolean {
+    const session = this.#session;
+    const isFirst = this.#moments === undefined;
+    const left = this.#moments ??= moments(session);
+    if (!isFirst && !(left[0] <= position)) return false;
+    const { memory } = session.machine;
+    while (left[0] <= position) {
+      session.seek(left.shift()!);
+      this.#look((address, length) => memory.read(address, length), false);
+    }
+    if (isFirst) this.#lookAtEnd();
+    return true;
+  }
+
+  /** The last state is not gone to: few of its pages are tables. */
+  #lookAtEnd(): void {
+    const { trace } = this.#session;
+    const last = trace.windows.length - 1;
+    const isOnly = this.tables.size === 0;
+    this.#session.atKeyframe(last, () => {
+      this.#look((address, length) => storedBytes(trace, last, address, length), isOnly);
+    });
+  }
+
+  #look(read: Moment["read"], isOnly: boolean): void {
+    const { memory } = this.#session.machine;
+    const contains = (address: number, length: number) => memory.contains(address, length);
+    const regime = regimeAt(this.#session);
+    // Before the MMU is on TCR may not have been written, which tables cannot be read without.
+    if (!regime.enabled && !isOnly) return;
+    regime.ranges.forEach((range, select) => {
+      if (range.tableBase === 0 || range.walksDisabled) return;
+      addRoot({ contains, read }, this.tables, range, select);
+    });
+  }
 }
 
 /** Bytes of memory as a window left it. */
