@@ -23,7 +23,7 @@ const ENABLE = 1;
 const IMASK = 2;
 const ISTATUS = 4;
 /** Ticks from here on do not fit a number of nanoseconds: in 104 days of virtual time. */
-const NEVER_TICKS = BigInt(Number.MAX_SAFE_INTEGER) / BigInt(NANOSECONDS_PER_TICK);
+const NEVER_TICKS = Math.floor(Number.MAX_SAFE_INTEGER / NANOSECONDS_PER_TICK);
 
 const CONTROL = {
   virtual: slotOf("CNTV_CTL_EL0"),
@@ -116,12 +116,23 @@ export class GenericTimer {
     let next = Infinity;
     for (const timer of TIMERS) {
       if ((this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK)) !== ENABLE) continue;
-      const own = this.#state.get64(COMPARE[timer]);
-      const compare = timer === "virtual" ? own + this.#state.get64(OFFSET) : own;
-      if (compare >= NEVER_TICKS || compare <= this.counter()) continue;
-      next = Math.min(next, Number(compare) * NANOSECONDS_PER_TICK);
+      const own = this.#number(COMPARE[timer]);
+      const compare = timer === "virtual" ? own + this.#number(OFFSET) : own;
+      if (compare >= NEVER_TICKS || compare <= this.#ticks) continue;
+      next = Math.min(next, compare * NANOSECONDS_PER_TICK);
     }
     return next;
+  }
+
+  /** The physical counter as a number. */
+  get #ticks(): number {
+    return Math.floor(this.#clock.nanoseconds() / NANOSECONDS_PER_TICK);
+  }
+
+  /** What a slot holds as a number: exact below 2^53. */
+  #number(slot: number): number {
+    const state = this.#state;
+    return (state.get32(slot + 4) >>> 0) * 0x1_0000_0000 + (state.get32(slot) >>> 0);
   }
 
   /** True if no timer is on: nothing here will ever happen by itself. */
@@ -133,6 +144,11 @@ export class GenericTimer {
 
   #output(timer: TimerName): boolean {
     const control = this.#state.get32(CONTROL[timer]) & (ENABLE | IMASK);
-    return control === ENABLE && this.#count(timer) >= this.#state.get64(COMPARE[timer]);
+    if (control !== ENABLE) return false;
+    const compare = this.#number(COMPARE[timer]);
+    // This is asked between any two stretches of execution, and BigInts are slow.
+    const isPlain = timer !== "virtual" || this.#number(OFFSET) === 0;
+    if (isPlain && compare < NEVER_TICKS) return this.#ticks >= compare;
+    return this.#count(timer) >= this.#state.get64(COMPARE[timer]);
   }
 }
