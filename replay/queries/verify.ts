@@ -34,15 +34,82 @@ const OWN_REASONS: readonly string[] = ["poweroff", "reset", "halted"];
  * @throws TraceError if the trace is damaged
  */
 export function verify(trace: Trace, progress: (steps: number) => void = () => {}): Verification {
-  const verifier = new Verifier(trace);
-  let done = { windows: 0, steps: 0, events: 0 };
-  for (const window of trace.windows.slice(1)) {
-    const difference = verifier.window(window);
-    if (difference) return { ...done, difference };
-    done = { windows: window.number, steps: window.end, events: verifier.events };
-    progress(window.end);
+  const all = { first: 1, last: trace.windows.length - 1 };
+  return verificationOf(trace, [verifyWindows(trace, all, progress)]);
+}
+
+/** Windows one behind the other. */
+export interface WindowRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What the execution of some windows came to; can be cloned. */
+export interface VerifiedWindows {
+  /** Windows that were found equal, and the position behind them. */
+  readonly windows: number;
+  readonly steps: number;
+  readonly events: Partial<Record<EventKind, number>>;
+  /** Instructions of each CPU at the end. */
+  readonly retired: readonly number[];
+  /** Why the machine ended; null if it would go on. */
+  readonly reason: string | null;
+  readonly difference: Difference | null;
+}
+
+/** Verifies windows from the state before the first of them, up to the first difference. */
+export function verifyWindows(
+  trace: Trace,
+  { first, last }: WindowRange,
+  progress: (steps: number) => void = () => {},
+): VerifiedWindows {
+  const verifier = new Verifier(trace, first);
+  let windows = 0, steps = trace.windows[first - 1].end, difference: Difference | null = null;
+  for (const window of trace.windows.slice(first, last + 1)) {
+    difference = verifier.window(window);
+    if (difference) break;
+    windows++;
+    progress(steps = window.end);
   }
-  return { ...done, difference: verifier.footer() };
+  return { windows, steps, difference, ...verifier.end() };
+}
+
+/** What parts of a trace, in order and without gaps up to the first difference, say together. */
+export function verificationOf(trace: Trace, parts: readonly VerifiedWindows[]): Verification {
+  const events: Partial<Record<EventKind, number>> = {};
+  for (const part of parts) {
+    for (const [kind, count] of Object.entries(part.events) as [EventKind, number][]) {
+      events[kind] = (events[kind] ?? 0) + count;
+    }
+  }
+  const last = parts[parts.length - 1];
+  return {
+    windows: parts.reduce((sum, { windows }) => sum + windows, 0),
+    steps: last.steps,
+    events: Object.values(events).reduce((sum, count) => sum + count, 0),
+    difference: last.difference ?? footerDifference(trace, { ...last, events }),
+  };
+}
+
+/** Compares the footer with what was executed. */
+function footerDifference(
+  { footer, end }: Trace,
+  executed: Pick<VerifiedWindows, "steps" | "retired" | "events" | "reason">,
+): Difference | null {
+  if (!footer) return null;
+  const { position, retired, events, reason } = footer;
+  const found = { position: executed.steps, retired: executed.retired, events: executed.events };
+  const difference = firstDifference({ position, retired, events }, found);
+  if (difference) {
+    const { path, ...values } = difference;
+    return { position: end, what: `${path} of the footer`, ...values };
+  }
+  if (executed.reason === null && !OWN_REASONS.includes(reason)) return null;
+  return executed.reason === reason ? null : endDifference(end, reason, executed.reason);
+}
+
+function endDifference(position: number, expected: string, reason: string | null): Difference {
+  return { position, what: "the end", expected, found: reason ?? "the guest goes on" };
 }
 
 /** Verifies single windows of a trace, in any order. */
@@ -77,15 +144,16 @@ class Verifier {
   readonly #totals: Partial<Record<EventKind, number>> = {};
   #reason: string | null = null;
 
-  constructor(trace: Trace) {
+  constructor(trace: Trace, first = 1) {
     this.#trace = trace;
-    this.#session = new Session(trace, { flow: true, anyVersion: true });
+    const options = { flow: true, anyVersion: true, forward: true, window: first - 1 };
+    this.#session = new Session(trace, options);
     const { machine } = this.#session;
     this.#flow = new FlowChecker(machine.flowSource);
     machine.flowObserver = this.#flow;
     this.#events = new EventChecker(trace.events());
     this.#states = new StateChecker(trace, machine);
-    this.start(1);
+    this.start(first);
   }
 
   /** Makes a window the next one. */
@@ -98,9 +166,10 @@ class Verifier {
     );
   }
 
-  /** Events that were equal so far. */
-  get events(): number {
-    return Object.values(this.#totals).reduce((sum, count) => sum + count, 0);
+  /** What was executed so far. */
+  end(): Pick<VerifiedWindows, "events" | "retired" | "reason"> {
+    const retired = this.#session.machine.cpus.map((cpu) => cpu.retired);
+    return { events: this.#totals, retired, reason: this.#reason };
   }
 
   /** Executes a window, which must follow the last one, and gives the first difference. */
@@ -116,31 +185,14 @@ class Verifier {
       .filter((difference) => difference !== null)
       .sort((a, b) => a.position - b.position);
     if (differences.length > 0) return differences[0];
-    if (machine.position < window.end) return this.#endDifference("no end of the trace");
+    if (machine.position < window.end) {
+      return endDifference(machine.position, "no end of the trace", this.#reason);
+    }
     const counts = this.#events.take();
     for (const [kind, count] of Object.entries(counts) as [EventKind, number][]) {
       this.#totals[kind] = (this.#totals[kind] ?? 0) + count;
     }
     return this.#summary(expected, window, counts) ?? this.#states.check(window.number);
-  }
-
-  /** Compares the footer with what was executed. */
-  footer(): Difference | null {
-    const { footer, end } = this.#trace;
-    if (!footer) return null;
-    const { position, retired, events, reason } = footer;
-    const found = {
-      position: this.#session.machine.position,
-      retired: this.#session.machine.cpus.map(({ retired }) => retired),
-      events: this.#totals,
-    };
-    const difference = firstDifference({ position, retired, events }, found);
-    if (difference) {
-      const { path, ...values } = difference;
-      return { position: end, what: `${path} of the footer`, ...values };
-    }
-    if (this.#reason === null && !OWN_REASONS.includes(reason)) return null;
-    return this.#reason === reason ? null : this.#endDifference(reason);
   }
 
   #summary(
@@ -149,7 +201,7 @@ class Verifier {
     events: Partial<Record<EventKind, number>>,
   ): Difference | null {
     const summary = this.#trace.summary(window.number);
-    const found = { events, ...summarizeBlocks(table, new Set(blocks)) };
+    const found = { events, ...summarizeBlocks(table, distinct(blocks, table.count)) };
     const expected = {
       events: summary.events,
       levels: summary.levels,
@@ -160,9 +212,17 @@ class Verifier {
     if (difference) return summaryDifference(window.end, difference);
     return this.#states.checkSummary(window.number, window.end);
   }
+}
 
-  #endDifference(expected: string): Difference {
-    const { position } = this.#session;
-    return { position, what: "the end", expected, found: this.#reason ?? "the guest goes on" };
+/** The blocks that occur, each once. */
+function distinct(blocks: Uint32Array, count: number): number[] {
+  const seen = new Uint8Array(count);
+  const ids: number[] = [];
+  for (let i = 0; i < blocks.length; i++) {
+    const id = blocks[i];
+    if (seen[id]) continue;
+    seen[id] = 1;
+    ids.push(id);
   }
+  return ids;
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { buildKernel, KERNEL_BUGS } from "../../kernel/build.ts";
 import { verify } from "../../replay/queries/verify.ts";
+import { verifyInWorkers } from "../../replay/queries/verify_parallel.ts";
 import { type CborMap, decodeContent, encodeContent } from "../../trace/cbor.ts";
 import { openTrace, type Trace, TraceError } from "../../trace/mod.ts";
 import { ITEM } from "../../trace/schema.ts";
@@ -69,6 +70,27 @@ Deno.test("verify() names the position and the field of an event that was change
     expected: "0x2",
     found: "0x4",
   });
+});
+
+Deno.test("verifyInWorkers() finds what verify() finds", async () => {
+  const bytes = recordBytes(BUSY.image, { windowSteps: 5000, limit: 40_000 });
+  const items = splitTrace(bytes);
+  changeItem(items, ITEM.events, 5, (map) => {
+    const column = (map.mmio as CborMap).size as Uint8Array;
+    column[0] = 2;
+  });
+  const spans = openTrace(bytes).windows.map(({ start, end }): [number, number] => [start, end]);
+  const path = await Deno.makeTempFile({ suffix: ".unboot" });
+  try {
+    for (const content of [bytes, joinTrace(items, spans)]) {
+      await Deno.writeFile(path, content);
+      const trace = openTrace(content);
+      assertEquals(await verifyInWorkers(path, trace, { workers: 2 }), verify(trace));
+    }
+    assert(verify(openTrace(joinTrace(items, spans))).difference);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("verify() names the position of an instruction that was changed", () => {
