@@ -54,6 +54,8 @@ export interface Frame {
   /** i32: set when a call-out answered {@linkcode ANSWER.leave}. */
   readonly leaving: Local;
   readonly temporaries: Temporaries;
+  /** The address of the data lookup cache, where a local has it. */
+  readonly dataLookup?: Local;
   /** Only in translated code. */
   readonly bound?: Bound;
 }

@@ -286,13 +286,18 @@ export class Lowering {
     const { bound, spFault } = this.#frame;
     if (bound) {
       const low = op("i32.wrap_i64", bound.register(SLOT.sp));
-      return this.#f.if(op("i32.and", low, mask), () => {
-        this.#frame.spill();
-        this.#f.branch(spFault);
-      });
+      return this.#f.if(
+        op("i32.and", low, mask),
+        () => {
+          this.#frame.spill();
+          this.#f.branch(spFault);
+        },
+        undefined,
+        "rarely",
+      );
     }
     const low = load("i32.load", i32(0), SLOT.sp);
-    this.#f.branchIf(spFault, op("i32.and", low, mask));
+    this.#f.branchIf(spFault, op("i32.and", low, mask), "rarely");
   }
 
   // ---- commits ----

@@ -64,7 +64,7 @@ export class MemoryLowering {
         this.#slow(this.#frame.slowLoad, va, access, i, 0);
         f.set(local, load(loadName(access, local.type), i32(SLOT.scratch), i * 16));
       });
-    });
+    }, "mostly");
   }
 
   /** Emits a store. */
@@ -76,10 +76,15 @@ export class MemoryLowering {
     const entry = this.#lookup(va, access);
     f.block((done) => {
       f.block((slow) => {
-        f.if(op("i32.eqz", this.#hit(va, entry, access, 8)), () => {
-          f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)));
-          f.branchIf(slow, decodedWords(va, entry, access.size * values.length));
-        });
+        f.if(
+          op("i32.eqz", this.#hit(va, entry, access, 8)),
+          () => {
+            f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)), "rarely");
+            f.branchIf(slow, decodedWords(va, entry, access.size * values.length), "rarely");
+          },
+          undefined,
+          "rarely",
+        );
         const host = this.#host(va, entry);
         sources.forEach((source, i) =>
           f.store(storeName(access, source.type), host, source, i * access.size)
@@ -104,13 +109,18 @@ export class MemoryLowering {
     const tag = op("i64.eq", op("i64.and", va, i64(~0xfffn)), load("i64.load", entry, 8));
     const normal = op("i32.and", load("i32.load", entry, 20), i32(1));
     const open = op("i32.and", normal, load("i32.load", i32(0), SLOT.zeroBlocks));
-    f.if(op("i32.and", tag, open), () => {
-      const host = this.#host(va, entry);
-      f.set(host, op("i32.and", host, i32(-64)));
-      for (let at = 0; at < 64; at += 8) f.store("i64.store", host, i64(0n), at);
-      const { storeMarks } = this.#frame;
-      if (storeMarks !== undefined) markStore(f, host, 64, storeMarks);
-    }, slow);
+    f.if(
+      op("i32.and", tag, open),
+      () => {
+        const host = this.#host(va, entry);
+        f.set(host, op("i32.and", host, i32(-64)));
+        for (let at = 0; at < 64; at += 8) f.store("i64.store", host, i64(0n), at);
+        const { storeMarks } = this.#frame;
+        if (storeMarks !== undefined) markStore(f, host, 64, storeMarks);
+      },
+      slow,
+      "mostly",
+    );
   }
 
   #mayLoad(va: Local, entry: Local, access: Access): Expression {
@@ -150,10 +160,16 @@ export class MemoryLowering {
 
   #lookup(va: Local, access: Access): Local {
     const entry = this.#frame.temporaries.take("i32");
-    const page = op("i32.wrap_i64", op("i64.shr_u", va, i64(12n)));
-    const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.dataLookupEntries - 1)), i32(5));
-    const base = access.unprivileged ? SLOT.dataLookupEl0 : SLOT.dataLookup;
-    this.#f.set(entry, op("i32.add", index, load("i32.load", i32(0), base)));
+    // The page's number modulo the entries, by 32.
+    const index = op(
+      "i32.and",
+      op("i32.shr_u", op("i32.wrap_i64", va), i32(7)),
+      i32((LAYOUT.dataLookupEntries - 1) << 5),
+    );
+    const base = access.unprivileged
+      ? load("i32.load", i32(0), SLOT.dataLookupEl0)
+      : this.#frame.dataLookup ?? load("i32.load", i32(0), SLOT.dataLookup);
+    this.#f.set(entry, op("i32.add", index, base));
     return entry;
   }
 

@@ -119,8 +119,12 @@ export class RunState {
 
 /** Sets `entry` to the address of the fetch lookup entry for an address; gives whether it is another's. */
 export function lookUpPage(f: FunctionBuilder, entry: Local, address: Local): Expression {
-  const page = op("i32.wrap_i64", op("i64.shr_u", address, i64(12n)));
-  const index = op("i32.shl", op("i32.and", page, i32(LAYOUT.fetchLookupEntries - 1)), i32(5));
+  // The page's number modulo the entries, by 32.
+  const index = op(
+    "i32.and",
+    op("i32.shr_u", op("i32.wrap_i64", address), i32(7)),
+    i32((LAYOUT.fetchLookupEntries - 1) << 5),
+  );
   f.set(entry, op("i32.add", index, load("i32.load", i32(0), SLOT.fetchLookup)));
   const tag = op("i64.and", address, i64(~0xffcn));
   return op("i64.ne", tag, load("i64.load", entry));

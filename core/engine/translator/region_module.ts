@@ -56,7 +56,7 @@ export function buildRegion(options: RegionOptions): Uint8Array<ArrayBuffer> {
   const { reference, body } = m.function(["i32"], "i32");
   new RegionWriter(body, options, { helpers, slowLoad, slowStore }).write();
   m.export("region", reference);
-  return m.build();
+  return m.build({ branchHints: true });
 }
 
 type Callees = Pick<Frame, "helpers" | "slowLoad" | "slowStore">;
@@ -69,6 +69,7 @@ class RegionWriter {
   readonly #result: Local;
   /** Record at which the probe stands, or 0. */
   readonly #probe: Local;
+  readonly #dataLookup: Local;
   readonly #registers: RegionRegisters;
   readonly #labels = new Map<Block, Label>();
   readonly #loops = new Map<Block, Label>();
@@ -96,6 +97,7 @@ class RegionWriter {
     this.#result = local("i32");
     this.#probe = local("i32");
     this.#address = local("i64");
+    this.#dataLookup = local("i32");
     this.#run = new RunState(f, options.flow);
     this.#registers = new RegionRegisters(f, options);
     this.#temporaries = new Temporaries(f);
@@ -160,12 +162,19 @@ class RegionWriter {
     if (!target) return this.#leave(record, REGION.ended);
     const edge = structure.edge(from, target);
     if (edge === "forward") {
-      if (this.options.turns) f.if(this.#run.isSpent, () => this.#leave(record, REGION.ended));
+      if (this.options.turns) {
+        f.if(
+          this.#run.isSpent,
+          () => this.#leave(record, REGION.ended),
+          undefined,
+          "rarely",
+        );
+      }
       return structure.merges.has(target)
         ? f.branch(this.#labels.get(target)!)
         : this.#tree(target);
     }
-    f.if(this.#run.isSpent, () => this.#leave(record, REGION.ended));
+    f.if(this.#run.isSpent, () => this.#leave(record, REGION.ended), undefined, "rarely");
     if (edge === "back") return f.branch(this.#loops.get(target)!);
     f.set(this.#way, i32(structure.ways.indexOf(target)));
     f.branch(this.#dispatcher);
@@ -257,10 +266,15 @@ class RegionWriter {
   #lookUp(taken: Expression | undefined): void {
     const { f } = this;
     const misses = lookUpPage(f, this.#entry, this.#address);
-    f.if(taken ? op("i32.and", taken, misses) : misses, () => {
-      this.#place(this.#at);
-      f.branch(this.#retry);
-    });
+    f.if(
+      taken ? op("i32.and", taken, misses) : misses,
+      () => {
+        this.#place(this.#at);
+        f.branch(this.#retry);
+      },
+      undefined,
+      "rarely",
+    );
   }
 
   /** Enters the page of `entry`; leaves if the target is not where it was when this was translated. */
@@ -272,7 +286,7 @@ class RegionWriter {
       f.branch(this.#exit);
     };
     if (!expected) return leave();
-    f.if(op("i32.ne", this.#run.record, i32(expected.start)), leave);
+    f.if(op("i32.ne", this.#run.record, i32(expected.start)), leave, undefined, "rarely");
   }
 
   #indirect(lowering: Lowering): void {
@@ -284,10 +298,10 @@ class RegionWriter {
     f.block((outside) => {
       f.block((inside) => {
         this.#run.enterPage(this.#entry, this.#address);
-        f.branchIf(outside, this.#run.isSpent);
+        f.branchIf(outside, this.#run.isSpent, "rarely");
         f.set(this.#entry, regionEntry(this.#run.record, regions));
         const mine = op("i32.eq", load("i32.load", this.#entry, 4), i32(index + 1));
-        f.branchIf(inside, mine);
+        f.branchIf(inside, mine, "mostly");
         f.branch(outside);
       });
       f.set(this.#way, load("i32.load16_u", this.#entry, 2));
@@ -365,6 +379,7 @@ class RegionWriter {
       callOutException: this.#retry,
       leaving: this.#result,
       temporaries: this.#temporaries,
+      dataLookup: this.#dataLookup,
       bound: this.#makeBound(),
     };
   }
@@ -390,6 +405,7 @@ class RegionWriter {
     const { f } = this;
     this.#run.restore();
     this.#registers.restore();
+    f.set(this.#dataLookup, load("i32.load", i32(0), SLOT.dataLookup));
     if (!this.options.watched) return;
     f.set(this.#probe, load("i32.load", i32(0), LAYOUT.probe + 16));
   }

@@ -17,6 +17,9 @@ export interface Label {
   readonly depth: number;
 }
 
+/** Whether a condition is nearly always true, or nearly never: the host then keeps the rest out of the way. */
+export type BranchHint = "mostly" | "rarely";
+
 /** Index of a function in its module, with what it returns. */
 export interface FunctionReference {
   readonly index: number;
@@ -139,6 +142,7 @@ export function global(reference: GlobalReference): Expression {
 export class FunctionBuilder {
   /** The instructions so far. */
   readonly code = new ByteWriter();
+  readonly #hints: { at: number; hint: BranchHint }[] = [];
   readonly #locals: ValueType[] = [];
   #depth = 0;
 
@@ -199,8 +203,9 @@ export class FunctionBuilder {
   }
 
   /** Runs `then` if `condition` is not zero, else `otherwise`. */
-  if(condition: Expression, then: () => void, otherwise?: () => void): void {
+  if(condition: Expression, then: () => void, otherwise?: () => void, hint?: BranchHint): void {
     condition.emit(this);
+    this.#hint(hint);
     this.code.byte(0x04).byte(0x40);
     this.#depth++;
     then();
@@ -242,8 +247,9 @@ export class FunctionBuilder {
   }
 
   /** Branches to a label if `condition` is not zero. */
-  branchIf(label: Label, condition: Expression): void {
+  branchIf(label: Label, condition: Expression, hint?: BranchHint): void {
     condition.emit(this);
+    this.#hint(hint);
     this.code.byte(0x0d).unsigned(this.#depth - label.depth);
   }
 
@@ -268,17 +274,32 @@ export class FunctionBuilder {
 
   /** The function's entry in the code section: size, locals, instructions. */
   finish(): Uint8Array {
-    const body = new ByteWriter();
+    const body = this.#header().raw(this.code.view()).byte(0x0b);
+    return new ByteWriter().unsigned(body.length).raw(body.view()).view();
+  }
+
+  /** What is known of its branches: their offsets in the function, and whether each is taken. */
+  hints(): { at: number; hint: BranchHint }[] {
+    const { length } = this.#header();
+    return this.#hints.map(({ at, hint }) => ({ at: at + length, hint }));
+  }
+
+  #hint(hint: BranchHint | undefined): void {
+    if (hint) this.#hints.push({ at: this.code.length, hint });
+  }
+
+  /** The declaration of the locals. */
+  #header(): ByteWriter {
+    const header = new ByteWriter();
     const runs: [number, ValueType][] = [];
     for (const type of this.#locals) {
       const last = runs.at(-1);
       if (last && last[1] === type) last[0]++;
       else runs.push([1, type]);
     }
-    body.unsigned(runs.length);
-    for (const [count, type] of runs) body.unsigned(count).byte(VALUE_TYPE[type]);
-    body.raw(this.code.view()).byte(0x0b);
-    return new ByteWriter().unsigned(body.length).raw(body.view()).view();
+    header.unsigned(runs.length);
+    for (const [count, type] of runs) header.unsigned(count).byte(VALUE_TYPE[type]);
+    return header;
   }
 
   #local(index: number, type: ValueType): Local {

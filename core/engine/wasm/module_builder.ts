@@ -92,8 +92,13 @@ export class ModuleBuilder {
     this.#exports.push({ name, kind: 0, index: target.index });
   }
 
-  /** The module in the binary format. */
-  build(): Uint8Array<ArrayBuffer> {
+  /**
+   * The module in the binary format.
+   *
+   * @param branchHints whether what is known of branches goes into it: a small function gains from
+   * it, the interpreter's loses
+   */
+  build({ branchHints = false } = {}): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
     out.raw([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
     this.#section(out, 1, this.#types, (w, type) => {
@@ -109,6 +114,7 @@ export class ModuleBuilder {
       w.signed(g.initial).byte(0x0b);
     });
     this.#section(out, 7, this.#exports, (w, e) => w.name(e.name).byte(e.kind).unsigned(e.index));
+    if (branchHints) this.#hintSection(out);
     this.#section(out, 10, this.#functions, (w, f) => w.raw(f.body.finish()));
     this.#section(out, 11, this.#data, (w, { address, bytes }) => {
       w.byte(0x00).byte(0x41).signed(address).byte(0x0b).unsigned(bytes.length).raw(bytes);
@@ -133,6 +139,19 @@ export class ModuleBuilder {
       );
     }
     this.#section(out, 2, entries, (w, write) => write(w));
+  }
+
+  /** The custom section of branch hints, which hosts that do not know it pass over. */
+  #hintSection(out: ByteWriter): void {
+    const hinted = this.#functions.map(({ body }, i) => ({ index: i, hints: body.hints() }))
+      .filter(({ hints }) => hints.length > 0);
+    if (hinted.length === 0) return;
+    const body = new ByteWriter().name("metadata.code.branch_hint").unsigned(hinted.length);
+    for (const { index, hints } of hinted) {
+      body.unsigned(this.#imports.length + index).unsigned(hints.length);
+      for (const { at, hint } of hints) body.unsigned(at).byte(1).byte(hint === "mostly" ? 1 : 0);
+    }
+    out.byte(0).unsigned(body.length).raw(body.view());
   }
 
   #section<T>(
