@@ -205,6 +205,8 @@ function makeAccess(processor: Processor, parts: CpuParts): MemoryAccess {
     translation: processor.translation,
     strict: processor.strict,
     alignmentChecked: () => processor.alignmentChecked,
+    bigEndian: () => processor.bigEndian,
+    littleEndian: (el) => processor.littleEndian(el),
     unprivilegedEl: () => processor.unprivilegedEl,
     lookupBank: (el) => processor.lookupBank(el),
     watching: () => processor.watching,

@@ -48,7 +48,7 @@ import { wide } from "./wide.ts";
  */
 
 const SCTLR = ["SCTLR_EL1", "SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"].map(slotOf);
-const SCTLR_A = 2n, SCTLR_SA = 8, SCTLR_SA0 = 0x10;
+const SCTLR_A = 2n, SCTLR_SA = 8, SCTLR_SA0 = 0x10, SCTLR_E0E = 1 << 24, SCTLR_EE = 1 << 25;
 /** See `lookupBank`. */
 const PAN_BANK = 3;
 
@@ -69,6 +69,8 @@ export class Processor implements SystemContext {
   trap: SystemException | undefined;
   /** The next instruction must be fetched through a regime that has just changed. */
   refetch = false;
+  /** Data is big-endian (SCTLR_ELx.EE, at EL0 E0E). */
+  bigEndian = false;
   /** A hardware watchpoint is on: every access to data asks. */
   watching = false;
   /** Where the exception return in hand goes, in place of ELR. */
@@ -84,6 +86,8 @@ export class Processor implements SystemContext {
   readonly #regimes: TranslationRegimes;
   /** SCTLR of the current EL. */
   control = 0n;
+  /** EE and E0E of {@linkcode control}. */
+  #endianness = 0;
   /** The EL whose translations stand in the lookup cache for PAN. */
   #panLevel = 1;
 
@@ -193,10 +197,20 @@ export class Processor implements SystemContext {
     this.control = state.get64(control);
     const checked = state.get32(control) & (el === 0 ? SCTLR_SA0 : SCTLR_SA);
     state.set32(SLOT.spAlignMask, checked ? 15 : 0);
+    this.#endianness = state.get32(control) & (SCTLR_EE | SCTLR_E0E);
+    this.bigEndian = (this.#endianness & (el === 0 ? SCTLR_E0E : SCTLR_EE)) !== 0;
     this.trapsChanged();
     if (this.levels.el3) {
       this.host.board.securityChanged(this.cpu, isSecure(state, this.levels), el === 3);
     }
+  }
+
+  /**
+   * Whether accesses with the permissions of an EL are little-endian wherever they come from: those
+   * of EL0 also from EL1. Only then its lookup cache may be filled.
+   */
+  littleEndian(el: number): boolean {
+    return (this.#endianness & (el === 0 ? SCTLR_EE | SCTLR_E0E : SCTLR_EE)) === 0;
   }
 
   /** PSTATE.PAN as it applies: EL1 and a host's EL2 do not touch what EL0 may. */

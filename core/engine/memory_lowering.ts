@@ -138,6 +138,7 @@ export class MemoryLowering {
     if (access.unprivileged) kind |= ACCESS.unprivileged;
     if (access.asWrite) kind |= ACCESS.asWrite;
     if (access.comparison) kind |= ACCESS.comparison;
+    if (access.words) kind |= ACCESS.words;
     if (access.alignment === "natural") kind |= ACCESS.natural;
     if (access.alignment === "ordered") kind |= ACCESS.ordered;
     const { alignedTo } = access;

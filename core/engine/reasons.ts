@@ -70,6 +70,8 @@ export const ACCESS = {
   asWrite: 128,
   /** A load that is part of a store-exclusive. */
   comparison: 1 << 20,
+  /** Two words, which are elements of their own to big-endian data. */
+  words: 1 << 21,
   /** Byte offset into the scratch area, bits 15:8. */
   scratchShift: 8,
   /** log2 of the alignment of the whole access (for `natural` and `ordered`) or of its element, bits 19:16. */

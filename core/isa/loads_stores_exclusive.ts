@@ -106,7 +106,7 @@ const STORE_EXCLUSIVE_PAIR = row("Store exclusive pair", "1 sz 001000 001 Rs o0 
   static: ["sz"],
   assembly: pairSyntaxes(["stxp", "stlxp"], true),
   execute(o, s) {
-    const access: Access = { size: 8, alignment: "natural" };
+    const access: Access = { size: 8, alignment: "natural", words: !s.sz };
     const low = o.state("exclusive-low");
     if (s.sz) {
       const expected = [low, o.state("exclusive-high")];
@@ -139,7 +139,8 @@ const LOAD_EXCLUSIVE_PAIR = row("Load exclusive pair", "1 sz 001000 011 (11111) 
   execute(o, s) {
     const address = o.base("Rn");
     const count = s.sz ? 2 : 1;
-    const values = o.loadAll(address, { size: 8, count, type: "i64", alignment: "natural" });
+    const access: Access = { size: 8, alignment: "natural", words: !s.sz };
+    const values = o.loadAll(address, { ...access, count, type: "i64" });
     closeMonitor(o, address, 8 * count, values[0], values[1]);
     o.setX("Rt", s.sz ? values[0] : o.wrap(values[0]));
     o.setX("Rt2", s.sz ? values[1] : o.shrU(values[0], o.c64(32)));

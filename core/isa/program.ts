@@ -93,6 +93,8 @@ export interface Access {
   readonly asWrite?: boolean;
   /** For loads: the comparison that a store-exclusive makes, which no watch takes for a read. */
   readonly comparison?: boolean;
+  /** The element is two words (LDXP, STXP), which matters to big-endian data. */
+  readonly words?: boolean;
   /** i32: log2 of the bytes that SCTLR.A checks the address for, where it is not that of `size`. */
   readonly alignedTo?: Value;
 }

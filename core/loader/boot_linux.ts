@@ -83,7 +83,6 @@ function readKernel(file: Uint8Array, memory: number, warnings: string[]): Kerne
   checkFormat(bytes, packed, warnings);
   const header = parseLinuxHeader(bytes);
   const { offset, size } = placeKernel(bytes, header, memory);
-  if (header?.bigEndian) warnings.push("the kernel says it is big-endian; it starts little-endian");
   const address = RAM_BASE + offset;
   const name = `${packed ? "gzip'd " : ""}${header === null ? "flat binary" : "Linux Image"}`;
   return { kind: header === null ? "flat" : "linux", bytes, address, size, entry: address, name };

@@ -9,6 +9,7 @@ import type { Requester } from "../devices/mod.ts";
 import { ACCESS, ANSWER } from "../engine/reasons.ts";
 import type { GuestMemory, WatchedAccess } from "./memory.ts";
 import type { HazardName } from "../observer.ts";
+import { swapBytes } from "./byte_order.ts";
 import { PhysicalAccess, type PhysicalHost } from "./physical_access.ts";
 import type { PhysicalSpaces } from "./physical_spaces.ts";
 import type { DebugException } from "../exceptions/debug_unit.ts";
@@ -35,6 +36,10 @@ export interface AccessHost extends PhysicalHost {
   readonly strict: boolean;
   /** SCTLR_ELx.A. */
   alignmentChecked(): boolean;
+  /** Data is big-endian at the current EL. */
+  bigEndian(): boolean;
+  /** Whether accesses with the permissions of an EL are little-endian wherever they come from. */
+  littleEndian(el: number): boolean;
   /** The EL whose permissions unprivileged accesses have. */
   unprivilegedEl(): number;
   /** Which lookup cache the data accesses of an EL use. */
@@ -69,12 +74,14 @@ export class MemoryAccess {
   /** The instruction in hand is a load or store that is being made. */
   accessing = false;
   readonly #scratch: DataView;
+  readonly #scratchBytes: Uint8Array;
   readonly #state: DataView;
   readonly #physical: PhysicalAccess;
 
   constructor(readonly host: AccessHost) {
     const { engine } = host;
     this.#scratch = new DataView(engine.memory, SLOT.scratch, 64);
+    this.#scratchBytes = new Uint8Array(engine.memory, SLOT.scratch, 64);
     this.#state = new DataView(engine.memory, 0, SLOT.end);
     this.#physical = new PhysicalAccess(host);
   }
@@ -177,8 +184,10 @@ export class MemoryAccess {
     const parts = firstBytes < size
       ? [{ pa, bytes: firstBytes }, { pa: secondPa, bytes: size - firstBytes }]
       : [{ pa, bytes: size }];
+    const swapped = this.host.bigEndian();
     let offset = where;
     if (!write) this.#scratch.setBigUint64(where, 0n, true);
+    else if (swapped) swapBytes(this.#scratchBytes, kind);
     for (const part of parts) {
       if (memory.isWatched(part.pa) && !(kind & ACCESS.comparison)) {
         const va = wide(hi, lo) + BigInt(offset - where);
@@ -195,6 +204,7 @@ export class MemoryAccess {
       }
       offset += part.bytes;
     }
+    if (swapped && !write) swapBytes(this.#scratchBytes, kind);
     if (parts.length === 1 && memory.contains(pa)) this.#allow(el, { hi, lo }, pa, normal);
     return ANSWER.done;
   }
@@ -311,6 +321,7 @@ export class MemoryAccess {
     const { engine, translation, memory } = this.host;
     const watched = memory.isWatched(pa);
     if (watched && !memory.watch!.writesOnly || this.host.watching()) return;
+    if (!this.host.littleEndian(el)) return;
     const hostPage = engine.layout.guest + pa - memory.base - (pa & 0xfff);
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa) && !watched;

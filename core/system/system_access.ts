@@ -323,19 +323,6 @@ function pstateOutcome(context: SystemContext, old: number): SystemOutcome {
   return unmasked && (context.pendingInterrupts | context.virtualInterrupts) ? "leave" : "done";
 }
 
-/** SCTLR_ELx.EE and SCTLR_EL1.E0E. */
-const BIG_ENDIAN = [["EE", 1n << 25n], ["E0E", 1n << 24n]] as const;
-
-/** Data stays little-endian whatever the guest asks for, and nothing else would tell. */
-function reportBigEndian(context: SystemContext, register: string, set: bigint): void {
-  if (!register.startsWith("SCTLR_EL")) return;
-  const field = BIG_ENDIAN.find(([, bit]) => (set & bit) !== 0n)?.[0];
-  if (!field) return;
-  const { position, cpu, pc, word, observer } = context;
-  const text = `${register}.${field}: big-endian data is not supported`;
-  observer.event({ kind: "unknown", position, cpu, pc, word, text });
-}
-
 /** Tells the machine what a write means beside its value. */
 function applyEffect(
   context: SystemContext,
@@ -343,7 +330,6 @@ function applyEffect(
   old: bigint,
   value: bigint,
 ): SystemOutcome {
-  reportBigEndian(context, register.name, value & ~old);
   switch (register.effect) {
     case "sctlr":
       context.regimeChanged(old !== value);

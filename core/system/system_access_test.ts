@@ -195,15 +195,6 @@ Deno.test("writeSystemRegister() reports old and new value and tells the machine
   assertEquals(writeSystemRegister(context, encodingOf("TPIDR_EL1"), 1n), "done");
 });
 
-Deno.test("writeSystemRegister() reports data that is to be big-endian", () => {
-  const context = new TestContext();
-  writeSystemRegister(context, encodingOf("SCTLR_EL1"), 0x30d0_0800n | 1n << 25n);
-  assertEquals(context.events.map((event) => event.kind === "unknown" ? event.text : ""), [
-    "",
-    "SCTLR_EL1.EE: big-endian data is not supported",
-  ]);
-});
-
 Deno.test("writePstateImmediate() masks and unmasks, and leaves if an interrupt waits", () => {
   const context = new TestContext();
   assertEquals(writePstateImmediate(context, DAIF_CLEAR | 2), "done");

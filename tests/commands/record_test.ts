@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { cliCommand, runCli, withFolder } from "./run_cli.ts";
 import {
-  bigEndianGuest,
   endlessGuest,
   noisyGuest,
   oneInstruction,
   secureGuest,
   smallGuest,
+  unknownRegisterGuest,
 } from "./small_guest.ts";
 
 /** A folder with the guests in it. */
@@ -14,7 +14,7 @@ async function withGuests(body: (cwd: string) => Promise<void>): Promise<void> {
   await withFolder(async (cwd) => {
     await Deno.writeFile(`${cwd}/small.elf`, smallGuest());
     await Deno.writeFile(`${cwd}/endless.elf`, endlessGuest());
-    await Deno.writeFile(`${cwd}/be.elf`, bigEndianGuest());
+    await Deno.writeFile(`${cwd}/unknown.elf`, unknownRegisterGuest());
     await body(cwd);
   });
 }
@@ -76,11 +76,11 @@ Deno.test("record --secure-console names a file for what the Secure UART sends",
 
 Deno.test("record says what the guest wanted first that is not there", async () => {
   await withGuests(async (cwd) => {
-    const { err } = await runCli(["record", "be.elf", "-o", "a"], { cwd });
+    const { err } = await runCli(["record", "unknown.elf", "-o", "a"], { cwd });
     assertStringIncludes(
       err,
-      "First thing that this machine does not have, at #1: " +
-        "SCTLR_EL1.EE: big-endian data is not supported",
+      "First thing that this machine does not have, at #4: " +
+        "S3_0_C11_C0_0",
     );
   });
 });

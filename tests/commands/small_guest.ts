@@ -88,10 +88,11 @@ export function secureGuest(): Uint8Array<ArrayBuffer> {
   return elf(code(words(text, BASE)), []);
 }
 
-/** An ELF file that asks for big-endian data and then does nothing. */
-export function bigEndianGuest(): Uint8Array<ArrayBuffer> {
-  const text = ["movz x0, #0x2c5, lsl #16", "msr sctlr_el1, x0", `b ${BASE + 8}`];
-  return elf(code(words(text, BASE)), []);
+/** An ELF file whose handler of an abort reads a register that there is not. */
+export function unknownRegisterGuest(): Uint8Array<ArrayBuffer> {
+  const text = [`adr x0, ${BASE}`, "msr vbar_el1, x0", "movz x1, #0x6000, lsl #16", "ldr x2, [x1]"];
+  const handler = Array.from({ length: 128 - text.length }, () => "nop");
+  return elf(code(words([...text, ...handler, "mrs x0, s3_0_c11_c0_0"], BASE)), []);
 }
 
 /** An ELF file of one instruction. */

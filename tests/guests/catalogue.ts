@@ -214,6 +214,16 @@ export const GUESTS: readonly Guest[] = [
       levels: ["-O2"],
     })
   ),
+  program("big_endian", { simd: true, levels: ["-O1"] }),
+  program("big_endian-lse", {
+    file: "big_endian",
+    cpu: "max",
+    simd: true,
+    tables: [12, 39],
+    flags: ["-march=armv8.1-a"],
+    defines: ["LSE", "TABLES"],
+    levels: ["-O1"],
+  }),
   program("pauth", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("pan", { cpu: "max", tables: [12, 39], levels: ["-O1", "-O2"] }),
   program("sysreg_write"),
