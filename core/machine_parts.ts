@@ -1,11 +1,11 @@
 import { Cpu } from "./cpu.ts";
 import {
   type Clock,
-  type DmaMemory,
   encodeAnswer,
   FILE_INPUT,
   Semihosting,
   type SemihostingOptions,
+  type VirtioMemory,
 } from "./devices/mod.ts";
 import { Engine } from "./engine/engine.ts";
 import { ExceptionUnit } from "./exceptions/exception_unit.ts";
@@ -117,8 +117,9 @@ export function makeBoard(
 }
 
 /** RAM as devices that access it by themselves see it. */
-function directAccess(memory: GuestMemory): DmaMemory {
+function directAccess(memory: GuestMemory): VirtioMemory {
   return {
+    contains: (address, length) => memory.contains(address, length),
     read(address, length) {
       if (!memory.contains(address, length)) return undefined;
       const bytes = memory.read(address, length);

@@ -3,7 +3,6 @@ import {
   type Clock,
   type CpuSecurity,
   type Device,
-  type DmaMemory,
   Flash,
   FwCfg,
   GenericTimer,
@@ -23,6 +22,7 @@ import {
   VirtioBlk,
   VirtioConsole,
   type VirtioDevice,
+  type VirtioMemory,
   VirtioMmio,
   VirtioRng,
 } from "./devices/mod.ts";
@@ -105,7 +105,7 @@ export interface VirtBoardOptions {
   /** Receives each byte that the first UART sends. */
   readonly console: (byte: number) => void;
   /** Guest memory for devices that access it by themselves. */
-  readonly memory: DmaMemory;
+  readonly memory: VirtioMemory;
   /** Seconds since 1970 at virtual time 0. */
   readonly rtc: number;
   /** Version of the interrupt controller; 2 if left out. */

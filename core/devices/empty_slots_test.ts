@@ -5,7 +5,7 @@ import { PciConfiguration, PciWindow } from "./pci_host.ts";
 import { TestLine } from "./test_line.ts";
 import { VirtioMmio } from "./virtio_mmio.ts";
 
-const NO_MEMORY = { read: () => undefined, write: () => false };
+const NO_MEMORY = { contains: () => false, read: () => undefined, write: () => false };
 
 Deno.test("VirtioMmio has 32 transports without a device", () => {
   const board = new Board();

@@ -19,3 +19,4 @@ export * from "./virtio_blk.ts";
 export * from "./virtio_console.ts";
 export * from "./virtio_mmio.ts";
 export * from "./virtio_rng.ts";
+export type { VirtioMemory } from "./virtqueue.ts";

@@ -3,10 +3,9 @@
 import type { Medium } from "../medium.ts";
 import { BlockOverlay } from "./block_overlay.ts";
 import type { DeviceState } from "./device.ts";
-import type { DmaMemory } from "./fw_cfg.ts";
 import { gather, lengthOf, scatter } from "./virtio_buffers.ts";
-import type { VirtioDevice } from "./virtio_mmio.ts";
-import { BrokenQueue, type Chain } from "./virtqueue.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { Chain, VirtioMemory } from "./virtqueue.ts";
 
 const SECTOR = 512;
 /** Segments, geometry, block size, SCSI, flush, topology, write cache, discard, zeroes; rings. */
@@ -16,16 +15,29 @@ const MOST_SECTORS = 0x3f_ffff;
 /** Offset of the byte that says whether writes are cached, which has no effect here. */
 const WRITE_CACHE = 32;
 
-/** Types of requests. */
-const READ = 0, WRITE = 1, FLUSH = 4, GET_ID = 8, DISCARD = 11, WRITE_ZEROES = 13;
-/** A driver may set this bit in a type. */
-const BARRIER = 0x8000_0000;
+/** Types of requests; those of two bits have the direction in them. */
+const READ = 0, SCSI = 2, FLUSH = 4, GET_ID = 8, DISCARD = 10, WRITE_ZEROES = 12;
+/** Bits of a type: the direction, and one that a driver may set. */
+const OUT = 1, BARRIER = 0x8000_0000;
+/** Flag of the ranges of WRITE_ZEROES: the sectors need not be kept. */
+const UNMAP = 1;
+/** Longest request, in bytes. */
+const MOST_BYTES = 0x7fff_fe00;
 const HEADER_BYTES = 16;
 const RANGE_BYTES = 16;
-const ID_BYTES = 20;
+/** Bytes that are moved at a time. */
+const PIECE = 1 << 20;
 
 /** Answers. */
 const OK = 0, ERROR = 1, UNSUPPORTED = 2;
+
+/** The status of a request, and whether it is told only when those are answered that need no disk. */
+interface Answer {
+  readonly status: number;
+  readonly isLate: boolean;
+}
+
+const DONE: Answer = { status: OK, isLate: true };
 
 /** See the top of this file. */
 export class VirtioBlk implements VirtioDevice {
@@ -34,10 +46,11 @@ export class VirtioBlk implements VirtioDevice {
   readonly queues = [QUEUE_SIZE];
   readonly configuration: Uint8Array;
   readonly #disk: BlockOverlay;
-  readonly #memory: DmaMemory;
+  readonly #memory: VirtioMemory;
+  #port: VirtioPort | undefined;
 
   /** Makes a disk of whole sectors. */
-  constructor(medium: Medium, memory: DmaMemory) {
+  constructor(medium: Medium, memory: VirtioMemory) {
     this.#disk = new BlockOverlay(medium);
     this.#memory = memory;
     this.configuration = makeConfiguration(medium.size / SECTOR);
@@ -51,17 +64,28 @@ export class VirtioBlk implements VirtioDevice {
     this.configuration[WRITE_CACHE] = 1;
   }
 
-  process(_queue: number, chain: Chain): number {
-    const out = gather(this.#memory, chain.out);
-    const room = lengthOf(chain.in);
-    if (out.length < HEADER_BYTES || room < 1) throw new BrokenQueue("a request that is too short");
-    const view = new DataView(out.buffer, out.byteOffset, out.length);
-    const type = view.getUint32(0, true) & ~BARRIER;
-    const offset = (view.getUint32(8, true) + view.getUint32(12, true) * 2 ** 32) * SECTOR;
-    const { status, bytes } = this.#perform(type, offset, out.subarray(HEADER_BYTES), room - 1);
-    if (bytes) scatter(this.#memory, chain.in, 0, bytes);
-    scatter(this.#memory, chain.in, room - 1, Uint8Array.of(status));
-    return bytes ? bytes.length + 1 : 1;
+  attach(port: VirtioPort): void {
+    this.#port = port;
+  }
+
+  /** As on the reference what reaches the disk is done behind what is answered at once. */
+  notified(queue: number): void {
+    const port = this.#port!;
+    const done: (() => void)[] = [];
+    port.takeAll(queue, (chain) => {
+      const answer = this.#request(chain);
+      if (!answer) return false;
+      const finish = () => {
+        const room = lengthOf(chain.in);
+        scatter(this.#memory, chain.in, room - 1, Uint8Array.of(answer.status));
+        port.give(queue, chain, room);
+        port.interrupt(queue);
+      };
+      if (answer.isLate) done.push(finish);
+      else finish();
+      return true;
+    });
+    for (const finish of done) finish();
   }
 
   save(): DeviceState {
@@ -74,51 +98,82 @@ export class VirtioBlk implements VirtioDevice {
     this.#disk.restore(saved.disk);
   }
 
-  #perform(
-    type: number,
-    offset: number,
-    data: Uint8Array,
-    room: number,
-  ): { status: number; bytes?: Uint8Array } {
-    switch (type) {
+  /** Does what a chain asks for. Gives undefined if it is no request. */
+  #request(chain: Chain): Answer | undefined {
+    const header = gather(this.#memory, chain.out, 0, HEADER_BYTES);
+    if (header.length < HEADER_BYTES || chain.in.length === 0) return undefined;
+    const view = new DataView(header.buffer);
+    const type = view.getUint32(0, true) & ~BARRIER;
+    switch (type & ~OUT) {
       case READ:
-        if (!this.#holds(offset, room)) return { status: ERROR };
-        return { status: OK, bytes: this.#disk.read(offset, room) };
-      case WRITE:
-        if (!this.#holds(offset, data.length)) return { status: ERROR };
-        this.#disk.write(offset, data);
-        return { status: OK };
+        return this.#transfer(chain, (type & OUT) !== 0, sectorAt(view, 8));
+      case SCSI:
+        return atOnce(this.#refuseCommand(chain));
       case FLUSH:
-        return { status: OK };
+        return DONE;
       case GET_ID:
-        return { status: OK, bytes: new Uint8Array(Math.min(room, ID_BYTES)) };
+        // It has no serial number: an empty text.
+        if (lengthOf(chain.in) > 1) scatter(this.#memory, chain.in, 0, Uint8Array.of(0));
+        return atOnce(OK);
       case DISCARD:
       case WRITE_ZEROES:
-        return { status: this.#clear(data) };
+        if (type & OUT) return this.#range(chain, (type & ~OUT) === WRITE_ZEROES);
+        return atOnce(UNSUPPORTED);
       default:
-        return { status: UNSUPPORTED };
+        return atOnce(UNSUPPORTED);
     }
+  }
+
+  #transfer(chain: Chain, isWrite: boolean, offset: number): Answer {
+    const length = isWrite ? lengthOf(chain.out) - HEADER_BYTES : lengthOf(chain.in) - 1;
+    if (!this.#holds(offset, length)) return atOnce(ERROR);
+    const memory = this.#memory;
+    for (let done = 0; done < length; done += PIECE) {
+      const count = Math.min(PIECE, length - done);
+      if (isWrite) {
+        this.#disk.write(offset + done, gather(memory, chain.out, HEADER_BYTES + done, count));
+      } else scatter(memory, chain.in, done, this.#disk.read(offset + done, count));
+    }
+    return DONE;
+  }
+
+  /** Commands of SCSI are offered, as legacy devices do, and not understood. */
+  #refuseCommand(chain: Chain): number {
+    if (chain.out.length < 2 || chain.in.length < 3) return ERROR;
+    scatter(this.#memory, chain.in.slice(-2), 0, Uint8Array.of(255, 0, 0, 0));
+    return UNSUPPORTED;
+  }
+
+  /** DISCARD keeps what is there, as the reference does unless it is told otherwise. */
+  #range(chain: Chain, isZeroes: boolean): Answer | undefined {
+    if (lengthOf(chain.out) - HEADER_BYTES > RANGE_BYTES) return atOnce(UNSUPPORTED);
+    const bytes = gather(this.#memory, chain.out, HEADER_BYTES);
+    if (bytes.length < RANGE_BYTES) return undefined;
+    const view = new DataView(bytes.buffer);
+    const offset = sectorAt(view, 0);
+    const sectors = view.getUint32(8, true), flags = view.getUint32(12, true);
+    if (sectors > MOST_SECTORS || !this.#holds(offset, sectors * SECTOR)) return atOnce(ERROR);
+    if (flags & ~UNMAP || !isZeroes && flags) return atOnce(UNSUPPORTED);
+    const length = isZeroes ? sectors * SECTOR : 0;
+    for (let done = 0; done < length; done += PIECE) {
+      this.#disk.write(offset + done, new Uint8Array(Math.min(PIECE, length - done)));
+    }
+    return DONE;
   }
 
   /** Whether whole sectors, all on the disk, are asked for. */
   #holds(offset: number, length: number): boolean {
-    return length % SECTOR === 0 && offset + length <= this.#disk.size;
+    return length % SECTOR === 0 && length <= MOST_BYTES && offset + length <= this.#disk.size;
   }
+}
 
-  /** Discarded sectors read as zero. */
-  #clear(data: Uint8Array): number {
-    if (data.length < RANGE_BYTES) return ERROR;
-    const view = new DataView(data.buffer, data.byteOffset, data.length);
-    const offset = (view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32) * SECTOR;
-    const sectors = view.getUint32(8, true);
-    const length = sectors * SECTOR;
-    if (sectors > MOST_SECTORS || !this.#holds(offset, length)) return ERROR;
-    const piece = 1 << 20;
-    for (let done = 0; done < length; done += piece) {
-      this.#disk.write(offset + done, new Uint8Array(Math.min(piece, length - done)));
-    }
-    return OK;
-  }
+function atOnce(status: number): Answer {
+  return { status, isLate: false };
+}
+
+/** The number of a sector, as an offset in bytes. */
+function sectorAt(view: DataView, at: number): number {
+  return (view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32) * SECTOR;
 }
 
 /** Configuration space (5.2.4) of a disk with so many sectors. */

@@ -17,6 +17,7 @@ function make(written: Uint8Array[] = []) {
   const ram = new Uint8Array(0x8000);
   const view = new DataView(ram.buffer);
   const memory = {
+    contains: (at: number, length: number) => at + length <= ram.length,
     read: (at: number, length: number) =>
       at + length <= ram.length ? ram.slice(at, at + length) : undefined,
     write: (at: number, bytes: Uint8Array) => {
@@ -116,7 +117,7 @@ Deno.test("VirtioBlk reads and writes sectors, and interrupts until that is ackn
   assertEquals(request(made, 1, 8, 512), 0);
   assertEquals(request(made, 0, 8, 1024), 0);
   assertEquals([ram[DATA], ram[DATA + 511], ram[DATA + 512]], [5, 5, 1]);
-  assertEquals([request(made, 0, 24, 512), request(made, 0, 0, 500), request(made, 99, 0, 0)], [
+  assertEquals([request(made, 0, 24, 512), request(made, 0, 0, 500), request(made, 99, 0, 16)], [
     1,
     1,
     2,
@@ -139,12 +140,41 @@ Deno.test("VirtioMmio.restore() goes on from a state, with what was written as t
   assertEquals(second.transports.save(), first.transports.save());
 });
 
-Deno.test("VirtioMmio stops at a queue that makes no sense until it is reset", () => {
+Deno.test("VirtioBlk flushes, has no serial number, writes zeroes and keeps what is discarded", () => {
+  const made = make();
+  start(made);
+  const { ram, view } = made;
+  const FLUSH = 4, GET_ID = 8, DISCARD = 11, WRITE_ZEROES = 13;
+  assertEquals([request(made, FLUSH, 0, 16), request(made, GET_ID, 0, 20)], [0, 0]);
+  const range = (sector: number, sectors: number, flags: number) =>
+    [sector, 0, sectors, flags].forEach((word, i) => view.setUint32(DATA + 4 * i, word, true));
+  const asked = (type: number, sector: number, sectors: number, flags: number, length = 16) => {
+    range(sector, sectors, flags);
+    return request(made, type, 0, length);
+  };
+  const UNSUPPORTED = 2, ERROR = 1;
+  assertEquals(asked(DISCARD, 8, 2, 0), 0);
+  request(made, 0, 8, 512);
+  assertEquals(ram[DATA], 1);
+  assertEquals(asked(WRITE_ZEROES, 8, 2, 1), 0);
+  request(made, 0, 9, 1024);
+  assertEquals([ram[DATA], ram[DATA + 512]], [0, 1]);
+  assertEquals([asked(DISCARD, 0, 1, 1), asked(WRITE_ZEROES, 0, 1, 2)], [UNSUPPORTED, UNSUPPORTED]);
+  assertEquals([asked(WRITE_ZEROES, 23, 2, 0), asked(DISCARD, 0, 0x40_0000, 0)], [ERROR, ERROR]);
+  assertEquals([asked(WRITE_ZEROES - 1, 0, 1, 0), asked(WRITE_ZEROES, 0, 1, 0, 32)], [
+    UNSUPPORTED,
+    UNSUPPORTED,
+  ]);
+  // A range that is too short breaks the device.
+  assertEquals([asked(WRITE_ZEROES, 0, 1, 0, 8), asked(FLUSH, 0, 1, 0)], [0xff, 0xff]);
+});
+
+Deno.test("VirtioMmio finds nothing in a queue outside of RAM", () => {
   const made = make();
   start(made);
   made.write(PAGE, 0x7_ffff);
   assertEquals(request(made, 0, 0, 512), 0xff);
-  made.ram.fill(0, QUEUE, QUEUE + 8192);
   start(made);
+  made.ram.fill(0, QUEUE, QUEUE + 8192);
   assertEquals(request(made, 0, 0, 512), 0);
 });

@@ -4,10 +4,9 @@
  */
 
 import type { DeviceState } from "./device.ts";
-import type { DmaMemory } from "./fw_cfg.ts";
-import { gather } from "./virtio_buffers.ts";
-import { type VirtioDevice, type VirtioPort } from "./virtio_mmio.ts";
-import type { Chain } from "./virtqueue.ts";
+import { gather, scatter } from "./virtio_buffers.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { VirtioMemory } from "./virtqueue.ts";
 
 const MULTIPORT = 1, EMERGENCY_WRITE = 2;
 /** Several ports, emergency write, notify on empty, any layout, indirect descriptors, event index. */
@@ -31,14 +30,14 @@ export class VirtioConsole implements VirtioDevice {
   readonly features = FEATURES;
   readonly queues = QUEUES;
   readonly configuration = new Uint8Array(CONFIGURATION_BYTES);
-  readonly #memory: DmaMemory;
+  readonly #memory: VirtioMemory;
   readonly #output: (byte: number) => void;
   #port: VirtioPort | undefined;
   /** The driver has opened port 0. */
   #open = false;
 
   /** @param output receives each byte that the guest sends */
-  constructor(memory: DmaMemory, output: (byte: number) => void) {
+  constructor(memory: VirtioMemory, output: (byte: number) => void) {
     this.#memory = memory;
     this.#output = output;
     this.configuration[MOST_PORTS] = PORTS;
@@ -48,11 +47,6 @@ export class VirtioConsole implements VirtioDevice {
     this.#port = port;
   }
 
-  /** Buffers for the driver wait for what there is to say. */
-  keeps(queue: number): boolean {
-    return queue % 2 === 0;
-  }
-
   /** The driver listens, whether or not there is a buffer now. */
   get isOpen(): boolean {
     return this.#open;
@@ -60,23 +54,38 @@ export class VirtioConsole implements VirtioDevice {
 
   /** Whether there is a buffer for a byte of input. */
   get canReceive(): boolean {
-    return this.#open && this.#port!.ready(RECEIVE);
+    const port = this.#port!;
+    return this.#open && port.ready && port.hasRoom(RECEIVE);
   }
 
   /** Takes a byte of input. Where {@linkcode canReceive} is false it is lost. */
   receive(byte: number): void {
-    if (this.#open) this.#port!.fill(RECEIVE, Uint8Array.of(byte));
+    if (!this.#open) return;
+    const port = this.#port!;
+    const bytes = Uint8Array.of(byte);
+    for (let chain, done = 0; done === 0 && (chain = port.take(RECEIVE));) {
+      done = scatter(this.#memory, chain.in, 0, bytes);
+      port.give(RECEIVE, chain, done);
+    }
+    port.interrupt(RECEIVE);
   }
 
-  started(features: number): void {
+  driverChanged(ready: boolean): void {
     // Without control messages nobody says that port 0 is open.
-    if (!((features >>> MULTIPORT) & 1)) this.#open = true;
+    if (!ready) this.#open = false;
+    else if (!((this.#port!.features >>> MULTIPORT) & 1)) this.#open = true;
   }
 
-  process(queue: number, chain: Chain): number {
-    if (queue === CONTROL_TRANSMIT) this.#control(gather(this.#memory, chain.out));
-    else if (queue === TRANSMIT) gather(this.#memory, chain.out).forEach(this.#output);
-    return 0;
+  /** Takes all that the driver sends. Buffers for the driver wait for what there is to say. */
+  notified(queue: number): void {
+    if (queue % 2 === 0) return;
+    const port = this.#port!;
+    for (let chain; (chain = port.take(queue));) {
+      if (queue === CONTROL_TRANSMIT) this.#control(gather(this.#memory, chain.out));
+      else if (queue === TRANSMIT) gather(this.#memory, chain.out).forEach(this.#output);
+      port.give(queue, chain, 0);
+    }
+    port.interrupt(queue);
   }
 
   configure(offset: number, value: number, size: number): void {
@@ -118,6 +127,11 @@ export class VirtioConsole implements VirtioDevice {
     const message = new DataView(new ArrayBuffer(MESSAGE_BYTES));
     message.setUint16(4, event, true);
     message.setUint16(6, 1, true);
-    this.#port!.fill(CONTROL_RECEIVE, new Uint8Array(message.buffer));
+    const port = this.#port!;
+    const chain = port.take(CONTROL_RECEIVE);
+    if (!chain) return;
+    scatter(this.#memory, chain.in, 0, new Uint8Array(message.buffer));
+    port.give(CONTROL_RECEIVE, chain, MESSAGE_BYTES);
+    port.interrupt(CONTROL_RECEIVE);
   }
 }

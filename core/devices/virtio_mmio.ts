@@ -5,9 +5,13 @@
  */
 
 import type { Device, DeviceState, InterruptLine } from "./device.ts";
-import type { DmaMemory } from "./fw_cfg.ts";
-import { scatter } from "./virtio_buffers.ts";
-import { BrokenQueue, type Chain, type QueueFeatures, Virtqueue } from "./virtqueue.ts";
+import {
+  BrokenQueue,
+  type Chain,
+  type QueueFeatures,
+  type VirtioMemory,
+  Virtqueue,
+} from "./virtqueue.ts";
 
 const SLOT_SIZE = 0x200;
 /** Number of transports. */
@@ -40,7 +44,8 @@ const VENDOR = 0x554d_4551;
 /** Most descriptors of a queue. */
 const MOST_DESCRIPTORS = 1024;
 const INTERRUPT_USED_RING = 1;
-const STATUS_DRIVER_OK = 4;
+/** Bits of the status: with the second, features stay as they are. */
+const STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8;
 
 /** Feature bits of the transport and of queues. */
 export const FEATURE = { notifyOnEmpty: 24, indirect: 28, eventIndex: 29 } as const;
@@ -54,28 +59,43 @@ export interface VirtioDevice {
   readonly queues: readonly number[];
   /** Configuration space. */
   readonly configuration: Uint8Array;
-  /** Before everything else: what it can do by itself. */
-  attach?(port: VirtioPort): void;
+  /** Before everything else: its side of the transport. */
+  attach(port: VirtioPort): void;
   /** The driver wrote to configuration space. */
   configure?(offset: number, value: number, size: number): void;
-  /** The driver is ready, and has agreed to these features. */
-  started?(features: number): void;
-  /** Whether what comes to a queue waits there for {@linkcode VirtioPort.fill}. */
-  keeps?(queue: number): boolean;
-  /** Does what a chain asks for. Gives the bytes written to it. */
-  process(queue: number, chain: Chain): number;
+  /** The driver is ready, or is not any more. */
+  driverChanged?(ready: boolean): void;
+  /** The driver says that there is something in a queue. */
+  notified(queue: number): void;
   /** As after reset, but for what it stores. */
   reset?(): void;
   save(): DeviceState;
   restore(state: DeviceState): void;
 }
 
-/** What a device does at a time of its own. */
+/** A device's side of its transport. Queues are numbers. */
 export interface VirtioPort {
-  /** Whether a chain waits in a queue. */
-  ready(queue: number): boolean;
-  /** Puts bytes into the next chain of a queue and gives it back. Gives how many there was room for. */
-  fill(queue: number, bytes: Uint8Array): number;
+  /** Features that the driver has agreed to: bits 31:0. */
+  readonly features: number;
+  /** The driver is ready. */
+  readonly ready: boolean;
+  /** Whether a chain waits that has room for a byte. Changes nothing. */
+  hasRoom(queue: number): boolean;
+  /** Bytes that waiting chains have room for; 0 if the queue makes no sense. */
+  room(queue: number): number;
+  /** Whether no chain waits. */
+  isEmpty(queue: number): boolean;
+  /** The next chain; undefined if there is none or the queue makes no sense. */
+  take(queue: number): Chain | undefined;
+  /**
+   * Does something with each chain that waits, and tells the driver which is awaited only at the
+   * end. It ends early where `use` gives false: then the device is broken.
+   */
+  takeAll(queue: number, use: (chain: Chain) => boolean): void;
+  /** Gives a chain back, of which `written` bytes were written. */
+  give(queue: number, chain: Chain, written: number): void;
+  /** Interrupts if the driver wants that. */
+  interrupt(queue: number): void;
 }
 
 /** A transport that has a device. */
@@ -96,7 +116,7 @@ export class VirtioMmio implements Device {
   constructor(
     { base, memory, slots = [] }: {
       base: number;
-      memory: DmaMemory;
+      memory: VirtioMemory;
       slots?: readonly VirtioSlot[];
     },
   ) {
@@ -141,7 +161,7 @@ export class VirtioMmio implements Device {
 interface SavedTransport {
   selects: number[];
   guestFeatures: number;
-  pageSize: number;
+  pageShift: number;
   interrupts: number;
   status: number;
   broken: boolean;
@@ -153,28 +173,23 @@ interface SavedTransport {
 class Transport {
   readonly #device: VirtioDevice;
   readonly #line: InterruptLine;
-  readonly #memory: DmaMemory;
   readonly #queues: Virtqueue[];
   readonly #first: { [field: string]: DeviceState };
   #hostSelect = 0;
   #guestSelect = 0;
   #queueSelect = 0;
   #guestFeatures = 0;
-  #pageSize = 0;
+  #pageShift = 0;
   #interrupts = 0;
   #status = 0;
   /** A queue made no sense. */
   #broken = false;
 
-  constructor({ device, line }: VirtioSlot, memory: DmaMemory) {
+  constructor({ device, line }: VirtioSlot, memory: VirtioMemory) {
     this.#device = device;
     this.#line = line;
-    this.#memory = memory;
     this.#queues = device.queues.map(() => new Virtqueue(memory));
-    device.attach?.({
-      ready: (queue) => this.#ready(queue),
-      fill: (queue, bytes) => this.#fill(queue, bytes),
-    });
+    device.attach(this.#port());
     this.#reset();
     this.#first = this.#save();
   }
@@ -196,7 +211,7 @@ class Transport {
       case QUEUE_MOST:
         return this.#queue ? MOST_DESCRIPTORS : 0;
       case QUEUE_PAGE:
-        return this.#queue?.page ?? 0;
+        return Math.floor((this.#queue?.address ?? 0) / 2 ** this.#pageShift);
       case INTERRUPT_STATUS:
         return this.#interrupts;
       case STATUS:
@@ -216,27 +231,25 @@ class Transport {
         this.#hostSelect = value;
         return;
       case GUEST_FEATURES:
-        if (this.#guestSelect === 0) this.#guestFeatures = value & this.#device.features;
-        return;
+        return this.#agree(value);
       case GUEST_FEATURES_SELECT:
         this.#guestSelect = value;
         return;
       case GUEST_PAGE_SIZE:
-        this.#pageSize = value;
+        this.#pageShift = value === 0 ? 0 : Math.log2((value & -value) >>> 0);
         return;
       case QUEUE_SELECT:
         if (value < 1024) this.#queueSelect = value;
         return;
       case QUEUE_NOTIFY:
-        return this.#notify(value);
+        return this.#notified(value);
       case INTERRUPT_ACKNOWLEDGE:
         this.#interrupts &= ~value;
         return this.#drive();
       case STATUS:
         this.#status = value & 0xff;
+        this.#device.driverChanged?.((value & STATUS_DRIVER_OK) !== 0);
         if (this.#status === 0) this.#reset();
-        // What was made available before the driver was ready waits until here.
-        else if (value & STATUS_DRIVER_OK) this.#start();
         return;
       default:
         return this.#writeQueue(register, value);
@@ -255,7 +268,7 @@ class Transport {
     return {
       selects: [this.#hostSelect, this.#guestSelect, this.#queueSelect],
       guestFeatures: this.#guestFeatures,
-      pageSize: this.#pageSize,
+      pageShift: this.#pageShift,
       interrupts: this.#interrupts,
       status: this.#status,
       broken: this.#broken,
@@ -268,7 +281,7 @@ class Transport {
     const saved = state as unknown as SavedTransport;
     [this.#hostSelect, this.#guestSelect, this.#queueSelect] = saved.selects;
     this.#guestFeatures = saved.guestFeatures;
-    this.#pageSize = saved.pageSize;
+    this.#pageShift = saved.pageShift;
     this.#interrupts = saved.interrupts;
     this.#status = saved.status;
     this.#broken = saved.broken;
@@ -289,74 +302,92 @@ class Transport {
     };
   }
 
-  /** By the driver: what it selected and the size of its pages stay. */
+  /** By the driver: the halves of features that it selected and the size of its pages stay. */
   #reset(): void {
-    this.#guestFeatures = this.#interrupts = this.#status = 0;
+    this.#guestFeatures =
+      this.#queueSelect =
+      this.#interrupts =
+      this.#status =
+        0;
     this.#broken = false;
     this.#queues.forEach((queue, n) => queue.reset(this.#device.queues[n]));
     this.#device.reset?.();
     this.#drive();
   }
 
+  #agree(features: number): void {
+    if (this.#guestSelect !== 0 || this.#status & STATUS_FEATURES_OK) return;
+    this.#guestFeatures = (features & this.#device.features) >>> 0;
+  }
+
   #writeQueue(register: number, value: number): void {
+    if (register === QUEUE_PAGE && value === 0) return this.#reset();
     const queue = this.#queue;
     if (!queue) return;
     if (register === QUEUE_SIZE && value > 0 && value <= MOST_DESCRIPTORS) queue.size = value;
     else if (register === QUEUE_ALIGN) queue.align = value;
-    else if (register === QUEUE_PAGE && value === 0) this.#reset();
-    else if (register === QUEUE_PAGE) queue.page = value;
+    else if (register === QUEUE_PAGE) queue.address = value * 2 ** this.#pageShift;
   }
 
-  #start(): void {
-    this.#device.started?.(this.#guestFeatures);
-    this.#queues.forEach((_, n) => this.#notify(n));
-  }
-
-  #notify(number: number): void {
-    if (this.#device.keeps?.(number)) return;
-    while (this.#serve(number, (chain) => this.#device.process(number, chain)));
-  }
-
-  #ready(number: number): boolean {
+  #notified(number: number): void {
     const queue = this.#queues[number];
-    if (queue.page === 0 || this.#broken) return false;
-    let ready = false;
-    this.#guarded(() => ready = queue.ready(queue.page * this.#pageSize));
-    return ready;
+    if (queue && queue.address !== 0 && !this.#broken) this.#device.notified(number);
   }
 
-  #fill(number: number, bytes: Uint8Array): number {
-    let written = 0;
-    this.#serve(number, (chain) => written = scatter(this.#memory, chain.in, 0, bytes));
-    return written;
+  #port(): VirtioPort {
+    const features = () => this.#guestFeatures, status = () => this.#status;
+    return {
+      get features() {
+        return features();
+      },
+      get ready() {
+        return (status() & STATUS_DRIVER_OK) !== 0;
+      },
+      hasRoom: (queue) => !this.#broken && this.#queues[queue].hasRoom,
+      // As on the reference a device that is broken still looks.
+      room: (queue) => this.#guarded(() => this.#queues[queue].room()) ?? 0,
+      isEmpty: (queue) => this.#broken || this.#queues[queue].isEmpty,
+      take: (queue) => this.#take(queue, this.#features.eventIndex),
+      takeAll: (queue, use) => this.#takeAll(queue, use),
+      give: (queue, chain, written) => {
+        if (this.#broken) this.#queues[queue].drop(chain);
+        else this.#queues[queue].give(chain, written);
+      },
+      interrupt: (queue) => this.#interrupt(queue),
+    };
   }
 
-  /** Does something with the next chain of a queue. Gives false if there is none. */
-  #serve(number: number, use: (chain: Chain) => number): boolean {
+  #take(queue: number, tells: boolean): Chain | undefined {
+    return this.#broken ? undefined : this.#guarded(() => this.#queues[queue].take(tells));
+  }
+
+  #takeAll(number: number, use: (chain: Chain) => boolean): void {
     const queue = this.#queues[number];
-    if (!queue || queue.page === 0 || this.#broken) return false;
-    const base = queue.page * this.#pageSize;
-    const features = this.#features;
-    let served = false;
-    this.#guarded(() => {
-      const chain = queue.take(base, features);
-      if (!chain) return;
-      const written = use(chain);
-      served = true;
-      if (!queue.give(base, chain, written, features)) return;
-      this.#interrupts |= INTERRUPT_USED_RING;
-      this.#drive();
-    });
-    return served && !this.#broken;
+    do {
+      for (let chain; (chain = this.#take(number, false));) {
+        if (use(chain)) continue;
+        this.#broken = true;
+        queue.drop(chain);
+        break;
+      }
+      if (queue.address !== 0) queue.listen(this.#features);
+    } while (!this.#broken && !queue.isEmpty);
+  }
+
+  #interrupt(queue: number): void {
+    if (!this.#queues[queue].wantsInterrupt(this.#features, this.#broken)) return;
+    this.#interrupts |= INTERRUPT_USED_RING;
+    this.#drive();
   }
 
   /** A queue that makes no sense stops the device. */
-  #guarded(action: () => void): void {
+  #guarded<T>(action: () => T): T | undefined {
     try {
-      action();
+      return action();
     } catch (error) {
       if (!(error instanceof BrokenQueue)) throw error;
       this.#broken = true;
+      return undefined;
     }
   }
 

@@ -4,10 +4,9 @@
  */
 
 import type { DeviceState } from "./device.ts";
-import type { DmaMemory } from "./fw_cfg.ts";
 import { lengthOf, scatter } from "./virtio_buffers.ts";
-import type { VirtioDevice } from "./virtio_mmio.ts";
-import type { Chain } from "./virtqueue.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { Chain, VirtioMemory } from "./virtqueue.ts";
 
 /** notify on empty, any layout, indirect descriptors, event index. */
 const FEATURES = 0x3900_0000;
@@ -19,16 +18,41 @@ export class VirtioRng implements VirtioDevice {
   readonly features = FEATURES;
   readonly queues = [QUEUE_SIZE];
   readonly configuration = new Uint8Array();
-  readonly #memory: DmaMemory;
+  readonly #memory: VirtioMemory;
+  #port: VirtioPort | undefined;
   #seed: bigint;
 
   /** @param seed what the numbers follow from: 64 bits */
-  constructor(seed: bigint, memory: DmaMemory) {
+  constructor(seed: bigint, memory: VirtioMemory) {
     this.#seed = BigInt.asUintN(64, seed);
     this.#memory = memory;
   }
 
-  process(_queue: number, chain: Chain): number {
+  attach(port: VirtioPort): void {
+    this.#port = port;
+  }
+
+  driverChanged(): void {
+    this.notified();
+  }
+
+  /** Fills what there is room for once the driver is ready, and interrupts when it is full. */
+  notified(): void {
+    const port = this.#port!;
+    if (!port.ready) return;
+    do {
+      let room = port.room(0);
+      if (room === 0) return;
+      for (let chain; room > 0 && (chain = port.take(0));) {
+        const written = this.#fill(chain);
+        room -= written;
+        port.give(0, chain, written);
+      }
+      port.interrupt(0);
+    } while (!port.isEmpty(0));
+  }
+
+  #fill(chain: Chain): number {
     const bytes = new Uint8Array(Math.ceil(lengthOf(chain.in) / 8) * 8);
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < bytes.length; at += 8) view.setBigUint64(at, this.#next(), true);

@@ -33,6 +33,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly virtio?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
+  /** Bytes of a disk that holds a pattern. */
+  readonly disk?: number;
   /** The reference has no ACPI tables, which our machine never has. */
   readonly withoutAcpi?: boolean;
   /** Behind this text the guest waits, each time, for the power key to be pressed. */
@@ -400,6 +402,26 @@ export const GUESTS: readonly Guest[] = [
     })
   ),
   program("virtio", { virtio: true }),
+  ...([
+    ["console", 3, 31, 1000],
+    ["console", 3, 31, 30],
+    ["rng", 4, 30, 30],
+    ["blk", 2, 31, 1000],
+    ["blk", 2, 31, 30],
+  ] as const).map(([name, id, slot, faults]) =>
+    program(`virtio_random-${name}-${faults}`, {
+      file: "virtio_random",
+      ...name === "blk" ? { disk: 36 * 512 } : { virtio: true },
+      defines: [
+        ...[`DEVICE=${id}`, `SLOT_NUMBER=${slot}`, `FAULTS=${faults}`, "SEED=0x9e3779b97f4a7c15UL"],
+        ...name === "console" ? [] : ["SLEEP=1"],
+      ],
+      levels: ["-O2"],
+      exceptions: "none",
+      // When the others answer is up to the host.
+      slow: name !== "console",
+    })
+  ),
   program("virtio_input", { file: "virtio", virtio: true, defines: ["INPUT"], input: "abcdef" }),
   program("mmu_off"),
   program("selfmap"),

@@ -4,6 +4,7 @@ import { type InputEntry, ScriptInput } from "../../commands/input_script.ts";
 import type { CpuName } from "../../core/cpu_models.ts";
 import type { FlowObserver } from "../../core/engine/flow_ring.ts";
 import { type EndReason, Machine } from "../../core/machine.ts";
+import { mediumOf } from "../../core/medium.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { type QemuOptions, runQemu } from "../drivers/qemu.ts";
 import { parseExceptionLog } from "./exception_log.ts";
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly virtio?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
+  /** Bytes of a disk that holds a pattern. */
+  readonly disk?: number;
   /** The reference has no ACPI tables, which our machine never has. */
   readonly withoutAcpi?: boolean;
   /** Behind this text the guest waits, each time, for the power key to be pressed. */
@@ -74,13 +77,18 @@ export const VIRTIO_ARGUMENTS = [
 /** Boots an image on the reference machine. */
 export async function runOnReference(image: Uint8Array, options: RunOptions): Promise<GuestRun> {
   const log = Deno.makeTempFileSync({ prefix: "unboot-log-" });
+  const disk = options.disk ? Deno.makeTempFileSync({ prefix: "unboot-disk-" }) : undefined;
+  if (disk) Deno.writeFileSync(disk, pattern(options.disk!));
   const wantsLog = options.exceptions !== "none";
   const extra = wantsLog ? ["-d", "int", "-D", log] : [];
   try {
     const { hangs } = options;
     const { console, end, code, errors } = await runQemu(image, {
       ...bootOptions(options),
-      extra: [...extra, "-nic", "none", ...options.virtio ? VIRTIO_ARGUMENTS : []],
+      extra: [
+        ...[...extra, "-nic", "none", ...options.virtio ? VIRTIO_ARGUMENTS : []],
+        ...disk ? diskArguments(disk) : [],
+      ],
       ...(options.pressAfter ? { pressAfter: options.pressAfter } : {}),
       ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
@@ -97,7 +105,24 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
     };
   } finally {
     Deno.removeSync(log);
+    if (disk) Deno.removeSync(disk);
   }
+}
+
+/** While a disk works, the guest's time must not run ahead of the host's: the last `-icount` counts. */
+function diskArguments(path: string): string[] {
+  return [
+    ...["-icount", "shift=0", "-drive", `if=none,file=${path},format=raw,cache=unsafe,id=disk`],
+    ...["-device", "virtio-blk-device,drive=disk"],
+  ];
+}
+
+/** What a disk holds at first: each sector its number and letters. */
+function pattern(length: number): Uint8Array {
+  return Uint8Array.from(
+    { length },
+    (_, i) => i % 512 === 0 ? i >> 9 : 65 + (i * 7 + (i >> 9)) % 26,
+  );
 }
 
 /** Runs a machine to its end or bound, typing what it takes of the input. */
@@ -161,6 +186,7 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     ...(gic ? { gic } : {}),
     ...(cpu ? { cpu } : {}),
     ...(options.virtio ? { virtio: { console: true, rng: 0n } } : {}),
+    ...(options.disk ? { media: { disk0: mediumOf(pattern(options.disk)) } } : {}),
     ...levels,
   });
   const steps = new StepCounter();
