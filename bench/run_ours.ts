@@ -6,11 +6,13 @@
  */
 import { loadImage } from "../core/loader/mod.ts";
 import { Machine } from "../core/machine.ts";
-import { FileSink, Recorder } from "../trace/mod.ts";
+import { FileSink, Recorder, RecorderThreads } from "../trace/mod.ts";
 
 const MEMORY = 128 << 20;
 
 function main([path, mode, tracePath]: string[]): void {
+  const threads = mode === "record" ? RecorderThreads.ofHost() : null;
+  threads?.start();
   const plan = loadImage(Deno.readFileSync(path), { memory: MEMORY });
   const machine = new Machine({ memoryBytes: MEMORY, flow: mode === "record" });
   machine.boot(plan);
@@ -24,6 +26,7 @@ function main([path, mode, tracePath]: string[]): void {
       machine: {},
       options: {},
       image: { ...plan, name: path, files: [] },
+      threads,
       symbols: plan.symbols,
       lines: plan.lines,
       loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),

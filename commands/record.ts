@@ -3,7 +3,14 @@ import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent, MmioEvent, UnknownEvent } from "../core/observer.ts";
 import { SECURE_UART } from "../core/virt_board.ts";
 import { isFaultEvent } from "../replay/mod.ts";
-import { type EndReason, PROFILES, Recorder, type RecorderOptions } from "../trace/mod.ts";
+import {
+  type EndReason,
+  PROFILES,
+  Recorder,
+  type RecorderOptions,
+  RecorderThreads,
+  sharedBytes,
+} from "../trace/mod.ts";
 import type { InputSource } from "../core/input_source.ts";
 import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";
@@ -92,6 +99,11 @@ async function run(
   const notes: Parameters<Note>[] = [];
   let note: Note = (...input) => notes.push(input);
   const media = noteMedia(guest.media, (source, bytes) => note(source, bytes));
+  const threads = RecorderThreads.ofHost();
+  // What the threads look into as well is there once.
+  if (threads) { for (const part of guest.plan.segments) part.bytes = sharedBytes(part.bytes); }
+  // They start while the machine is made; the built-in kernel is mostly done before.
+  if (image !== undefined) threads?.start();
   const machine = new Machine({ ...guest.machine, media });
   machine.boot(guest.plan);
   // Last, because it empties an older trace.
@@ -101,7 +113,7 @@ async function run(
     secureFile === undefined ? null : new Output(openOutput(secureFile)),
   );
   const sink = createTrace(path);
-  const recorder = new Recorder(machine, sink, recorderOptions(guest, values));
+  const recorder = new Recorder(machine, sink, { ...recorderOptions(guest, values), threads });
   let firstFault: ExceptionEvent | undefined;
   let firstUnknown: UnknownEvent | undefined;
   machine.observer = {
@@ -131,11 +143,15 @@ async function run(
   saveFlash(values.pflash, machine.board);
   if (!console.atLineStart && !values.json) io.err.line();
   const seconds = (performance.now() - started) / 1000;
-  const small = values.profile === "attach" && !result.error ? shrink(path) : null;
+  const failed = result.error ?? result.failure;
+  const small = values.profile === "attach" && !failed ? shrink(path) : null;
   const bytes = small?.bytes ??
-    (values.values && !result.error ? await addTo(path, io.err) : result.bytes);
+    (values.values && !failed ? await addTo(path, io.err) : result.bytes);
   const written = { ...result, bytes };
-  const report = { path, result: written, seconds, outcome, firstFault, firstUnknown };
+  const ended: Outcome = result.failure
+    ? { reason: result.reason, error: result.failure }
+    : outcome;
+  const report = { path, result: written, seconds, outcome: ended, firstFault, firstUnknown };
   if (values.json) io.out.json(recordingJson(report, guest.description));
   recordingText(report, io.err, values.json);
   small?.put();

@@ -1,5 +1,14 @@
 import { type BlockLookup } from "./flow_source.ts";
 
+/** What a table holds: an element per block, and the blocks' code one behind the other. */
+export interface AllBlocks {
+  readonly regimes: Uint8Array;
+  readonly kinds: Uint8Array;
+  readonly steps: Uint8Array;
+  readonly pcs: BigUint64Array;
+  readonly code: Uint8Array;
+}
+
 /**
  * The blocks of a trace by id, and the id of a block by identity.
  *
@@ -88,6 +97,33 @@ export class BlockTable implements BlockLookup {
     this.#codeLength += code.length;
     this.#slots[this.#probe(regime, pc, code)] = id + 1;
     return id;
+  }
+
+  /**
+   * All blocks, to be given to {@linkcode addAll}.
+   *
+   * @internal
+   */
+  all(): AllBlocks {
+    const n = this.#count;
+    return {
+      regimes: this.#regimes.slice(0, n),
+      kinds: this.#kinds.slice(0, n),
+      steps: this.#steps.slice(0, n),
+      pcs: this.#pcs.slice(0, n),
+      code: this.#code.slice(0, this.#codeLength),
+    };
+  }
+
+  /**
+   * Adds the blocks of another table to this one, which is empty.
+   *
+   * @internal
+   */
+  addAll({ regimes, kinds, steps, pcs, code }: AllBlocks): void {
+    for (let id = 0, at = 0; id < kinds.length; at += 4 * steps[id++]) {
+      this.add(regimes[id], pcs[id], kinds[id], code.subarray(at, at + 4 * steps[id]));
+    }
   }
 
   /** Forgets all blocks. */

@@ -17,10 +17,17 @@ const SPACE = 2 ** 48;
 export class CodeOrigins {
   readonly #image: ImageMemory;
   /** From a block's address to its origin, the last used first. */
-  readonly #distances: number[] = [];
+  readonly #distances: number[];
 
-  constructor(image: ImageMemory) {
+  /** @param distances what {@linkcode distances} was where this goes on */
+  constructor(image: ImageMemory, distances: readonly number[] = []) {
     this.#image = image;
+    this.#distances = [...distances];
+  }
+
+  /** What is remembered. */
+  get distances(): readonly number[] {
+    return this.#distances;
   }
 
   /** 0n, or 1 + the physical address at #0 of the code at `pc` - `pc`, modulo 2^64. */

@@ -2,7 +2,7 @@
  * The flow encoder in TypeScript: the definition that the WebAssembly encoder is tested against.
  */
 
-import { BlockTable } from "./block_table.ts";
+import { type AllBlocks, BlockTable } from "./block_table.ts";
 import { ByteColumn, WordColumn } from "./columns.ts";
 import { CodeOrigins } from "./code_origins.ts";
 import type { FlowContext, FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
@@ -23,6 +23,14 @@ export const MISS = { other: 0, new: 1, id: 2 } as const;
 export function distanceCode(current: number, id: number): number {
   const distance = id - current;
   return MISS.id + (distance < 0 ? -2 * distance - 1 : 2 * distance);
+}
+
+/** What is known between two windows, to be given to {@linkcode BlockDefinitions.adopt}. */
+export interface KnownBlocks {
+  readonly blocks: AllBlocks;
+  readonly startedIn: number;
+  /** See `CodeOrigins`. */
+  readonly distances: readonly number[];
 }
 
 /** Collects the definitions of new blocks, for both encoders. */
@@ -52,6 +60,22 @@ export class BlockDefinitions {
   /** Code that is as in the memory at #0 is stored as its place from now on. */
   useImage(image: ImageMemory): void {
     this.#found = new CodeOrigins(image);
+  }
+
+  /** What another thread needs to go on; between windows. */
+  known(): KnownBlocks {
+    return {
+      blocks: this.table.all(),
+      startedIn: this.#startedIn,
+      distances: this.#found?.distances ?? [],
+    };
+  }
+
+  /** Goes on where another one stood; before the first window. */
+  adopt({ blocks, startedIn, distances }: KnownBlocks, image: ImageMemory): void {
+    this.table.addAll(blocks);
+    this.#startedIn = startedIn;
+    this.#found = new CodeOrigins(image, distances);
   }
 
   /** Empties the table if it has grown beyond its limits, or `anew`. Gives true if it did. */

@@ -14,7 +14,7 @@
 
 import type { BlockTable } from "./block_table.ts";
 import { ByteColumn } from "./columns.ts";
-import { BlockDefinitions, RECORD_BYTES } from "./flow_encoder.ts";
+import { BlockDefinitions, type KnownBlocks, RECORD_BYTES } from "./flow_encoder.ts";
 import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
 import type { ImageMemory } from "./image_memory.ts";
 import { BLOCK, BLOCK_RECORD_BYTES, FLOW_MEMORY, STATE } from "./flow_memory.ts";
@@ -23,9 +23,17 @@ import { hashId } from "./predictor.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 
 const ENTRY_BYTES = 16;
+/** Generation of blocks that are known from a window before: less than that of any window. */
+const BEFORE = 1;
 const WASM_PAGE = 65536;
 
 let compiled: WebAssembly.Module | undefined;
+
+/** What is known between two windows, to be given to {@linkcode WasmFlowEncoder.adopt}. */
+export interface KnownFlow extends KnownBlocks {
+  /** In which the runs that follow are. */
+  readonly context: number;
+}
 
 /** Encodes a flow in WebAssembly. */
 export class WasmFlowEncoder implements FlowEncoder {
@@ -33,12 +41,15 @@ export class WasmFlowEncoder implements FlowEncoder {
   readonly #source: FlowSource;
   readonly #memory: WebAssembly.Memory;
   readonly #encode: (pairs: number, arenaBase: number) => void;
+  readonly #skim: (pairs: number, arenaBase: number) => void;
   readonly #runs = new ByteColumn();
   readonly #misses = new ByteColumn();
   readonly #exceptions = new ByteColumn();
   readonly #heapStart: number;
   #heap: number;
   #free: number[] = [];
+  /** Blocks in the table when the window began. */
+  #atStart = 0;
   /** Address of each block's record, by id. */
   #records = new Uint32Array(1024);
   #u32!: Uint32Array;
@@ -63,6 +74,7 @@ export class WasmFlowEncoder implements FlowEncoder {
       },
     });
     this.#encode = instance.exports.encode as (pairs: number, arenaBase: number) => void;
+    this.#skim = instance.exports.skim as (pairs: number, arenaBase: number) => void;
   }
 
   get steps(): number {
@@ -82,6 +94,39 @@ export class WasmFlowEncoder implements FlowEncoder {
     this.#definitions.useImage(image);
   }
 
+  /**
+   * What another thread needs to go on; between windows.
+   *
+   * @internal
+   */
+  known(): KnownFlow {
+    return { ...this.#definitions.known(), context: this.#state(STATE.context) };
+  }
+
+  /**
+   * Goes on where another encoder stood; before the first window.
+   *
+   * @internal
+   */
+  adopt(known: KnownFlow, image: ImageMemory): void {
+    this.#definitions.adopt(known, image);
+    this.#setState(STATE.context, known.context);
+    for (let id = 0; id < this.table.count; id++) this.#addRecord(id, BEFORE);
+  }
+
+  /** Learns the blocks of a window that another encoder encodes, see {@linkcode flow}. */
+  skim(entries: Uint32Array): void {
+    this.#feed(entries, this.#skim);
+  }
+
+  /** Ends a window that was skimmed. */
+  endSkimmed(): void {
+    this.#definitions.take();
+    for (let id = this.#atStart; id < this.table.count; id++) {
+      this.#u32[(this.#records[id] + BLOCK.generation) >> 2] = BEFORE;
+    }
+  }
+
   startWindow(window: number): void {
     if (this.#definitions.startWindow(window)) {
       this.#u32.fill(0, FLOW_MEMORY.blockAt >> 2, this.#heapStart >> 2);
@@ -93,14 +138,19 @@ export class WasmFlowEncoder implements FlowEncoder {
       if (field !== STATE.context) this.#setState(field, 0);
     }
     this.#setState(STATE.generation, window + 1);
+    this.#atStart = this.table.count;
   }
 
   flow(entries: Uint32Array): void {
+    this.#feed(entries, this.#encode);
+  }
+
+  #feed(entries: Uint32Array, take: (pairs: number, arenaBase: number) => void): void {
     const most = FLOW_MEMORY.inputPairs * 2;
     for (let at = 0; at < entries.length; at += most) {
       const part = entries.subarray(at, Math.min(entries.length, at + most));
       this.#u32.set(part, FLOW_MEMORY.input >> 2);
-      this.#encode(part.length / 2, this.#source.arenaBase);
+      take(part.length / 2, this.#source.arenaBase);
       this.#drain();
     }
   }
@@ -155,7 +205,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     return record;
   }
 
-  #addRecord(id: number): void {
+  #addRecord(id: number, generation = 0): void {
     if (id >= this.#records.length) {
       const bigger = new Uint32Array(2 * this.#records.length);
       bigger.set(this.#records);
@@ -165,6 +215,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     this.#records[id] = record;
     this.#u32.fill(0, record >> 2, (record + BLOCK_RECORD_BYTES) >> 2);
     this.#u32[(record + BLOCK.id) >> 2] = id;
+    this.#u32[(record + BLOCK.generation) >> 2] = generation;
     this.#u32[(record + BLOCK.kindAndHash) >> 2] = this.table.kind(id) | hashId(id) << 16;
   }
 

@@ -22,9 +22,10 @@ import {
 } from "../core/engine/wasm/function_builder.ts";
 import { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
 import { BLOCK, FLOW_MEMORY, STATE } from "./flow_memory.ts";
-import { defineBlock, emitStack, sideSlot } from "./flow_module_block.ts";
+import { defineBlock, defineFind, emitStack, sideSlot } from "./flow_module_block.ts";
 import { add, HISTORY_MASK, kindIn, KINDS, setWord, word } from "./flow_module_parts.ts";
 import { defineLook } from "./flow_module_repeat.ts";
+import { defineSkim } from "./flow_module_skim.ts";
 import { BLOCK_KIND, MAX_BLOCK_STEPS } from "./schema.ts";
 
 const LONGEST = MAX_BLOCK_STEPS * 16;
@@ -52,7 +53,10 @@ interface Parts {
   readonly scratch: Local;
 }
 
-/** Builds the module: imports `trace.memory` and `trace.define`, exports `encode(pairs, arenaBase)`. */
+/**
+ * Builds the module: imports `trace.memory` and `trace.define`, exports `encode(pairs, arenaBase)` and
+ * `skim(pairs, arenaBase)`.
+ */
 export function buildFlowModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("trace", "memory", FLOW_MEMORY.blockAt >> 16);
@@ -83,6 +87,7 @@ export function buildFlowModule(): Uint8Array<ArrayBuffer> {
   save(p);
   turnAround(f);
   module.export("encode", reference);
+  module.export("skim", defineSkim(module, defineFind(module, define)));
   return module.build();
 }
 

@@ -58,6 +58,13 @@ export function defineBlock(module: ModuleBuilder, define: FunctionReference): F
   return reference;
 }
 
+/** Defines `find(start, end, arenaBase)`, which only learns where a block is. */
+export function defineFind(module: ModuleBuilder, define: FunctionReference): FunctionReference {
+  const { reference, body: f } = module.function(["i32", "i32", "i32"], "");
+  emitFind({ f, block: f.local("i32"), scratch: f.local("i32") }, define);
+  return reference;
+}
+
 /** `leb(at, value)`: writes a LEB128 and returns the address after it. */
 function defineLeb(module: ModuleBuilder): FunctionReference {
   const { reference, body: f } = module.function(["i32", "i32"], "i32");
@@ -77,7 +84,10 @@ function defineLeb(module: ModuleBuilder): FunctionReference {
 }
 
 /** Sets `block` to the record of the block in records `[start, end)`. */
-function emitFind({ f, block, scratch: entry }: Parts, define: FunctionReference): void {
+function emitFind(
+  { f, block, scratch: entry }: Pick<Parts, "f" | "block" | "scratch">,
+  define: FunctionReference,
+): void {
   const [start, end, arenaBase] = [f.parameter(0), f.parameter(1), f.parameter(2)];
   const context = word(STATE.context);
   f.set(entry, load("i32.load", sideSlot(start, arenaBase), FLOW_MEMORY.blockAt));

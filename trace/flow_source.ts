@@ -9,10 +9,15 @@
  * - `[1, n]`: n exception entries that retired nothing happened here.
  */
 
-import type { FlowContext, FlowObserver, FlowSource } from "../core/engine/flow_ring.ts";
+import type {
+  CodeObserver,
+  FlowContext,
+  FlowObserver,
+  FlowSource,
+} from "../core/engine/flow_ring.ts";
 import type { ImageMemory } from "./image_memory.ts";
 
-export type { FlowContext, FlowObserver, FlowSource };
+export type { CodeObserver, FlowContext, FlowObserver, FlowSource };
 
 /** An encoder of the stream. `encodeFlow` in TypeScript is the definition, WebAssembly the fast one. */
 export interface FlowEncoder extends FlowObserver {

@@ -32,9 +32,15 @@ interface Part {
   readonly words: Uint32Array;
 }
 
+/** An {@linkcode ImageMemory} in memory that threads share. */
+export interface SharedImage {
+  readonly parts: readonly Part[];
+  readonly anchors: Int32Array;
+}
+
 /** Finds words in the memory of #0. */
 export class ImageMemory {
-  readonly #parts: readonly Part[];
+  #parts: readonly Part[];
   #anchors: Int32Array | undefined;
 
   /** Keeps the loaded ranges, as far as they are within the bound; copies those that come without bytes. */
@@ -48,6 +54,29 @@ export class ImageMemory {
       first += part.words.length;
     }
     this.#parts = parts;
+  }
+
+  /**
+   * What {@linkcode share} gave, in another thread.
+   *
+   * @internal
+   */
+  static from({ parts, anchors }: SharedImage): ImageMemory {
+    const image = new ImageMemory({ base: 0, size: 0, bytes: new Uint8Array(0) }, []);
+    image.#parts = parts;
+    image.#anchors = anchors;
+    return image;
+  }
+
+  /**
+   * Moves it to memory that threads share.
+   *
+   * @internal
+   */
+  share(): SharedImage {
+    this.#parts = this.#parts.map((part) => ({ ...part, words: shared(part.words) }));
+    const anchors = this.#anchors = shared(this.#anchors ?? this.#makeAnchors());
+    return { parts: this.#parts, anchors };
   }
 
   /** The words of #0 from a physical address on, or null if not all of them are known. */
@@ -115,6 +144,21 @@ function partOf(
     if (words.every((word, i) => word === is[i])) return { address: start, words };
   }
   return { address: start, words: inMemory((end - start) / 4).slice() };
+}
+
+/** A copy of bytes in memory that threads share. */
+export function sharedBytes(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+function shared<T extends Uint32Array | Int32Array>(words: T): T {
+  if (words.buffer instanceof SharedArrayBuffer) return words;
+  const buffer = new SharedArrayBuffer(words.byteLength);
+  const copy = words instanceof Int32Array ? new Int32Array(buffer) : new Uint32Array(buffer);
+  copy.set(words);
+  return copy as T;
 }
 
 function pairHash(a: number, b: number): number {

@@ -19,13 +19,20 @@ export type { FramedItem } from "./copy_trace.ts";
 export type { InstructionResults } from "./window_values.ts";
 export { writeAttached } from "./attach_writer.ts";
 export { Recorder } from "./recorder.ts";
-export type { ImageDescription, ImageFile, RecorderOptions, RecordingResult } from "./recorder.ts";
+export { RecorderThreads } from "./recorder_threads.ts";
+export type {
+  ImageDescription,
+  ImageFile,
+  RecorderOptions,
+  RecordingResult,
+} from "./recorder_options.ts";
 export type { LoadedRange } from "./keyframe_writer.ts";
 export { FileSink } from "./file_sink.ts";
 export type { TraceSink } from "./writer.ts";
 export type { RecordableMachine, RecordableMemory, RecordableState } from "./recordable_machine.ts";
 export type {
   BlockLookup,
+  CodeObserver,
   FlowContext,
   FlowEncoder,
   FlowFields,
@@ -48,4 +55,5 @@ export type { CborMap, CborValue } from "./cbor.ts";
 export { hashPage, hashState, hashWords } from "./state_hash.ts";
 export type { StateHash } from "./state_hash.ts";
 export { TraceError } from "./trace_error.ts";
+export { sharedBytes } from "./image_memory.ts";
 export type { ImageMemory } from "./image_memory.ts";

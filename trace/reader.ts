@@ -36,7 +36,7 @@ import {
   type TraceHeader,
 } from "./trace_info.ts";
 import type { LoadedRange } from "./keyframe_writer.ts";
-import type { ImageDescription } from "./recorder.ts";
+import type { ImageDescription } from "./recorder_options.ts";
 import {
   findWindows,
   readFields,

@@ -7,17 +7,18 @@
  * error is kept, nothing more is written, and the recording ends at the window's end.
  */
 
-import type { LineRow } from "../core/loader/dwarf_line.ts";
-import type { GuestSymbol } from "../core/loader/elf.ts";
 import type { MachineEvent, Observer } from "../core/observer.ts";
+import { encodeContent } from "./cbor.ts";
 import { EventWriter } from "./event_columns.ts";
 import { uint } from "./fields.ts";
 import { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
 import type { FlowEncoder, FlowObserver } from "./flow_source.ts";
 import { encodeInput, type InputEvent } from "./input_columns.ts";
-import { KeyframeWriter, type LoadedRange } from "./keyframe_writer.ts";
+import { KeyframeWriter } from "./keyframe_writer.ts";
 import { encodeLines, encodeSymbols } from "./program_tables.ts";
 import type { RecordableMachine } from "./recordable_machine.ts";
+import type { RecorderOptions, RecordingResult } from "./recorder_options.ts";
+import type { RecorderThreads, ThreadedWindows, WindowEnd } from "./recorder_threads.ts";
 import {
   DEFAULT_WINDOW_STEPS,
   type EndReason,
@@ -28,85 +29,10 @@ import {
 } from "./schema.ts";
 import { hashBytes } from "./state_hash.ts";
 import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
-import { type TraceSink, TraceWriter } from "./writer.ts";
+import { FLOW_PART_BYTES, type TraceSink, TraceWriter } from "./writer.ts";
 
 /** Inputs, and bytes of them, at which a part of a window's inputs is written. */
 const INPUT_PART = { count: 1 << 14, bytes: 1 << 20 } as const;
-/** Flow bytes at which a part of a window's flow is written. */
-const FLOW_PART_BYTES = 4 << 20;
-
-/** A file that the guest was made of. */
-export interface ImageFile {
-  /** What it was for. */
-  role: "image" | "dtb" | "initrd" | "load" | "firmware" | "pflash" | "disk";
-  /** As given, without its directory. */
-  name: string;
-  /** Bytes. */
-  size: number;
-  /** 32 bytes. */
-  sha256: Uint8Array;
-}
-
-/** What was booted. */
-export interface ImageDescription {
-  /** Name of the image file. */
-  name: string;
-  /** How it was booted. */
-  kind: "elf" | "linux" | "flat" | "firmware";
-  /** One line for people: what was loaded where. */
-  describe: string;
-  /** Address of the first instruction. */
-  pc: bigint;
-  /** The files, the image itself first. */
-  files: ImageFile[];
-  /** What the user was told, one line each. */
-  warnings: string[];
-}
-
-/** What a recording is made with. All of it but `recordedAt` must be deterministic. */
-export interface RecorderOptions {
-  /** Time of the recording, at most 64 bytes; always give the same length. */
-  recordedAt: string;
-  /** Name and version of the recording program. */
-  recorder: string;
-  /** The machine in words and numbers: board, CPU, memory. */
-  machine: Record<string, string | number | boolean>;
-  /** Options that the guest can notice. */
-  options: Record<string, string | number | boolean>;
-  /** What is booted. */
-  image: ImageDescription;
-  /** Its symbols; empty to leave them out. */
-  symbols: readonly GuestSymbol[];
-  /** Its line table; empty to leave it out. */
-  lines: readonly LineRow[];
-  /**
-   * What a boot writes: nothing else is not zero at #0. All of memory is searched if this is left
-   * out, and resets cannot be re-executed.
-   */
-  loaded?: readonly LoadedRange[];
-  /** Steps per window; the default unless a test wants small ones. */
-  windowSteps?: number;
-  /** For tests: another encoder than the WebAssembly one. */
-  flowEncoder?: FlowEncoder;
-}
-
-/** How a recording ended. */
-export interface RecordingResult {
-  /** Why it ended. */
-  reason: EndReason;
-  /** Steps that the trace holds. */
-  steps: number;
-  /** Instructions retired in them. */
-  instructions: number;
-  /** Events by kind. */
-  events: Partial<Record<EventKind, number>>;
-  /** Length of the trace. */
-  bytes: number;
-  /** Items, bytes of content and bytes in the file by item kind, see `ITEM`. */
-  sizes: ReadonlyMap<number, { items: number; content: number; bytes: number }>;
-  /** What the sink said, if it failed. */
-  error?: Error;
-}
 
 /** Records one machine into one sink. */
 export class Recorder implements Observer, FlowObserver {
@@ -117,6 +43,8 @@ export class Recorder implements Observer, FlowObserver {
   readonly #events = new EventWriter();
   readonly #flow: FlowEncoder;
   readonly #keyframes: KeyframeWriter;
+  /** Where other threads do the work. */
+  #threaded: ThreadedWindows | undefined;
   readonly #totals: Partial<Record<EventKind, number>> = {};
   #inputs: InputEvent[] = [];
   #inputBytes = 0;
@@ -157,15 +85,17 @@ export class Recorder implements Observer, FlowObserver {
 
   event(event: MachineEvent): void {
     this.#events.add(event);
-    if (this.#events.full) this.#writer.item(ITEM.events, this.#events.take());
+    if (this.#events.full) this.#item(ITEM.events, this.#events.take());
   }
 
   flow(entries: Uint32Array): void {
+    if (this.#threaded) return this.#threaded.flow(entries);
     this.#flow.flow(entries);
     if (this.#flow.pendingBytes > FLOW_PART_BYTES) this.#writeFlow(false);
   }
 
   codeChanged(start: number, end: number): void {
+    if (this.#threaded) return this.#threaded.codeChanged(start, end);
     this.#flow.codeChanged(start, end);
   }
 
@@ -226,26 +156,30 @@ export class Recorder implements Observer, FlowObserver {
     reason: EndReason,
     detail: Record<string, string | number | bigint | boolean> = {},
   ): RecordingResult {
-    if (reason !== "internal-error") this.#closeWindow();
+    if (reason !== "internal-error") this.#closeLast();
     this.#machine.observer = null;
     this.#machine.flowObserver = null;
     this.#keyframes.close();
+    const said = this.#endThreads();
+    // Else it was thrown before.
+    const failure = reason === "internal-error" ? undefined : said;
     const { position, retired } = this.#committed;
     this.#writer.footer({
-      reason,
-      detail,
+      reason: failure ? "internal-error" : reason,
+      detail: failure ? { error: String(failure) } : detail,
       position: uint(position),
       retired: retired.map(uint),
       events: this.#totals,
     });
     return {
-      reason: this.#error ? "disk-full" : reason,
+      reason: this.#error ? "disk-full" : failure ? "internal-error" : reason,
       steps: position,
       instructions: retired.reduce((sum, count) => sum + count),
       events: this.#totals,
       bytes: this.#writer.bytes,
       sizes: this.#writer.sizes,
       ...(this.#error ? { error: this.#error } : {}),
+      ...(failure ? { failure } : {}),
     };
   }
 
@@ -290,7 +224,58 @@ export class Recorder implements Observer, FlowObserver {
   #startWindow(position: number): void {
     this.#window++;
     this.#windowStart = position;
-    this.#flow.startWindow(this.#window);
+    if (this.#threaded) return;
+    if (position > 0) this.#options.threads?.start();
+    if (this.#options.threads?.ready) this.#handOver(this.#options.threads);
+    else this.#flow.startWindow(this.#window);
+  }
+
+  /** Between two windows: the threads go on where this one stands. */
+  #handOver(threads: RecorderThreads): void {
+    const { memory, flowSource } = this.#machine;
+    if (!(this.#flow instanceof WasmFlowEncoder) || !flowSource.follow) return;
+    const image = this.#keyframes.image.share();
+    const blocks = this.#flow.known();
+    const known = this.#keyframes.known();
+    const place = { base: memory.base, size: memory.size };
+    const standing = { window: this.#window, image, blocks, place, memory: known };
+    this.#threaded = threads.begin(standing, flowSource, this.#writer);
+    this.#keyframes.receiver = this.#threaded;
+  }
+
+  /** Lets the threads finish the windows that have ended; gives what they said if they cannot. */
+  #endThreads(): Error | undefined {
+    try {
+      this.#collect(true);
+      this.#threaded?.close();
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      if (this.#threaded) this.#machine.flowSource.follow?.(null);
+      this.#options.threads?.stop();
+    }
+  }
+
+  /** Writes what the threads have finished. */
+  #collect(all = false): void {
+    this.#threaded?.collect((end) => {
+      if (!this.#error) this.#commitTotals(end);
+    }, all);
+  }
+
+  #item(kind: number, content: Record<string, unknown>): void {
+    if (this.#threaded) this.#threaded.item(kind, encodeContent(content));
+    else this.#writer.item(kind, content);
+  }
+
+  /** Writes the window in hand; what a thread could not do is said when the threads end. */
+  #closeLast(): void {
+    try {
+      this.#closeWindow();
+    } catch (error) {
+      if (!this.#threaded) throw error;
+    }
   }
 
   /** Writes the window in hand if it has any steps, and starts the next one. */
@@ -298,6 +283,7 @@ export class Recorder implements Observer, FlowObserver {
     const { position } = this.#machine;
     if (position === this.#windowStart) return;
     this.#machine.cutFlow();
+    if (this.#threaded) return this.#closeThreaded(this.#threaded, position);
     const steps = position - this.#windowStart;
     if (this.#flow.steps !== steps) {
       throw new Error(
@@ -317,19 +303,40 @@ export class Recorder implements Observer, FlowObserver {
       written: encodeAscending(written),
     });
     this.#writer.commit(this.#window, this.#windowStart, position);
-    if (!this.#error) this.#commitTotals(position, events);
+    if (!this.#error) this.#commitTotals({ end: position, retired: this.#retired, events });
     this.#startWindow(position);
   }
 
-  #commitTotals(position: number, events: Partial<Record<EventKind, number>>): void {
-    this.#committed = { position, retired: this.#retired };
+  #closeThreaded(threaded: ThreadedWindows, position: number): void {
+    this.#writeInputs();
+    threaded.endFlow();
+    if (this.#events.count > 0) this.#item(ITEM.events, this.#events.take());
+    const events = this.#events.takeCounts();
+    const written = this.#keyframes.writtenPages();
+    const { tlb, ...rest } = this.#machine.save();
+    this.#keyframes.sendWindow();
+    const end = { number: this.#window, start: this.#windowStart, end: position, events };
+    threaded.endWindow(
+      { ...end, retired: this.#retired },
+      { events, ...describeCpus(rest.cpus), written },
+      tlb,
+      encodeContent(rest),
+    );
+    this.#collect();
+    this.#startWindow(position);
+  }
+
+  #commitTotals(
+    { end, retired, events }: Pick<WindowEnd, "end" | "retired" | "events">,
+  ): void {
+    this.#committed = { position: end, retired };
     for (const [kind, count] of Object.entries(events)) {
       this.#totals[kind as EventKind] = (this.#totals[kind as EventKind] ?? 0) + count;
     }
   }
 
   #writeInputs(): void {
-    if (this.#inputs.length > 0) this.#writer.item(ITEM.input, encodeInput(this.#inputs));
+    if (this.#inputs.length > 0) this.#item(ITEM.input, encodeInput(this.#inputs));
     this.#inputs = [];
     this.#inputBytes = 0;
   }

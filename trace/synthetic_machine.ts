@@ -6,7 +6,7 @@
 import type { MachineEvent, Observer } from "../core/observer.ts";
 import type { FlowObserver } from "./flow_source.ts";
 import type { RecordableMachine, RecordableMemory, RecordableState } from "./recordable_machine.ts";
-import type { RecorderOptions } from "./recorder.ts";
+import type { RecorderOptions } from "./recorder_options.ts";
 import { type EndReason, PAGE_SIZE } from "./schema.ts";
 import { Random, SyntheticProgram } from "./synthetic_flow.ts";
 

@@ -4,7 +4,8 @@ import { commitHash, encodeItem, type Frame, NO_COMMIT, readContent, readFrame }
 import { encodeContent } from "./cbor.ts";
 import { bytesAccess } from "./random_access.ts";
 import { openTrace, type Trace } from "./reader.ts";
-import { Recorder, type RecordingResult } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
+import type { RecordingResult } from "./recorder_options.ts";
 import { ITEM } from "./schema.ts";
 import { hashWords } from "./state_hash.ts";
 import { SyntheticMachine, syntheticOptions, type SyntheticShape } from "./synthetic_machine.ts";

@@ -5,7 +5,7 @@
 import type { CborValue } from "./cbor.ts";
 import { Fields } from "./fields.ts";
 import type { LoadedRange } from "./keyframe_writer.ts";
-import type { ImageDescription, ImageFile } from "./recorder.ts";
+import type { ImageDescription, ImageFile } from "./recorder_options.ts";
 import {
   END_REASONS,
   type EndReason,

@@ -19,7 +19,9 @@ export interface TraceSink {
 }
 
 /** zstd levels: a trace's size hardly depends on them, its speed does. */
-const LEVEL = 3;
+export const LEVEL = 3;
+/** Flow bytes at which a part of a window's flow is written. */
+export const FLOW_PART_BYTES: number = 4 << 20;
 
 /** Writes framed items. */
 export class TraceWriter {

@@ -129,6 +129,17 @@ export class CodeCache {
     return first;
   }
 
+  /** The first records of all lines that are decoded. */
+  *decodedLines(): Iterable<number> {
+    for (let slot = 0; slot < this.#slots; slot++) {
+      const entry = this.#entry(this.#pageOfSlot[slot]) >> 2;
+      for (let line = 0; line < 64; line++) {
+        if (!(this.#u32[entry + 2 + (line >>> 5)] & (1 << (line & 31)))) continue;
+        yield this.layout.arena + slot * RECORD_SLOT_BYTES + line * 256;
+      }
+    }
+  }
+
   /**
    * Whether stores to the guest page at `host` must look at the line they hit. A page whose code
    * has all been overwritten becomes a data page again, but not for ever: one that holds a variable

@@ -9,6 +9,7 @@ import { LookupCaches } from "./lookup.ts";
 import type { EngineHost, EngineOptions } from "./engine_options.ts";
 import {
   BLOCK_KIND,
+  type CodeObserver,
   type FlowContext,
   type FlowObserver,
   FlowRing,
@@ -104,7 +105,8 @@ export class Engine implements FlowSource {
       () => this.#codeDrops(),
       () => host.staleCode(),
     );
-    this.#flow = new FlowRing(this.#u32, this.records, () => this.state);
+    const kindOf = (record: number) => this.kindOf(record);
+    this.#flow = new FlowRing(this.#u32, this.records, () => this.state, kindOf);
     const instance = instantiate(module, memory, { ...host, decode: () => this.#decode() });
     this.#run = instance.run;
     if (translate !== null) {
@@ -139,6 +141,11 @@ export class Engine implements FlowSource {
   }
   set flowObserver(observer: FlowObserver | null) {
     this.#flow.observer = observer;
+  }
+
+  /** See `FlowSource`. */
+  follow(observer: CodeObserver | null): void {
+    this.#flow.follow(observer);
   }
 
   /** State of the CPU that runs. */
@@ -376,9 +383,11 @@ export class Engine implements FlowSource {
 
   #decode(): void {
     const record = this.state.get32(SLOT.record);
-    if (!this.records.decode(record)) return;
-    const { host } = this.records.locate(record);
-    for (const lookup of this.lookups) lookup.flushWritesTo(host);
+    if (this.records.decode(record)) {
+      const { host } = this.records.locate(record);
+      for (const lookup of this.lookups) lookup.flushWritesTo(host);
+    }
+    this.#flow.decoded(record);
   }
 
   /** Bytes under records change. */

@@ -18,8 +18,21 @@ export interface FlowObserver {
   codeChanged(start: number, end: number): void;
 }
 
+/** Receives what records and contexts stand for before runs of them: enough to do without {@linkcode FlowSource}. */
+export interface CodeObserver {
+  /**
+   * The records from `start` on stand for `words` from now on; `kinds` are their block kinds. Valid
+   * during the call.
+   */
+  code(start: number, words: Uint32Array, kinds: Uint8Array): void;
+  /** The context with this number. */
+  context(id: number, context: FlowContext): void;
+}
+
 /** What an observer may ask about the records that it is given. */
 export interface FlowSource {
+  /** Tells everything that is decoded and each change of it; left out where that cannot be told. */
+  follow?(observer: CodeObserver | null): void;
   /** First address of all records, and bytes from there. */
   readonly arenaBase: number;
   /** See {@linkcode arenaBase}. */
@@ -54,6 +67,9 @@ export const BLOCK_KIND = {
   exception: 7,
 } as const;
 
+/** Bytes of the records of a 64-byte line. */
+const LINE_RECORDS = 16 * 16;
+
 /** See the top of this file. */
 export class FlowRing {
   /** Where runs go; null where nobody wants them. */
@@ -61,7 +77,10 @@ export class FlowRing {
   readonly #u32: Uint32Array;
   readonly #records: CodeCache;
   readonly #state: () => CpuState;
+  readonly #kindOf: (record: number) => number;
   #delivered: number = LAYOUT.ring;
+  /** Where code and contexts go. */
+  #code: CodeObserver | null = null;
   #contexts: FlowContext[] = [];
   /** Their numbers by `recordBase`: a page is mapped at few addresses. */
   readonly #contextIds = new Map<number, number[]>();
@@ -71,11 +90,33 @@ export class FlowRing {
   /**
    * @param words the engine's memory
    * @param state that of the CPU that runs
+   * @param kindOf block kind of a record's instruction
    */
-  constructor(words: Uint32Array, records: CodeCache, state: () => CpuState) {
+  constructor(
+    words: Uint32Array,
+    records: CodeCache,
+    state: () => CpuState,
+    kindOf: (record: number) => number = () => BLOCK_KIND.sequential,
+  ) {
     this.#u32 = words;
     this.#records = records;
     this.#state = state;
+    this.#kindOf = kindOf;
+  }
+
+  /** See `FlowSource.follow`. */
+  follow(observer: CodeObserver | null): void {
+    this.#code = observer;
+    if (!observer) return;
+    this.#contexts.forEach((context, id) => observer.context(id, context));
+    for (const line of this.#records.decodedLines()) this.#tellCode(line, line + LINE_RECORDS);
+  }
+
+  /** The line of a record was decoded. */
+  decoded(record: number): void {
+    if (!this.#code) return;
+    const line = record - ((this.#records.locate(record).offset & 63) << 2);
+    this.#tellCode(line, line + LINE_RECORDS);
   }
 
   /** Whether instructions of the run in hand were changed after they were executed. */
@@ -125,7 +166,9 @@ export class FlowRing {
       const { page: at, regime: el } = this.#contexts[ids![i]];
       if (at === page && el === regime) return ids![i];
     }
-    const id = this.#contexts.push({ regime, page, recordBase }) - 1;
+    const context = { regime, page, recordBase };
+    const id = this.#contexts.push(context) - 1;
+    this.#code?.context(id, context);
     if (ids) ids.push(id);
     else this.#contextIds.set(recordBase, [id]);
     return id;
@@ -190,9 +233,19 @@ export class FlowRing {
     let at = this.#delivered;
     while (at < end && this.#u32[at >> 2] < 16) at += 8;
     if (at === end) return;
+    const [first, last] = [this.#u32[at >> 2], this.#u32[(at >> 2) + 1]];
+    this.#tellCode(first, last);
     this.#deliverTo(at + 8);
     const records = [...this.#overrides.keys()];
     this.#overrides.clear();
     this.observer?.codeChanged(Math.min(...records), Math.max(...records) + 16);
+    this.#tellCode(first, last);
+  }
+
+  #tellCode(start: number, end: number): void {
+    if (!this.#code) return;
+    const kinds = new Uint8Array((end - start) / 16);
+    for (let i = 0; i < kinds.length; i++) kinds[i] = this.#kindOf(start + 16 * i);
+    this.#code.code(start, new Uint32Array(this.code(start, end).buffer), kinds);
   }
 }
