@@ -40,6 +40,8 @@ export const BOOT_OPTIONS = {
   virtualization: flag("a processor with EL2"),
   secure: flag("a processor with EL3, and a Secure address space"),
   gic: optionOr("2|3", gicVersion, "2", "version of the interrupt controller"),
+  "no-its": flag("a GICv3 without its ITS"),
+  "no-highmem": flag("nothing of the board above 4 GiB"),
   initrd: option("FILE", text, "initial ramdisk"),
   append: option("TEXT", text, "kernel command line"),
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
@@ -125,6 +127,8 @@ export async function prepareGuest(image: string | undefined, values: BootValues
       ...semihostingOf(name, plan, values),
       virtio: virtioDevices(values["virtio-console"], values.rng, values.seed),
       gic: values.gic,
+      its: !values["no-its"],
+      highmem: !values["no-highmem"],
       cpu: values.cpu,
       cpus: values.cpus,
       virtualization: values.virtualization,
@@ -144,6 +148,8 @@ function withBoard({ machine, ...values }: BootValues): BootValues {
     virtualization: machine?.virtualization ?? values.virtualization,
     secure: machine?.secure ?? values.secure,
     gic: machine?.gic ?? values.gic,
+    "no-its": machine?.its === undefined ? values["no-its"] : !machine.its,
+    "no-highmem": machine?.highmem === undefined ? values["no-highmem"] : !machine.highmem,
   };
 }
 
@@ -197,6 +203,8 @@ function loadOptions(values: BootValues): LoadOptions {
     gic,
     cpus,
     cpuCompatible: cpuModel(cpu).compatible,
+    its: !values["no-its"],
+    highmem: !values["no-highmem"],
     virtualization,
     secure,
     append,

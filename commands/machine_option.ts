@@ -6,6 +6,8 @@ export interface BoardProperties {
   virtualization?: boolean;
   secure?: boolean;
   gic?: 2 | 3;
+  its?: boolean;
+  highmem?: boolean;
 }
 
 /** Properties of QEMU's board that say nothing here, with the settings that mean what there is. */
@@ -16,14 +18,15 @@ const WITHOUT_EFFECT: Readonly<Record<string, RegExp>> = {
   "dtb-randomness": /^(off|no|false)$/,
   "dump-guest-core": /./,
   graphics: /./,
-  highmem: /^(on|yes|true)$/,
   iommu: /^none$/,
-  its: /^(on|yes|true)$/,
   "mem-merge": /./,
   mte: /^(off|no|false)$/,
   ras: /^(off|no|false)$/,
   usb: /^(off|no|false)$/,
 };
+
+/** Properties that are switches. */
+const SWITCHED = ["virtualization", "secure", "its", "highmem"] as const;
 
 const SWITCHES: Readonly<Record<string, boolean>> = {
   on: true,
@@ -43,11 +46,12 @@ export const board: ValueParser<BoardProperties> = (value) => {
   const result: BoardProperties = {};
   for (const property of properties) {
     const [key, setting = "on"] = property.split("=");
-    if (key === "virtualization" || key === "secure") result[key] = switched(key, setting);
+    const name = SWITCHED.find((name) => name === key);
+    if (name) result[name] = switched(key, setting);
     else if (key === "gic-version") result.gic = gicVersion(setting);
     else if (key in WITHOUT_EFFECT) {
       if (!WITHOUT_EFFECT[key].test(setting)) throw new Expected(`no ${key}=${setting}`);
-    } else throw new Expected(`virtualization, secure or gic-version, not ${key}`);
+    } else throw new Expected(`gic-version, ${SWITCHED.join(", ")}, not ${key}`);
   }
   return result;
 };

@@ -9,11 +9,12 @@ Deno.test("board() reads the properties in QEMU's spelling", () => {
     secure: true,
     gic: 3,
   });
+  assertEquals(board("virt,highmem=off,its=off"), { highmem: false, its: false });
   assertEquals(board("virt,secure=off,gic-version=2"), { secure: false, gic: 2 });
 });
 
 Deno.test("board() takes what changes nothing here", () => {
-  const value = "virt,accel=tcg,gic-version=max,acpi=off,highmem=on,dtb-randomness=off,mte=off";
+  const value = "virt,accel=tcg,gic-version=max,acpi=off,dtb-randomness=off,mte=off";
   assertEquals(board(value), { gic: 3 });
 });
 
@@ -21,7 +22,6 @@ Deno.test("board() refuses other boards and properties", () => {
   for (
     const value of [
       "sbsa-ref",
-      "virt,highmem=off",
       "virt,mte=on",
       "virt,secure=2",
       "virt,gic-version=host",

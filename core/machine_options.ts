@@ -52,6 +52,10 @@ export interface MachineOptions {
   readonly secure?: boolean | undefined;
   /** Version of the interrupt controller; 2 if left out. */
   readonly gic?: 2 | 3;
+  /** A GICv3 has its ITS; it has if left out. */
+  readonly its?: boolean | undefined;
+  /** Some of the board is above 4 GiB; it is if left out. */
+  readonly highmem?: boolean | undefined;
   /** Goes on where a loop would be proved: for a re-execution, whose end is known. */
   readonly endless?: boolean;
   /** The processor; a Cortex-A57 if left out. */

@@ -96,11 +96,13 @@ export function makeMemory(
 
 /** The board with its devices. */
 export function makeBoard(
-  { memoryBytes, rtc = DEFAULT_RTC, gic, virtualization, secure, media, virtio }: MachineOptions,
+  options: MachineOptions,
   parts: { engine: Engine; memory: GuestMemory; clock: Clock },
   host: Required<Pick<VirtBoardOptions, "console" | "powerLine" | "interruptsChanged">>,
 ): VirtBoard {
   const { engine, memory, clock } = parts;
+  const { memoryBytes, rtc = DEFAULT_RTC, gic, its, highmem, media, virtio } = options;
+  const { virtualization, secure } = options;
   return new VirtBoard({
     states: engine.states,
     clock,
@@ -108,6 +110,8 @@ export function makeBoard(
     memoryBytes,
     rtc,
     gic,
+    its,
+    highmem,
     virtualization,
     secure,
     media,

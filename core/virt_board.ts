@@ -62,9 +62,11 @@ const FLASH_BANK_BYTES = 0x0400_0000;
 const PCI_WINDOWS = [
   ["pci-memory", 0x1000_0000, 0x2eff_0000],
   ["pci-io", 0x3eff_0000, 0x1_0000],
-  ["pci-high-memory", 0x80_0000_0000, 0x80_0000_0000],
 ] as const;
+const PCI_HIGH_MEMORY = ["pci-high-memory", 0x80_0000_0000, 0x80_0000_0000] as const;
 const PCI_CONFIGURATION = { base: 0x40_1000_0000, size: 0x1000_0000 };
+/** The same on a board with nothing above 4 GiB. */
+const PCI_LOW_CONFIGURATION = { base: 0x3f00_0000, size: 0x100_0000 };
 
 /** Shared interrupts; interrupt number minus 32. */
 const SPI = { uart: 1, rtc: 2, gpio: 7, virtio: 16, secureUart: 8, secureGpio: 0 } as const;
@@ -110,6 +112,10 @@ export interface VirtBoardOptions {
   readonly rtc: number;
   /** Version of the interrupt controller; 2 if left out. */
   readonly gic?: 2 | 3 | undefined;
+  /** A GICv3 has its ITS; it has if left out. */
+  readonly its?: boolean | undefined;
+  /** Some of the board is above 4 GiB; it is if left out. */
+  readonly highmem?: boolean | undefined;
   /** The processor has EL2: the interrupt controller has its virtual part. */
   readonly virtualization?: boolean | undefined;
   /** The processor has EL3: the interrupt controller knows two security states. */
@@ -191,8 +197,7 @@ export class VirtBoard {
       this.#gpio,
       ...(options.secure ? this.#secureDevices(options, line) : []),
       this.#transports,
-      ...PCI_WINDOWS.map(([name, base, size]) => new PciWindow({ name, base, size })),
-      new PciConfiguration(PCI_CONFIGURATION),
+      ...pciDevices(options.highmem ?? true),
     ];
     for (const device of devices) this.bus.add(device);
   }
@@ -361,7 +366,7 @@ export class VirtBoard {
       const controller = new GicV3({
         distributorBase: BASE.gicDistributor,
         redistributorBase: BASE.gicRedistributors,
-        itsBase: BASE.its,
+        itsBase: options.its ?? true ? BASE.its : null,
         lines,
         affinities: Array.from({ length: cpus }, (_, cpu) => affinityOf(cpu, CLUSTER[3])),
         requester,
@@ -394,6 +399,15 @@ export class VirtBoard {
     const windows = [distributor, cpuInterface, ...virtual, messages];
     return { gic: controller, windows, interfaces: [] };
   }
+}
+
+/** The windows of the PCI Express host bridge. */
+function pciDevices(highmem: boolean): Device[] {
+  const windows = highmem ? [...PCI_WINDOWS, PCI_HIGH_MEMORY] : PCI_WINDOWS;
+  return [
+    ...windows.map(([name, base, size]) => new PciWindow({ name, base, size })),
+    new PciConfiguration(highmem ? PCI_CONFIGURATION : PCI_LOW_CONFIGURATION),
+  ];
 }
 
 /** Aff1:Aff0 of a CPU. */

@@ -115,6 +115,8 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
     ...(rtc === null ? {} : { rtc }),
     ...(reboots === null ? {} : { reboots }),
     ...(recorded.gic === 3 ? { gic: 3 } : {}),
+    its: recorded["no-its"] !== true,
+    highmem: recorded["no-highmem"] !== true,
     cpu: cpuOf(trace),
     virtualization: recorded.virtualization === true,
     secure: recorded.secure === true,

@@ -21,8 +21,8 @@ export interface GicV3Options {
   readonly distributorBase: number;
   /** Physical address of the redistributors: two frames of 64 KB for each CPU. */
   readonly redistributorBase: number;
-  /** Physical address of the ITS; no LPIs if left out. */
-  readonly itsBase?: number;
+  /** Physical address of the ITS; no LPIs if left out, and LPIs without an ITS if null. */
+  readonly itsBase?: number | null;
   /** Outputs, one record for each CPU. */
   readonly lines: readonly GicV3Lines[];
   /** Affinity of each CPU: Aff3:Aff2:Aff1:Aff0 in 32 bits. */
@@ -52,7 +52,7 @@ export class GicV3 {
     const core = new GicV3Core({ ...options, security });
     this.#core = core;
     const hasLpis = itsBase !== undefined;
-    this.its = hasLpis ? new Its(itsBase, core, options.memory) : undefined;
+    this.its = typeof itsBase === "number" ? new Its(itsBase, core, options.memory) : undefined;
     this.devices = [
       new GicV3DistributorWindow(options.distributorBase, core, requester, hasLpis),
       new GicV3RedistributorWindow(options.redistributorBase, core, requester, hasLpis),

@@ -63,6 +63,10 @@ export interface DeviceTreeOptions {
   cpuCompatible?: string | undefined;
   /** Version of the interrupt controller, default 2. */
   gic?: 2 | 3 | undefined;
+  /** A GICv3 has its ITS; it has if left out. */
+  its?: boolean | undefined;
+  /** Some of the board is above 4 GiB; it is if left out. */
+  highmem?: boolean | undefined;
   /** EL2 exists: PSCI is called by SMC, and the interrupt controller has its virtual part. */
   virtualization?: boolean | undefined;
   /** EL3 exists: flash is split, and there are Secure devices. */
@@ -182,6 +186,8 @@ function makeBoard(options: DeviceTreeOptions): Board {
   const cpus = options.cpus ?? 1;
   const gic = options.gic ?? 2;
   const devices = new Set(options.devices ?? PRESENT_DEVICES);
+  const hasIts = options.its ?? true;
+  if (gic === 3 && !hasIts) devices.delete("gic_msi");
   const firstCpu = FIRST_PHANDLE + 1;
   return {
     tree,
@@ -196,7 +202,7 @@ function makeBoard(options: DeviceTreeOptions): Board {
       cpu: (index) => firstCpu + cpus - 1 - index,
       gic: firstCpu + cpus,
       msi: firstCpu + cpus + 1,
-      gpio: firstCpu + cpus + 2,
+      gpio: firstCpu + cpus + (gic === 3 && !hasIts ? 1 : 2),
     },
     has: (device) => devices.has(device),
   };
@@ -296,15 +302,18 @@ function addRealTimeClock({ root, phandle }: Board): void {
   rtc.set("clocks", [phandle.clock]).set("clock-names", "apb_pclk");
 }
 
-function addPcie({ root, phandle, has }: Board): void {
+function addPcie({ root, phandle, has, options: { highmem = true } }: Board): void {
   const node = root.add("pcie@10000000").set("compatible", "pci-host-ecam-generic");
   node.set("device_type", "pci").set("#address-cells", [3]).set("#size-cells", [2]);
-  node.set("linux,pci-domain", [0]).set("bus-range", [0, 0xff]).set("dma-coherent", null);
+  node.set("linux,pci-domain", [0]).set("bus-range", [0, highmem ? 0xff : 0xf]).set(
+    "dma-coherent",
+    null,
+  );
   if (has("gic_msi")) node.set("msi-map", [0, phandle.msi, 0, 0x1_0000]);
-  node.set("reg", [0x40, 0x1000_0000, 0, 0x1000_0000]);
+  node.set("reg", highmem ? [0x40, 0x1000_0000, 0, 0x1000_0000] : [0, 0x3f00_0000, 0, 0x100_0000]);
   const io = [0x0100_0000, 0, 0, 0, 0x3eff_0000, 0, 0x1_0000];
   const memory = [0x0200_0000, 0, 0x1000_0000, 0, 0x1000_0000, 0, 0x2eff_0000];
-  const highMemory = [0x0300_0000, 0x80, 0, 0x80, 0, 0x80, 0];
+  const highMemory = highmem ? [0x0300_0000, 0x80, 0, 0x80, 0, 0x80, 0] : [];
   node.set("ranges", [...io, ...memory, ...highMemory]).set("#interrupt-cells", [1]);
   const map: number[] = [];
   for (let slot = 0; slot < 4; slot++) {

@@ -22,6 +22,9 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** A GICv3 has its ITS; some of the board is above 4 GiB. */
+  readonly its?: boolean;
+  readonly highmem?: boolean;
   /** The processor; a Cortex-A57 if left out. */
   readonly cpu?: CpuName;
   /** How many processors; 1 if left out. */
@@ -324,6 +327,16 @@ export const GUESTS: readonly Guest[] = [
   program("gic3", { gic: 3 }),
   ...["idregs", "sysreg_scan", "sysreg_write", "probe_memory", "psci"].map((file) =>
     program(`${file}-gic3`, { file, gic: 3, slow: file === "sysreg_scan" })
+  ),
+  ...["devicetree", "probe_memory"].map((file) =>
+    program(`${file}-low`, {
+      file,
+      kind: "image",
+      gic: 3,
+      its: false,
+      highmem: false,
+      levels: ["-O2"],
+    })
   ),
   program("devicetree-gic3", { file: "devicetree", kind: "image", gic: 3 }),
   program("its", { gic: 3, exceptions: "synchronous" }),

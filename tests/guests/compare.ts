@@ -26,6 +26,9 @@ export interface RunOptions {
   readonly initrd?: Uint8Array | undefined;
   /** Version of the interrupt controller, 2 if left out. */
   readonly gic?: 2 | 3;
+  /** A GICv3 has its ITS; some of the board is above 4 GiB. Both are so if left out. */
+  readonly its?: boolean;
+  readonly highmem?: boolean;
   /** The processor; a Cortex-A57 if left out. */
   readonly cpu?: CpuName;
   /** How many processors; 1 if left out. */
@@ -175,7 +178,10 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
   const { append, initrd, gic, cpu, cpus = 1, virtualization, secure } = options;
   const console: number[] = [];
   const exceptions: string[] = [];
+  const { its, highmem } = options;
   const levels = {
+    its,
+    highmem,
     ...(virtualization ? { virtualization } : {}),
     ...(secure ? { secure } : {}),
   };
@@ -255,6 +261,8 @@ function bootOptions(options: RunOptions): QemuOptions {
   const { memory, append, initrd, gic, cpu, cpus, virtualization, secure } = options;
   const properties = [
     ...(virtualization ? ["virtualization=on"] : []),
+    ...(options.its === false ? ["its=off"] : []),
+    ...(options.highmem === false ? ["highmem=off"] : []),
     ...(secure ? ["secure=on"] : []),
     ...(options.withoutAcpi ? ["acpi=off"] : []),
   ];
