@@ -17,6 +17,7 @@ export * from "./semihosting.ts";
 export * from "./semihosting_files.ts";
 export * from "./virtio_blk.ts";
 export * from "./virtio_console.ts";
+export * from "./virtio_device.ts";
 export * from "./virtio_mmio.ts";
 export * from "./virtio_rng.ts";
 export type { VirtioMemory } from "./virtqueue.ts";

@@ -1,6 +1,7 @@
 import { Board } from "./bus.ts";
 import { TestLine } from "./test_line.ts";
-import { type VirtioDevice, VirtioMmio } from "./virtio_mmio.ts";
+import type { VirtioDevice } from "./virtio_device.ts";
+import { VirtioMmio } from "./virtio_mmio.ts";
 import type { VirtioMemory } from "./virtqueue.ts";
 
 /** Registers of a transport. */

@@ -4,7 +4,7 @@ import type { Medium } from "../medium.ts";
 import { BlockOverlay } from "./block_overlay.ts";
 import type { DeviceState } from "./device.ts";
 import { gather, lengthOf, scatter } from "./virtio_buffers.ts";
-import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_device.ts";
 import type { Chain, VirtioMemory } from "./virtqueue.ts";
 
 const SECTOR = 512;

@@ -5,7 +5,7 @@
 
 import type { DeviceState } from "./device.ts";
 import { gather, scatter } from "./virtio_buffers.ts";
-import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_device.ts";
 import type { VirtioMemory } from "./virtqueue.ts";
 
 const MULTIPORT = 1, EMERGENCY_WRITE = 2;

@@ -5,7 +5,7 @@
 
 import type { DeviceState } from "./device.ts";
 import { lengthOf, scatter } from "./virtio_buffers.ts";
-import type { VirtioDevice, VirtioPort } from "./virtio_mmio.ts";
+import type { VirtioDevice, VirtioPort } from "./virtio_device.ts";
 import type { Chain, VirtioMemory } from "./virtqueue.ts";
 
 /** notify on empty, any layout, indirect descriptors, event index. */
