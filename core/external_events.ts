@@ -25,6 +25,8 @@ export interface ExternalHost {
 export class ExternalEvents {
   /** All CPUs wait, and neither the board nor input will ever end that: found by {@linkcode timeJumps}. */
   outlasted = false;
+  /** Nothing on the board will happen by itself: found by {@linkcode update}. */
+  #idle = false;
 
   constructor(readonly host: ExternalHost) {}
 
@@ -69,7 +71,8 @@ export class ExternalEvents {
   /** Lets happen on the board what is due. */
   update(): void {
     const { board, time } = this.host;
-    if (!board.idle) time.quietly(() => board.update());
+    this.#idle = board.idle;
+    if (!this.#idle) time.quietly(() => board.update());
   }
 
   /** Lets time jump to the next event of the board; gives false if input or nothing comes before. */
@@ -100,7 +103,10 @@ export class ExternalEvents {
     return true;
   }
 
-  /** Position at which a timer fires or input comes, if only instructions retire until then. */
+  /**
+   * Position at which a timer fires or input comes, if only instructions retire until then. To be asked behind
+   * {@linkcode update}, with nothing in between that changes the board.
+   */
   get nextPosition(): number {
     const { input, position, time } = this.host;
     const timer = this.#timerPosition();
@@ -116,7 +122,7 @@ export class ExternalEvents {
   /** Position at which the next timer fires if only instructions retire until then. */
   #timerPosition(): number {
     const { board, time, position } = this.host;
-    if (board.idle) return Infinity;
+    if (this.#idle) return Infinity;
     const next = time.quietly(() => board.nextEvent());
     const counted = position + Math.max(1, board.instructionsLeft());
     if (next === Infinity) return counted;

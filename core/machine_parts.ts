@@ -8,6 +8,7 @@ import {
   type VirtioMemory,
 } from "./devices/mod.ts";
 import { Engine } from "./engine/engine.ts";
+import { BARRIER } from "./engine/reported_barriers.ts";
 import { ExceptionUnit } from "./exceptions/exception_unit.ts";
 import { HazardDetector } from "./hazards/hazard_detector.ts";
 import { rowsWith } from "./isa/table.ts";
@@ -34,7 +35,7 @@ const DEFAULT_STORM = 1000;
 /** The engine; what it asks goes to the CPU in turn. */
 export function makeEngine(
   options: MachineOptions,
-  machine: Pick<Machine, "model" | "levels" | "cpu" | "processor" | "time" | "engine">,
+  machine: Pick<Machine, "model" | "levels" | "cpu" | "processor" | "time" | "engine" | "observer">,
 ): Engine {
   const { model, levels } = machine;
   const { memoryBytes, flow = false, storeMarks = false, results = false, translate, cpus = 1 } =
@@ -66,7 +67,9 @@ export function makeEngine(
     beginSlice: (retired) => {
       const { processor } = machine;
       machine.time.beginSlice(retired, openCounters(processor));
-      machine.engine.barriersReported = processor.wants("barrier");
+      const { barriers } = machine.engine;
+      // Without an observer, they become wanted by `barrierWanted`.
+      if (machine.observer || barriers.kinds) barriers.kinds = processor.reportedBarriers;
     },
   });
 }
@@ -225,9 +228,9 @@ function makeAccess(processor: Processor, parts: CpuParts): MemoryAccess {
 export function observerOf(machine: Pick<Machine, "observer">): Observer {
   return {
     event: (event) => machine.observer?.event(event),
-    wants: (kind, register) => {
+    wants: (kind, name) => {
       const { observer } = machine;
-      return observer !== null && (observer.wants?.(kind, register) ?? true);
+      return observer !== null && (observer.wants?.(kind, name) ?? true);
     },
   };
 }
@@ -240,8 +243,8 @@ export function makeHazards(machine: Machine, observer: Observer): HazardDetecto
     bus: descriptorBus(memory, board.bus, spaces),
     translationOf: (cpu) => machine.cpus[cpu].processor.translation,
     levelOf: (cpu) => machine.cpus[cpu].processor.state.el,
-    barriersWanted: () => {
-      machine.engine.barriersReported = true;
+    barrierWanted: (name) => {
+      machine.engine.barriers.kinds |= BARRIER[name];
     },
   }, observer);
 }

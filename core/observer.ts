@@ -222,7 +222,7 @@ export interface Observer {
    * Whether it would do anything with an event of a kind at this moment; without it, always. An event that nobody
    * wants need not be made.
    *
-   * @param register name of the register, of `sysreg`
+   * @param name of the register, of `sysreg`; of `barrier` DSB, DMB or ISB
    */
-  wants?(kind: MachineEvent["kind"], register?: string): boolean;
+  wants?(kind: MachineEvent["kind"], name?: string): boolean;
 }

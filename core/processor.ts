@@ -10,6 +10,7 @@ import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import type { LookupCaches } from "./engine/lookup.ts";
+import { BARRIER } from "./engine/reported_barriers.ts";
 import { stepsAfterReturn } from "./exceptions/debug_unit.ts";
 import { descriptorBus } from "./memory/memory_access.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
@@ -393,6 +394,15 @@ export class Processor implements SystemContext {
   /** Whether the observer would do anything with an event of a kind. */
   wants(kind: MachineEvent["kind"]): boolean {
     return this.observer.wants?.(kind) ?? true;
+  }
+
+  /** Barriers that the observer would do anything with: bits of {@linkcode BARRIER}. */
+  get reportedBarriers(): number {
+    const { observer } = this;
+    if (!observer.wants) return BARRIER.DSB | BARRIER.DMB | BARRIER.ISB;
+    return (observer.wants("barrier", "DSB") ? BARRIER.DSB : 0) |
+      (observer.wants("barrier", "DMB") ? BARRIER.DMB : 0) |
+      (observer.wants("barrier", "ISB") ? BARRIER.ISB : 0);
   }
 
   /** Hands an event to the observer. */

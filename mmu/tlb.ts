@@ -143,8 +143,9 @@ export class Tlb {
     words[entry + 6] = e.stage2 === null ? 0 : packStage2(e.stage2);
     words[entry + 2] = e.vaLo & MASK_LO[sizeClass];
     words[entry + 3] = e.vaHi & MASK_HI[sizeClass];
-    words[entry + 4] = e.base % 0x1_0000_0000;
-    words[entry + 5] = Math.floor(e.base / 0x1_0000_0000);
+    const baseLo = e.base >>> 0;
+    words[entry + 4] = baseLo;
+    words[entry + 5] = (e.base - baseLo) / 0x1_0000_0000;
     words[sizeClass]++;
     return entry;
   }
@@ -359,8 +360,9 @@ export class Tlb {
 
   /** Leaves no trace of the entry, so that equal TLBs have equal words. */
   #clear(entry: number): void {
-    this.#words[this.#words[entry] >>> 2 & 15]--;
-    this.#words.fill(0, entry, entry + ENTRY_WORDS);
+    const words = this.#words;
+    words[words[entry] >>> 2 & 15]--;
+    for (let i = entry; i < entry + ENTRY_WORDS; i++) words[i] = 0;
   }
 }
 

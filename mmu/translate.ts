@@ -30,6 +30,7 @@ import {
   useStage2,
   walkStage2,
 } from "./stage2.ts";
+import { alignDown } from "./table_bits.ts";
 import type { Tlb, TlbStage2 } from "./tlb.ts";
 import type { TranslationListener, TranslationParts } from "./translation_parts.ts";
 import {
@@ -308,7 +309,7 @@ export class Translation {
       global: !(leaf?.notGlobal ?? false),
       vaHi: canonical(vaHi),
       vaLo,
-      base: pa - pa % 2 ** sizeLog2,
+      base: alignDown(pa, sizeLog2),
       sizeLog2,
       level: this.level,
       attrIndex: leaf?.attrIndex ?? 0,

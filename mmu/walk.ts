@@ -13,7 +13,7 @@ import { type HardwareFlags, makesDirty, setFlags } from "./hardware_flags.ts";
 import { type Access, ACCESS_READ, packPermissions, type PermissionFields } from "./permissions.ts";
 import { type AddressRange, levelShift, type Regime } from "./regime.ts";
 import { isStage2Device, stage2Address, type Stage2Walk, useStage2, walkStage2 } from "./stage2.ts";
-import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
+import { addressBits, alignDown, blockAllowed, powerOfTwo, swapBytes } from "./table_bits.ts";
 
 export { blockAllowed };
 
@@ -228,7 +228,7 @@ function checkDescriptor(
   }
   // 6. The address it holds must fit the output size.
   const address = descriptor.outputAddress(lo, hi, granuleLog2);
-  if (address >= 2 ** regime.outputSize) {
+  if (address >= powerOfTwo(regime.outputSize)) {
     return { kind: "address-size", level, cause: "descriptor", address };
   }
   return null;
@@ -248,8 +248,7 @@ function makeLeaf(
   tables: Pick<Leaf, "apTable" | "uxnTable" | "pxnTable" | "secure" | "guarded">,
 ): Leaf {
   const sizeLog2 = levelShift(granuleLog2, level);
-  const size = 2 ** sizeLog2;
-  const base = Math.floor(output / size) * size;
+  const base = alignDown(output, sizeLog2);
   return {
     level,
     sizeLog2,

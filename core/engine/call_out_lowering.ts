@@ -16,6 +16,12 @@ import {
 
 type CallOutStatement = Extract<Statement, { k: "call-out" }>;
 
+/** Whether a barrier is a call-out, by its op2. */
+function isReported(op2: Expression): Expression {
+  const kinds = load("i32.load", i32(0), LAYOUT.barriers);
+  return op("i32.and", op("i32.shr_u", kinds, op2), i32(1));
+}
+
 /** Lowers call-outs: what generated code can do by itself in line, the rest as a call. */
 export class CallOutLowering {
   readonly #frame: Frame;
@@ -43,7 +49,7 @@ export class CallOutLowering {
     f.store("i64.store", i32(0), this.values.expression(operand), SLOT.scratch);
     const what = this.values.local(argument, "i32");
     const call = () => this.#leave(name, what);
-    if (name === "barrier") f.if(load("i32.load", i32(0), LAYOUT.barriers), call);
+    if (name === "barrier") f.if(isReported(op("i32.shr_u", what, i32(4))), call);
     else if (name === "dc-zva") this.memory.zeroBlock(operand, call);
     else if (name === "mrs" && counter) {
       f.if(counter.isOpen(what), () => {
@@ -91,6 +97,9 @@ export class CallOutLowering {
       f.branch(this.#frame.callOutException);
     };
     if (name === "dc-zva") return this.memory.zeroBlock(operand, retry);
+    if (name === "barrier" && argument.kind.k === "field") {
+      return f.if(isReported(i32(bound.i32(this.values.field(argument.kind.name)) >> 4)), retry);
+    }
     const read = argument.kind.k === "field"
       ? directRead(bound.i32(this.values.field(argument.kind.name)))
       : undefined;

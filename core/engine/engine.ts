@@ -16,6 +16,7 @@ import {
   type FlowSource,
 } from "./flow_ring.ts";
 import { EXIT } from "./reasons.ts";
+import { ReportedBarriers } from "./reported_barriers.ts";
 import { TRANSLATE, Translator } from "./translator/translator.ts";
 
 /**
@@ -47,6 +48,7 @@ export class Engine implements FlowSource {
   /** The lookup caches of each CPU. */
   readonly lookups: readonly LookupCaches[];
   readonly records: CodeCache;
+  readonly barriers: ReportedBarriers;
   /** Guest memory. */
   readonly guest: Uint8Array;
   /**
@@ -93,6 +95,7 @@ export class Engine implements FlowSource {
     this.#u32 = new Uint32Array(this.memory);
     this.#u64 = new BigUint64Array(this.memory);
     this.#host = host;
+    this.barriers = new ReportedBarriers(this.memory);
     const generated = generatedCode(options, this.layout, translate !== null);
     const { table, records, module } = generated.interpreter;
     this.table = table;
@@ -319,11 +322,6 @@ export class Engine implements FlowSource {
     const { state } = this;
     state.set32(SLOT.record, state.get32(SLOT.record) + 16);
     this.cut();
-  }
-
-  /** Whether barriers are call-outs. Nothing is reordered, so they do nothing but be reported. */
-  set barriersReported(reported: boolean) {
-    this.#u32[LAYOUT.barriers >> 2] = reported ? 1 : 0;
   }
 
   /** Hands everything executed to the flow observer. */

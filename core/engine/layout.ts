@@ -45,7 +45,7 @@ export const LAYOUT = {
   probe: 0x2000,
   /** See {@linkcode CLOCK}. */
   clock: 0x2040,
-  /** u32: barriers are reported, and so call TypeScript. */
+  /** u32: the kinds of barrier (`reported_barriers.ts`) that are reported, and so call TypeScript. */
   barriers: 0x2060,
   dataLookup: 0x10000,
   dataLookupEntries: 2048,

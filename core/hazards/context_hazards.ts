@@ -34,9 +34,11 @@ export class ContextHazards {
   constructor(readonly subject: HazardSubject, readonly report: Report) {}
 
   /** See {@linkcode Observer.wants}. */
-  wants(kind: MachineEvent["kind"], register?: string): boolean {
-    if (kind === "sysreg") return register?.startsWith(VECTOR_BASE) ?? true;
-    return this.#pending.size > 0 && kind !== "mmio" && kind !== "tlbi" && kind !== "cache";
+  wants(kind: MachineEvent["kind"], name?: string): boolean {
+    if (kind === "sysreg") return name?.startsWith(VECTOR_BASE) ?? true;
+    if (this.#pending.size === 0) return false;
+    if (kind === "barrier") return name === undefined || name === "ISB";
+    return kind === "tlb-fill" || kind === "exception" || kind === "eret" || kind === "reset";
   }
 
   event(event: MachineEvent): void {
@@ -84,7 +86,7 @@ export class ContextHazards {
     if (!pending) {
       pending = { regime: null, vectors: [null, null, null, null], fpTrapped: false };
       this.#pending.set(cpu, pending);
-      this.subject.barriersWanted();
+      this.subject.barrierWanted("ISB");
     }
     return pending;
   }

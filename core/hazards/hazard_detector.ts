@@ -23,8 +23,8 @@ export interface HazardSubject {
   translationOf(cpu: number): Translation;
   /** The EL a CPU is at. */
   levelOf(cpu: number): number;
-  /** From here on {@linkcode HazardDetector.wants} barriers. */
-  barriersWanted(): void;
+  /** From here on {@linkcode HazardDetector.wants} a barrier. */
+  barrierWanted(name: "DSB" | "ISB"): void;
 }
 
 /** Reports a hazard of the instruction in hand. */
@@ -48,9 +48,9 @@ export class HazardDetector implements Observer {
     this.#tables = new TableHazards(subject, report);
   }
 
-  wants(kind: MachineEvent["kind"], register?: string): boolean {
-    return (this.#observer.wants?.(kind, register) ?? true) ||
-      this.#contexts.wants(kind, register) || this.#tables.wants(kind);
+  wants(kind: MachineEvent["kind"], name?: string): boolean {
+    return (this.#observer.wants?.(kind, name) ?? true) ||
+      this.#contexts.wants(kind, name) || this.#tables.wants(kind, name);
   }
 
   event(event: MachineEvent): void {

@@ -62,9 +62,9 @@ export class TableHazards {
   }
 
   /** See {@linkcode Observer.wants}. */
-  wants(kind: MachineEvent["kind"]): boolean {
+  wants(kind: MachineEvent["kind"], name?: string): boolean {
     if (this.#epoch === null) return false;
-    if (kind === "barrier") return this.#copies.size > 0;
+    if (kind === "barrier") return this.#copies.size > 0 && (name === undefined || name === "DSB");
     return kind === "tlb-fill" || kind === "tlbi" || kind === "reset";
   }
 
@@ -97,7 +97,7 @@ export class TableHazards {
 
   #willWrite(page: number): void {
     if (this.#copies.size >= MAX_COPIES) return;
-    if (this.#copies.size === 0) this.subject.barriersWanted();
+    if (this.#copies.size === 0) this.subject.barrierWanted("DSB");
     this.#copies.set(page, this.#pool.copy(this.subject.memory.read(page, PAGE_BYTES)));
     this.#spend(1);
   }

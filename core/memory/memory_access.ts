@@ -178,13 +178,19 @@ export class MemoryAccess {
       }
       this.host.hazard("unaligned-device", wide(hi, lo));
     }
-    if (!(kind & ACCESS.comparison) && this.#hits({ va: wide(hi, lo), size, write, el })) {
-      return ANSWER.exception;
+    const watched = this.host.watching() && !(kind & ACCESS.comparison);
+    if (watched && this.#hits({ va: wide(hi, lo), size, write, el })) return ANSWER.exception;
+    const swapped = this.host.bigEndian();
+    if (firstBytes === size && memory.contains(pa, size) && !swapped && !memory.isWatched(pa)) {
+      if (!write && size < 8) this.#scratch.setUint32(where, 0, true);
+      if (!write) this.#scratch.setUint32(where + 4, 0, true);
+      this.#physical.transfer(pa, size, where, write);
+      this.#allow(el, hi, lo, pa, normal);
+      return ANSWER.done;
     }
     const parts = firstBytes < size
       ? [{ pa, bytes: firstBytes }, { pa: secondPa, bytes: size - firstBytes }]
       : [{ pa, bytes: size }];
-    const swapped = this.host.bigEndian();
     let offset = where;
     if (!write) this.#scratch.setBigUint64(where, 0n, true);
     else if (swapped) swapBytes(this.#scratchBytes, kind);
@@ -205,7 +211,7 @@ export class MemoryAccess {
       offset += part.bytes;
     }
     if (swapped && !write) swapBytes(this.#scratchBytes, kind);
-    if (parts.length === 1 && memory.contains(pa)) this.#allow(el, { hi, lo }, pa, normal);
+    if (parts.length === 1 && memory.contains(pa)) this.#allow(el, hi, lo, pa, normal);
     return ANSWER.done;
   }
 
@@ -234,7 +240,7 @@ export class MemoryAccess {
     const va = address & ~63n;
     memory.announce({ by: "dc-zva", write: true, address: pa, va, bytes: ZERO_BLOCK });
     this.store(pa, ZERO_BLOCK);
-    this.#allow(el, { hi, lo }, pa, translation.attributes >= FIRST_NORMAL);
+    this.#allow(el, hi, lo, pa, translation.attributes >= FIRST_NORMAL);
     return ANSWER.done;
   }
 
@@ -317,7 +323,7 @@ export class MemoryAccess {
   }
 
   /** Lets following accesses to the page through without asking. */
-  #allow(el: number, va: { hi: number; lo: number }, pa: number, normal: boolean): void {
+  #allow(el: number, hi: number, lo: number, pa: number, normal: boolean): void {
     const { engine, translation, memory } = this.host;
     const watched = memory.isWatched(pa);
     if (watched && !memory.watch!.writesOnly || this.host.watching()) return;
@@ -326,7 +332,7 @@ export class MemoryAccess {
     const rights = el === 0 ? translation.permissions : translation.permissions >> 3;
     const write = (rights & 2) !== 0 && memory.isOpen(pa) && !watched;
     const code = write && engine.records.holdsCode(hostPage);
-    engine.lookup.allowData(this.host.lookupBank(el), va, hostPage, {
+    engine.lookup.allowData(this.host.lookupBank(el), { hi, lo }, hostPage, {
       read: (rights & 1) !== 0,
       write: write && !code,
       writeBesideCode: code,

@@ -27,23 +27,21 @@ export interface PhysicalHost {
 /** Moves bytes between the scratch area of generated code and RAM or devices. */
 export class PhysicalAccess {
   readonly #scratch: DataView;
-  readonly #bytes: Uint8Array;
+  readonly #ram: DataView;
   readonly #long = new Uint32Array(2);
 
   constructor(readonly host: PhysicalHost) {
     this.#scratch = new DataView(host.engine.memory, SLOT.scratch, 64);
-    this.#bytes = new Uint8Array(host.engine.memory, SLOT.scratch, 64);
+    const { buffer, byteOffset, byteLength } = host.memory.bytes;
+    this.#ram = new DataView(buffer, byteOffset, byteLength);
   }
 
   /** Moves bytes from or to an offset of scratch. Gives false where nothing answers. */
   transfer(pa: number, bytes: number, offset: number, write: boolean): boolean {
     const { memory } = this.host;
     if (memory.contains(pa, bytes)) {
-      const ram = memory.bytes, at = pa - memory.base, scratch = this.#bytes;
-      if (write) {
-        memory.willWrite(pa, bytes);
-        for (let i = 0; i < bytes; i++) ram[at + i] = scratch[offset + i];
-      } else for (let i = 0; i < bytes; i++) scratch[offset + i] = ram[at + i];
+      if (write) memory.willWrite(pa, bytes);
+      this.#moveRam(pa - memory.base, bytes, offset, write);
       return true;
     }
     if (bytes === 3 || bytes > 4 && bytes < 8) return this.#bytewise(pa, bytes, offset, write);
@@ -57,6 +55,20 @@ export class PhysicalAccess {
     if (!write && device.readsContents) return true;
     this.host.mmio({ write, address: pa, size: bytes, value: this.#take(offset, bytes) });
     return true;
+  }
+
+  /** By words where there are whole ones. */
+  #moveRam(at: number, bytes: number, offset: number, write: boolean): void {
+    const ram = this.#ram, scratch = this.#scratch;
+    let i = 0;
+    for (; i + 4 <= bytes; i += 4) {
+      if (write) ram.setUint32(at + i, scratch.getUint32(offset + i, true), true);
+      else scratch.setUint32(offset + i, ram.getUint32(at + i, true), true);
+    }
+    for (; i < bytes; i++) {
+      if (write) ram.setUint8(at + i, scratch.getUint8(offset + i));
+      else scratch.setUint8(offset + i, ram.getUint8(at + i));
+    }
   }
 
   #device(pa: number, bytes: number, offset: number, write: boolean): boolean {

@@ -13,6 +13,7 @@ import { unknownRegister } from "./system_access.ts";
 import { highestLevel, isSecureBelowEl3 } from "../privilege.ts";
 import { controlOfEl0, trapTarget, zeroBlockTrap } from "./system_traps.ts";
 import { slotOf } from "./sysregs.ts";
+import { narrow, wide } from "../wide.ts";
 
 const PAR = slotOf("PAR_EL1");
 const SCTLR_UCI = 1n << 26n, SCTLR_ENRCTX = 1n << 10n;
@@ -158,8 +159,10 @@ function perform(
 function decodeTlbiOperand(scope: string, operand: bigint): { va: bigint; asid: number } {
   const byAddress = scope === "va" || scope === "va-any";
   const byAsid = scope === "va" || scope === "asid";
-  const va = BigInt.asUintN(64, BigInt.asIntN(56, operand << 12n));
-  return { va: byAddress ? va : 0n, asid: byAsid ? Number(operand >> 48n) : 0 };
+  const words = narrow(operand);
+  const lo = words[0], hi = words[1];
+  const va = byAddress ? wide((hi << 12 | lo >>> 20) << 8 >> 8, lo << 12) : 0n;
+  return { va, asid: byAsid ? hi >>> 16 : 0 };
 }
 
 /** By TG: reserved, then log2 of 4, 16 and 64 KB. */

@@ -1,4 +1,5 @@
 import { ANY_ASID, type Tlb } from "../../mmu/tlb.ts";
+import { narrow } from "../wide.ts";
 import type { TlbInvalidation } from "./system_context.ts";
 
 /**
@@ -19,7 +20,7 @@ export function dropTranslations(
     const from = Number(BigInt.asIntN(64, va));
     return tlb.invalidateRange(tag, scope === "va" ? asid : ANY_ASID, from, Number(range.length));
   }
-  const hi = Number(va >> 32n), lo = Number(va & 0xffff_ffffn);
+  const [lo, hi] = narrow(va);
   switch (scope) {
     case "all":
       return tlb.invalidateAll(tag);

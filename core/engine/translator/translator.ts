@@ -258,7 +258,7 @@ export class Translator {
     const ops = this.#programOf(handler);
     if (handler.row.ends && !ops.transfer) return undefined;
     const isDirect = ({ name, argument }: Extract<Statement, { k: "call-out" }>) =>
-      name === "dc-zva" || (name === "mrs" && argument.kind.k === "field" &&
+      name === "dc-zva" || name === "barrier" || (name === "mrs" && argument.kind.k === "field" &&
         directRead(this.#field(record, handler, argument.kind.name)) !== undefined);
     return isTranslatable(ops, isDirect) ? handler : undefined;
   }
