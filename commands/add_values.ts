@@ -1,14 +1,16 @@
 import { addValues } from "../replay/values/add_values.ts";
-import { FileSink, type Trace } from "../trace/mod.ts";
+import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { explain } from "./files.ts";
+import { Interrupts } from "./interrupts.ts";
 import { dropKept } from "./kept_file.ts";
 import { flag, option } from "./options.ts";
 import { bytesText, grouped, type Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { openTraceFile } from "./trace_file.ts";
-import { UserError } from "./user_error.ts";
+import { createScratch } from "./trace_output.ts";
+import { InterruptedError, UserError } from "./user_error.ts";
 import { positive, text } from "./values.ts";
 
 /** `values`: adds the result of every instruction to a trace. */
@@ -58,15 +60,16 @@ export async function writeValues(
   trace: Trace,
   { source, output, err, workers }: Order,
 ): Promise<number> {
-  const scratch = `${output}.${Deno.pid}`;
-  const sink = explain("write", scratch, () => new FileSink(scratch));
+  const { sink, scratch } = createScratch(output);
   const progress = new Progress(err, performance.now());
+  const interrupts = new Interrupts();
   let bytes;
   try {
     bytes = await addValues(trace, sink, {
       path: source,
       ...(workers === undefined ? {} : { workers }),
       progress: (steps) => {
+        if (interrupts.requested) throw new InterruptedError();
         const share = Math.floor(100 * steps / trace.end);
         progress.show(performance.now(), () => `values of ${grouped(steps)} steps, ${share}%`);
       },
@@ -75,6 +78,7 @@ export async function writeValues(
     Deno.removeSync(scratch);
     throw error;
   } finally {
+    interrupts.close();
     progress.clear();
     sink.close();
   }

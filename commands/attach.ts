@@ -3,10 +3,11 @@ import { fileAccess, FileSink, openTrace, type Trace, writeAttached } from "../t
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { explain } from "./files.ts";
+import { dropKept } from "./kept_file.ts";
 import { flag, option } from "./options.ts";
 import { bytesText } from "./output.ts";
 import { openTraceFile } from "./trace_file.ts";
-import { createTrace } from "./trace_output.ts";
+import { createScratch } from "./trace_output.ts";
 import { UsageError } from "./user_error.ts";
 import { text } from "./values.ts";
 
@@ -36,9 +37,9 @@ export default defineCommand({
     if (isSameFile(path, output)) {
       throw new UsageError(`Option --output: ${output} is the trace, expected another file`);
     }
-    const sink = createTrace(output);
-    const bytes = writeSmall(trace, sink);
-    sink.close();
+    const { bytes, put } = small(trace, output);
+    put();
+    dropKept(output);
     if (values.json) out.json({ trace: output, bytes, full_bytes: before, steps: trace.end });
     else out.line(`${output}: ${bytesText(bytes)}, the full trace has ${bytesText(before)}.`);
     return STATUS.ok;
@@ -49,23 +50,30 @@ export default defineCommand({
 export interface SmallTrace {
   /** Its length. */
   readonly bytes: number;
-  /** Replaces the full one by it. */
+  /** Moves it to its place. */
   put(): void;
 }
 
 /** Makes the trace of profile `attach` that is to replace the full one in a file. */
 export function shrink(path: string): SmallTrace {
-  const scratch = `${path}.${Deno.pid}`;
   const file = explain("read", path, () => fileAccess(path));
-  const sink = explain("write", scratch, () => new FileSink(scratch));
+  try {
+    return small(openTrace(file), path);
+  } finally {
+    file.close();
+  }
+}
+
+/** Makes a trace of profile `attach` for a place. */
+function small(full: Trace, path: string): SmallTrace {
+  const { sink, scratch } = createScratch(path);
   let bytes;
   try {
-    bytes = explain("write", scratch, () => writeSmall(openTrace(file), sink));
+    bytes = writeSmall(full, sink);
   } catch (error) {
     Deno.removeSync(scratch);
     throw error;
   } finally {
-    file.close();
     sink.close();
   }
   return { bytes, put: () => explain("write", path, () => Deno.renameSync(scratch, path)) };

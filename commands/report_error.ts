@@ -3,7 +3,7 @@ import { ReplayError } from "../replay/replay_error.ts";
 import { TraceError } from "../trace/trace_error.ts";
 import { STATUS } from "./exit_status.ts";
 import { PROGRAM } from "./help.ts";
-import { UsageError, UserError } from "./user_error.ts";
+import { InterruptedError, UsageError, UserError } from "./user_error.ts";
 
 /** What to tell the user about an error, and the exit status. */
 export interface ErrorReport {
@@ -22,6 +22,7 @@ export function reportError(error: unknown, command?: string): ErrorReport {
   if (error instanceof UsageError) {
     return { message: `${error.message} (see ${line} --help)`, status: STATUS.usage };
   }
+  if (error instanceof InterruptedError) return { message: null, status: STATUS.interrupted };
   if (error instanceof Deno.errors.BrokenPipe) return { message: null, status: STATUS.ok };
   return { message: clean(messageOf(error, line)), status: STATUS.failed };
 }

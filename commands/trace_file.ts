@@ -30,6 +30,8 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
   const file = explain("read", path, () => {
     const info = Deno.statSync(path);
     if (info.isDirectory) throw new Deno.errors.IsADirectory();
+    // A pipe cannot be read here and there, and may have nobody at its other end.
+    if (!info.isFile) throw new UserError(`Cannot read ${path}: expected a regular file`);
     return fileAccess(path);
   });
   const stored = namingFile(path, () => openTrace(file));

@@ -13,3 +13,9 @@ export class UsageError extends UserError {
   /** `UsageError` */
   override name = "UsageError";
 }
+
+/** Ctrl-C ended the work: nothing to say. */
+export class InterruptedError extends Error {
+  /** `InterruptedError` */
+  override name = "InterruptedError";
+}

@@ -161,9 +161,8 @@ class Verifier {
     // The observer learns where the machine is.
     this.#session.loadKeyframe(window - 1);
     this.#states.begin(window - 1);
-    this.#events = new EventChecker(
-      this.#trace.events({ from: this.#trace.windows[window].start }),
-    );
+    const from = this.#trace.windows[window - 1].end;
+    this.#events = new EventChecker(this.#trace.events({ from }));
   }
 
   /** What was executed so far. */

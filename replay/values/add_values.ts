@@ -41,7 +41,11 @@ export async function addValues(
   const parts = trace.windows.slice(1).map(({ number }) => number);
   if (path === null || workersFor(parts.length, workers) < 2) {
     const values = new WindowValues(trace);
-    for (const window of parts) write(values.make(window), window);
+    for (const window of parts) {
+      write(values.make(window), window);
+      // Signals arrive only while nothing runs.
+      await new Promise<void>((resolve) => setTimeout(resolve));
+    }
   } else {
     const module = new URL("values_worker.ts", import.meta.url);
     await askWorkers<FramedItem[]>({ path, module, parts, workers, answer: write });

@@ -38,6 +38,28 @@ Deno.test("values gives the same bytes with any number of workers", async () => 
   });
 });
 
+Deno.test("values and attach replace no file of another kind, and leave nothing behind", async () => {
+  await withFolder(async (folder) => {
+    const trace = `${folder}/k.unboot`;
+    const recorded = await runCli(["record", "--console", "none", "-o", trace]);
+    assertEquals(recorded.status, 0, recorded.err);
+    await Deno.writeTextFile(`${folder}/notes.txt`, "mine");
+    await Deno.symlink("/dev/null", `${folder}/null`);
+    const before = [...Deno.readDirSync(folder)].length;
+    for (const command of ["values", "attach"]) {
+      for (const output of ["notes.txt", "null", "", "nowhere/k.unboot"]) {
+        const { status, err } = await runCli([command, trace, "-o", `${folder}/${output}`]);
+        assertEquals(status, 1, err);
+        assertEquals(err.trimEnd().split("\n").length, 1, err);
+        assertStringIncludes(err, `Cannot write ${folder}/${output}: `);
+      }
+    }
+    assertEquals(await Deno.readTextFile(`${folder}/notes.txt`), "mine");
+    assert((await Deno.lstat(`${folder}/null`)).isSymlink);
+    assertEquals([...Deno.readDirSync(folder)].length, before);
+  });
+});
+
 Deno.test("record --values stores what each instruction writes, and dump shows it without executing", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/k.unboot`;

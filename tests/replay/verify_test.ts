@@ -48,6 +48,8 @@ Deno.test("verify() passes on interrupts, self-modifying code and truncated trac
   const trace = openTrace(bytes.subarray(0, bytes.length - 5000));
   assert(trace.truncated);
   assertEquals(verify(trace).difference, null);
+  const nothing = openTrace(bytes.subarray(0, trace.windows[1].offset));
+  assertEquals(verify(nothing), { windows: 0, steps: 0, events: 0, difference: null });
   assertEquals(verify(record(BUSY.image, { limit: 12_345 })).difference, null);
 });
 
