@@ -35,7 +35,7 @@ export default defineCommand({
     ["values boot.unboot", "the trace itself gets them"],
   ],
   async run(values, [path], { out, err }) {
-    const { trace, source, stored } = openTraceFile(path, err);
+    const { trace, source, stored } = await openTraceFile(path, err);
     const { output = path, workers } = values;
     if (output === path && stored !== trace) {
       throw new UserError(`${path} is of profile attach: give --output another file`);

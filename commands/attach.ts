@@ -1,4 +1,4 @@
-import { isFaultEvent } from "../replay/mod.ts";
+import { isFaultEvent } from "../replay/syndrome.ts";
 import { fileAccess, FileSink, openTrace, type Trace, writeAttached } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
@@ -30,10 +30,10 @@ export default defineCommand({
     json: flag("print one JSON object"),
   },
   examples: [["attach boot.unboot -o small.unboot", "for a bug report"]],
-  run(values, [path], { out, err }) {
+  async run(values, [path], { out, err }) {
     const { output } = values;
     if (output === undefined) throw new UsageError("Option --output: expected a file to write");
-    const { trace, bytes: before } = openTraceFile(path, err);
+    const { trace, bytes: before } = await openTraceFile(path, err);
     if (isSameFile(path, output)) {
       throw new UsageError(`Option --output: ${output} is the trace, expected another file`);
     }

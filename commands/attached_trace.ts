@@ -1,5 +1,6 @@
 /** Opens traces of profile `attach`: what they leave out is executed again, once. */
-import { checkExpanded, expandTrace, ReplayError } from "../replay/mod.ts";
+import { checkExpanded, expandTrace } from "../replay/expand.ts";
+import { ReplayError } from "../replay/replay_error.ts";
 import { bytesAccess, fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
 import { whyFailed } from "./files.ts";
 import { grouped, type Output } from "./output.ts";

@@ -10,7 +10,7 @@ import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
 import { MAX_CPUS } from "../core/turns.ts";
 import { virtioDevices } from "../core/virt_board.ts";
 import type { Media } from "../core/medium.ts";
-import { buildKernel, KERNEL_BUGS, type KernelBug } from "../kernel/build.ts";
+import { KERNEL_BUGS, type KernelBug } from "../kernel/bugs.ts";
 import type { ImageDescription, ImageFile } from "../trace/mod.ts";
 import { cpu } from "./cpu_option.ts";
 import { readFile } from "./files.ts";
@@ -100,7 +100,7 @@ export async function prepareGuest(image: string | undefined, values: BootValues
     throw new UsageError(`Option --memory: expected a multiple of 64K, found ${memory} bytes`);
   }
   const load = loadOptions(values);
-  const { name, bytes, plan } = loadGuest(image, load, values);
+  const { name, bytes, plan } = await loadGuest(image, load, values);
   const boots = values.firmware === undefined ? null : { image: bytes, load };
   const { media, files: mediaFiles } = openMedia(values, plan, boots);
   const files = await Promise.all([
@@ -154,22 +154,26 @@ function withBoard({ machine, ...values }: BootValues): BootValues {
 }
 
 /** Reads or builds the image and plans its boot. Firmware may come without an image. */
-function loadGuest(
+async function loadGuest(
   image: string | undefined,
   load: LoadOptions,
   { firmware, bug }: BootValues,
-): { name: string; bytes: Uint8Array | undefined; plan: BootPlan } {
+): Promise<{ name: string; bytes: Uint8Array | undefined; plan: BootPlan }> {
   if (firmware !== undefined) {
     if (bug !== undefined) throw new UsageError("Option --bug is for the built-in kernel");
     const plan = loadFirmware(readFile(firmware), load);
     const bytes = image === undefined ? undefined : readFile(image);
     return { name: baseName(image ?? firmware), bytes, plan };
   }
-  const bytes = image === undefined
-    ? buildKernel(bug === undefined ? {} : { bug }).elf
-    : readFile(image);
+  const bytes = image === undefined ? await builtIn(bug) : readFile(image);
   const name = image === undefined ? builtInName(bug) : baseName(image);
   return { name, bytes, plan: loadImage(bytes, load) };
+}
+
+/** The ELF file of the built-in kernel; its assembler is loaded only for it. */
+async function builtIn(bug: KernelBug | undefined): Promise<Uint8Array> {
+  const { buildKernel } = await import("../kernel/build.ts");
+  return buildKernel(bug === undefined ? {} : { bug }).elf;
 }
 
 function semihostingOf(

@@ -1,4 +1,7 @@
-import { type CallNode, callTree, POSITION_FORMS, type Symbolizer } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
+import type { CallNode } from "../replay/queries/calls/call_nodes.ts";
+import { callTree } from "../replay/queries/calls/call_tree.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import { callsSvg } from "./calls_svg.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
@@ -43,8 +46,8 @@ export default defineCommand({
     ["calls boot.unboot --sort steps --min 5 --to fault", "what cost most, up to the first fault"],
     ["calls boot.unboot --svg boot.svg", "the same as a picture"],
   ],
-  run(values, [path], { out, err }) {
-    const { trace, symbols } = openTraceFile(path, err);
+  async run(values, [path], { out, err }) {
+    const { trace, symbols } = await openTraceFile(path, err);
     const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
     const to = values.to === undefined ? trace.end : positionOf(trace, values.to, "to");
     const progress = new Progress(err, performance.now());

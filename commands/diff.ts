@@ -1,4 +1,4 @@
-import { ReplayError } from "../replay/mod.ts";
+import { ReplayError } from "../replay/replay_error.ts";
 import { type Diff, diff, diffInWorkers } from "../replay/queries/diff.ts";
 import { TraceError } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
@@ -35,7 +35,7 @@ export default defineCommand({
     if (values.markdown && values.json) {
       throw new UsageError("Options --markdown and --json cannot both be given");
     }
-    const [a, b] = [openTraceFile(pathA, err), openTraceFile(pathB, err)];
+    const [a, b] = [await openTraceFile(pathA, err), await openTraceFile(pathB, err)];
     const shown = { diff: await compared(a, b, err), a, b };
     if (values.json) out.json(diffJson(shown));
     else for (const line of (values.markdown ? diffMarkdown : diffLines)(shown)) out.line(line);

@@ -1,6 +1,7 @@
 import { disassemble } from "../core/isa/disassemble.ts";
 import type { ExceptionEvent } from "../core/observer.ts";
-import { POSITION_FORMS, type Symbolizer } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import type { ExecutedInstruction, Trace } from "../trace/mod.ts";
 import type { StepEffects } from "../replay/queries/step_effects.ts";
 import { defineCommand } from "./command.ts";
@@ -55,8 +56,8 @@ export default defineCommand({
     ["dump boot.unboot --to end --count 30", "the last 30 steps"],
     ["dump boot.unboot --from symbol:main -n 50 --source", "the start of main()"],
   ],
-  run(values, [path], { out, err }) {
-    const { trace, symbols } = openTraceFile(path, err);
+  async run(values, [path], { out, err }) {
+    const { trace, symbols } = await openTraceFile(path, err);
     const range = rangeOf(values, trace);
     const wanted = values.address === undefined
       ? undefined

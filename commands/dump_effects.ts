@@ -1,6 +1,8 @@
 /** What the instructions of a listing did, and how a listing shows it. */
 import type { ExceptionEvent } from "../core/observer.ts";
-import { readVirtual, ReplayError, Session } from "../replay/mod.ts";
+import { readVirtual } from "../replay/guest_view.ts";
+import { ReplayError } from "../replay/replay_error.ts";
+import { Session } from "../replay/session.ts";
 import {
   type MemoryEffect,
   type StepEffects,

@@ -1,5 +1,6 @@
 import type { MachineEvent } from "../core/observer.ts";
-import { describeSyndrome, type Symbolizer } from "../replay/mod.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
+import { describeSyndrome } from "../replay/syndrome.ts";
 import { permissionText } from "./event_text.ts";
 import { hex } from "./output.ts";
 

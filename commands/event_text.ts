@@ -1,6 +1,7 @@
 /** Events in words, for people. */
 import type { ExceptionEvent, MachineEvent, TlbFillEvent } from "../core/observer.ts";
-import { describeSyndrome, hasFaultAddress, type Symbolizer } from "../replay/mod.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
+import { describeSyndrome, hasFaultAddress } from "../replay/syndrome.ts";
 import { hex, printable } from "./output.ts";
 
 /** Memory types by MAIR attribute byte (Arm ARM D17.2.97); others print as their number. */

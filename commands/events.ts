@@ -1,5 +1,5 @@
 import type { MachineEvent } from "../core/observer.ts";
-import { POSITION_FORMS } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
 import { EVENT_KINDS, type EventFilter, type EventKind, type Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
 import { eventJson } from "./event_json.ts";
@@ -44,8 +44,8 @@ export default defineCommand({
     ["events boot.unboot -k sysreg,tlbi,barrier --to mmu-on+20", "how the MMU was turned on"],
     ["events boot.unboot --address 0x40600000+0x1000", "whatever concerns that page"],
   ],
-  run(values, [path], { out, err }) {
-    const opened = openTraceFile(path, err);
+  async run(values, [path], { out, err }) {
+    const opened = await openTraceFile(path, err);
     const filter = filterOf(values, opened);
     const limit = values.count ?? Infinity;
     const line = textLine(opened);

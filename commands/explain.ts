@@ -1,4 +1,5 @@
-import { describeSyndrome, hasFaultAddress, POSITION_FORMS } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
+import { describeSyndrome, hasFaultAddress } from "../replay/syndrome.ts";
 import type { ReadDescriptor } from "../replay/queries/cause.ts";
 import { explain, type Explanation } from "../replay/queries/explain.ts";
 import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
@@ -36,8 +37,8 @@ export default defineCommand({
     ["explain pxn.unboot", "why that boot stopped"],
     ["explain boot.unboot --at exception:3", "the third exception"],
   ],
-  run(values, [path], { out, err }) {
-    const opened = openTraceFile(path, err);
+  async run(values, [path], { out, err }) {
+    const opened = await openTraceFile(path, err);
     const { trace } = opened;
     const at = values.at === undefined ? undefined : positionOf(trace, values.at, "at");
     const found = explained(opened, at);

@@ -1,5 +1,5 @@
 import { SECURE_RAM, secureBytes } from "../core/memory/physical_spaces.ts";
-import { type Milestone, type MilestoneName, milestones } from "../replay/mod.ts";
+import { type Milestone, type MilestoneName, milestones } from "../replay/queries/milestones.ts";
 import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
 import { eventDetails, exceptionDetails, place, sourceText } from "./event_text.ts";
@@ -40,8 +40,8 @@ export default defineCommand({
     ["info boot.unboot", "everything worth knowing at a glance"],
     ["info boot.unboot --json", "the same for programs"],
   ],
-  run({ json }, [path], { out, err }) {
-    const opened = openTraceFile(path, err);
+  async run({ json }, [path], { out, err }) {
+    const opened = await openTraceFile(path, err);
     if (json) out.json(infoJson(opened));
     else infoText(opened, out);
     return STATUS.ok;

@@ -1,4 +1,5 @@
-import { buildKernel, KERNEL_BUGS } from "../kernel/build.ts";
+import { KERNEL_BUGS } from "../kernel/bugs.ts";
+import { buildKernel } from "../kernel/build.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { writeFile } from "./files.ts";

@@ -2,7 +2,7 @@ import { Machine } from "../core/machine.ts";
 import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent, MmioEvent, UnknownEvent } from "../core/observer.ts";
 import { SECURE_UART } from "../core/virt_board.ts";
-import { isFaultEvent } from "../replay/mod.ts";
+import { isFaultEvent } from "../replay/syndrome.ts";
 import {
   type EndReason,
   PROFILES,
@@ -14,12 +14,10 @@ import {
 import type { InputSource } from "../core/input_source.ts";
 import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";
-import { writeValues } from "./add_values.ts";
-import { shrink } from "./attach.ts";
+import type { SmallTrace } from "./attach.ts";
 import { baseName, BOOT_OPTIONS, builtInName, type Guest, prepareGuest } from "./boot_options.ts";
 import { type CommandIo, defineCommand } from "./command.ts";
 import { STATUS, statusOf } from "./exit_status.ts";
-import { openTraceFile } from "./trace_file.ts";
 import { createTrace } from "./trace_output.ts";
 import { noteMedia, saveFlash } from "./guest_media.ts";
 import { GuestConsole } from "./guest_console.ts";
@@ -144,7 +142,7 @@ async function run(
   if (!console.atLineStart && !values.json) io.err.line();
   const seconds = (performance.now() - started) / 1000;
   const failed = result.error ?? result.failure;
-  const small = values.profile === "attach" && !failed ? shrink(path) : null;
+  const small = values.profile === "attach" && !failed ? await shrunk(path) : null;
   const bytes = small?.bytes ??
     (values.values && !failed ? await addTo(path, io.err) : result.bytes);
   const written = { ...result, bytes };
@@ -153,7 +151,7 @@ async function run(
     : outcome;
   const report = { path, result: written, seconds, outcome: ended, firstFault, firstUnknown };
   if (values.json) io.out.json(recordingJson(report, guest.description));
-  recordingText(report, io.err, values.json);
+  await recordingText(report, io.err, values.json);
   small?.put();
   // Somebody who closes a pipe knows; other reasons are worth a line.
   if (console.error !== undefined && !(console.error instanceof Deno.errors.BrokenPipe)) {
@@ -183,9 +181,17 @@ function checkRegular(path: string): void {
   }
 }
 
+/** The trace of profile `attach` that is to replace a trace. */
+async function shrunk(path: string): Promise<SmallTrace> {
+  const { shrink } = await import("./attach.ts");
+  return shrink(path);
+}
+
 /** Adds values to a trace's file. Gives its length. */
-function addTo(path: string, err: Output): Promise<number> {
-  const { trace, source } = openTraceFile(path, err);
+async function addTo(path: string, err: Output): Promise<number> {
+  const { writeValues } = await import("./add_values.ts");
+  const { openTraceFile } = await import("./trace_file.ts");
+  const { trace, source } = await openTraceFile(path, err);
   return writeValues(trace, { source, output: path, err });
 }
 

@@ -1,6 +1,6 @@
 /** What `record` says about a recording when it is over. */
 import type { ExceptionEvent, UnknownEvent } from "../core/observer.ts";
-import { firstFault } from "../replay/mod.ts";
+import { firstFault } from "../replay/queries/milestones.ts";
 import type { EndReason, ImageDescription, RecordingResult, Trace } from "../trace/mod.ts";
 import { eventDetails, exceptionDetails, place, sourceText } from "./event_text.ts";
 import { whyFailed } from "./files.ts";
@@ -63,7 +63,7 @@ export function recordingJson(
 }
 
 /** Tells a person how it ended, and what to do next. With `brief` only what went wrong. */
-export function recordingText(report: Report, err: Output, brief: boolean): void {
+export async function recordingText(report: Report, err: Output, brief: boolean): Promise<void> {
   const { path, result, outcome, seconds, firstFault, firstUnknown } = report;
   if (outcome.error !== undefined) err.line(`unboot: ${oneLine(outcome.error)}`);
   if (result.error !== undefined) {
@@ -76,7 +76,7 @@ export function recordingText(report: Report, err: Output, brief: boolean): void
   const time = `${seconds.toFixed(2)} s${speedText(result, seconds)}`;
   err.line(`${result.reason}: ${describeReason(result.reason)} after ${length}, in ${time}.`);
   if (result.reason !== "poweroff") {
-    if (firstFault) showFault(path, firstFault, err);
+    if (firstFault) await showFault(path, firstFault, err);
     if (firstUnknown && firstUnknown.position !== firstFault?.position) {
       const what = printable(firstUnknown.text);
       err.line(
@@ -100,8 +100,12 @@ function speedText({ instructions }: RecordingResult, seconds: number): string {
   return ` (${grouped(Math.round(instructions / seconds / 1e6))} million instructions per second)`;
 }
 
-function showFault(path: string, firstFault: ExceptionEvent, err: Output): void {
-  const { trace, symbols } = openTraceFile(path, err);
+async function showFault(
+  path: string,
+  firstFault: ExceptionEvent,
+  err: Output,
+): Promise<void> {
+  const { trace, symbols } = await openTraceFile(path, err);
   const fault = seriesFault(trace) ?? firstFault;
   const where = `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`;
   err.line(`First fault at #${fault.position}, PC ${where}:`);

@@ -1,4 +1,6 @@
-import { POSITION_FORMS, PositionError, ReplayError, Session } from "../replay/mod.ts";
+import { POSITION_FORMS, PositionError } from "../replay/position.ts";
+import { ReplayError } from "../replay/replay_error.ts";
+import { Session } from "../replay/session.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { option, repeated } from "./options.ts";
@@ -36,7 +38,7 @@ export default defineCommand({
     ["replay boot.unboot --at end -x 'watch page_table; reverse-continue'", "who wrote last"],
   ],
   async run(values, [path], { out, err }) {
-    const { trace, symbols } = openTraceFile(path, err);
+    const { trace, symbols } = await openTraceFile(path, err);
     const position = values.at === undefined ? 0 : positionOf(trace, values.at, "at");
     const session = new Session(trace);
     const shell = new ReplayShell(session, symbols, out);

@@ -1,7 +1,9 @@
 /** Expressions at the prompt: `0x40080000`, `main+0x10`, `$x0-8`, `*(u32*)$sp == 3 && !$x1`. */
 import type { Cpu } from "../core/cpu.ts";
 import type { SavedCpu } from "../core/machine_state.ts";
-import { readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
+import { readVirtual } from "../replay/guest_view.ts";
+import type { Session } from "../replay/session.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import { type Expression, parseExpression, type Terms } from "./expression.ts";
 import { hex } from "./output.ts";
 import { UserError } from "./user_error.ts";

@@ -1,21 +1,19 @@
 /** Stop points as one writes them at the prompt, and what they say when they stop. */
 import { systemRegisterByName } from "../core/system/sysregs.ts";
 import type { MachineEvent } from "../core/observer.ts";
+import { translationOf } from "../replay/guest_view.ts";
+import type { Session } from "../replay/session.ts";
 import {
   type AccessReport,
   Breakpoint,
   Catchpoint,
-  exceptionClass,
   type Hit,
-  isFault,
-  PhysicalBytes,
-  type Session,
   type StopPoint,
-  translationOf,
-  VirtualBytes,
   type WatchKind,
   Watchpoint,
-} from "../replay/mod.ts";
+} from "../replay/stop_points.ts";
+import { exceptionClass, isFault } from "../replay/syndrome.ts";
+import { PhysicalBytes, VirtualBytes } from "../replay/watched_bytes.ts";
 import type { EventKind } from "../trace/mod.ts";
 import { eventDetails } from "./event_text.ts";
 import { hex } from "./output.ts";

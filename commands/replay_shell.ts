@@ -4,15 +4,11 @@
  * Commands have gdb's names and may be cut to what is unambiguous; a few of gdb's own short forms
  * go before that.
  */
-import {
-  Debugger,
-  PositionError,
-  resolvePosition,
-  type Session,
-  type Stop,
-  type Symbolizer,
-  walkAt,
-} from "../replay/mod.ts";
+import { Debugger, type Stop } from "../replay/debugger.ts";
+import { PositionError, resolvePosition } from "../replay/position.ts";
+import { walkAt } from "../replay/queries/walk_at.ts";
+import type { Session } from "../replay/session.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import { walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import type { Output } from "./output.ts";

@@ -1,7 +1,10 @@
 /** What the prompt of `replay` shows: where one is, registers, memory. */
 import type { Cpu } from "../core/cpu.ts";
 import { disassemble } from "../core/isa/disassemble.ts";
-import { type Debugger, readVirtual, type Session, type Symbolizer } from "../replay/mod.ts";
+import type { Debugger } from "../replay/debugger.ts";
+import { readVirtual } from "../replay/guest_view.ts";
+import type { Session } from "../replay/session.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import { exceptionDetails, sourceText } from "./event_text.ts";
 import { hex, printable } from "./output.ts";
 import { pcOf, systemRegister } from "./replay_expression.ts";

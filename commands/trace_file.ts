@@ -1,6 +1,6 @@
-import { PositionError, resolvePosition, Symbolizer } from "../replay/mod.ts";
+import { PositionError, resolvePosition } from "../replay/position.ts";
+import { Symbolizer } from "../replay/symbolizer.ts";
 import { fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
-import { openFull } from "./attached_trace.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
 import { openIndex } from "./trace_index.ts";
@@ -26,7 +26,7 @@ export interface OpenedTrace {
  *
  * @throws UserError or TraceError with one line
  */
-export function openTraceFile(path: string, err: Output): OpenedTrace {
+export async function openTraceFile(path: string, err: Output): Promise<OpenedTrace> {
   const file = explain("read", path, () => {
     const info = Deno.statSync(path);
     if (info.isDirectory) throw new Deno.errors.IsADirectory();
@@ -39,11 +39,17 @@ export function openTraceFile(path: string, err: Output): OpenedTrace {
     const { position, why } = stored.truncated;
     err.line(`unboot: ${path} is truncated at #${position}: ${why}`);
   }
-  const full = stored.header.profile === "attach" ? openFull(path, stored, err) : null;
+  const full = stored.header.profile === "attach" ? await openAttached(path, stored, err) : null;
   const { trace, path: source } = full ?? { trace: stored, path };
   if (source !== null) openIndex(source, trace, err);
   const symbols = new Symbolizer(trace.symbols(), trace.lines());
   return { path, bytes: file.size, trace, stored, source, symbols };
+}
+
+/** Only this kind of trace needs a machine to be opened. */
+async function openAttached(path: string, trace: Trace, err: Output) {
+  const { openFull } = await import("./attached_trace.ts");
+  return openFull(path, trace, err);
 }
 
 function namingFile<T>(path: string, body: () => T): T {

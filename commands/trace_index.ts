@@ -1,5 +1,4 @@
 /** `FILE.idx` beside a trace: opened if it is there, made when a question would take long without. */
-import { buildIndex, buildIndexInWorkers } from "../replay/index/build_index.ts";
 import { IndexReader } from "../replay/index/index_reader.ts";
 import { attachIndex, ImpatientIndex, indexOf, IndexWanted } from "../replay/index/trace_index.ts";
 import { bytesAccess, fileAccess, type Trace, TraceError } from "../trace/mod.ts";
@@ -61,6 +60,7 @@ export async function withIndex<T>(
 
 /** Makes the index, gives it to the trace and, where that is permitted, leaves it beside the file. */
 async function makeIndex({ source: path, trace }: OpenedTrace): Promise<void> {
+  const { buildIndex, buildIndexInWorkers } = await import("../replay/index/build_index.ts");
   // Without workers it takes longer; they need a file.
   const parts = path === null ? buildIndex(trace) : await buildIndexInWorkers(path, trace)
     .catch((error) => {

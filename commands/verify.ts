@@ -1,4 +1,5 @@
-import { isSameMachineVersion, otherVersion, type Verification } from "../replay/mod.ts";
+import type { Verification } from "../replay/queries/verify.ts";
+import { isSameMachineVersion, otherVersion } from "../replay/replay_machine.ts";
 import { verifyInWorkers } from "../replay/queries/verify_parallel.ts";
 import type { Trace } from "../trace/mod.ts";
 import { defineCommand } from "./command.ts";
@@ -28,7 +29,7 @@ export default defineCommand({
   },
   examples: [["verify boot.unboot", "is the trace what this program would record today?"]],
   async run(values, [path], { out, err }) {
-    const { trace, source } = openTraceFile(path, err);
+    const { trace, source } = await openTraceFile(path, err);
     const started = performance.now();
     const progress = new Progress(err, started);
     const result = await verifyInWorkers(source, trace, {

@@ -1,15 +1,11 @@
 import { describeFault, formatWalk } from "../mmu/format_walk.ts";
 import { stage2Address, type Stage2Walk } from "../mmu/stage2.ts";
 import type { WalkStep } from "../mmu/walk.ts";
-import {
-  halves,
-  POSITION_FORMS,
-  Session,
-  type Symbolizer,
-  type TlbDifference,
-  type WalkAt,
-  walkAt,
-} from "../replay/mod.ts";
+import { halves } from "../replay/guest_view.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
+import { type TlbDifference, type WalkAt, walkAt } from "../replay/queries/walk_at.ts";
+import { Session } from "../replay/session.ts";
+import type { Symbolizer } from "../replay/symbolizer.ts";
 import type { ByteWriters } from "../replay/queries/provenance.ts";
 import { type WalkWriters, walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
@@ -46,8 +42,8 @@ export default defineCommand({
     ["walk boot.unboot 0x40600000 --at fault", "what the first fault's translation met"],
     ["walk boot.unboot main --at mmu-on+1", "where main() was, once the MMU was on"],
   ],
-  run(values, [path, address], { out, err }) {
-    const { trace, symbols } = openTraceFile(path, err);
+  async run(values, [path, address], { out, err }) {
+    const { trace, symbols } = await openTraceFile(path, err);
     const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");
     const cpu = cpuOf(trace, values.cpu);
     const va = addressOf(address, symbols);

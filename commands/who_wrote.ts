@@ -1,5 +1,5 @@
 import { disassemble } from "../core/isa/disassemble.ts";
-import { POSITION_FORMS } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
 import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
 import { readTarget, TARGET_FORMS, TargetError } from "../replay/queries/who_wrote_target.ts";
 import { whoWrote, type WhoWroteOptions, type WriteAnswer } from "../replay/queries/who_wrote.ts";
@@ -52,7 +52,7 @@ export default defineCommand({
     ["who-wrote boot.unboot page_root --all", "every write of that variable"],
   ],
   async run(values, [path, target], { out, err }) {
-    const opened = openTraceFile(path, err);
+    const opened = await openTraceFile(path, err);
     const { trace } = opened;
     const shown = { trace, symbols: namesOf(trace, opened.symbols) };
     const position = values.at === undefined ? trace.end : positionOf(trace, values.at, "at");

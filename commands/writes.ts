@@ -1,4 +1,4 @@
-import { POSITION_FORMS } from "../replay/mod.ts";
+import { POSITION_FORMS } from "../replay/position.ts";
 import { type Names, namesOf } from "../replay/queries/explain_symbols.ts";
 import { readTarget, TargetError } from "../replay/queries/who_wrote_target.ts";
 import { writeHistory } from "../replay/queries/write_history.ts";
@@ -46,7 +46,7 @@ export default defineCommand({
     ["writes boot.unboot 0x40518000+4096 --by-function", "who fills that page"],
   ],
   async run(values, [path, target], { out, err }) {
-    const { trace, symbols, source } = openTraceFile(path, err);
+    const { trace, symbols, source } = await openTraceFile(path, err);
     const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
     const to = values.to === undefined ? trace.end : positionOf(trace, values.to, "to");
     const printer = values["by-function"]

@@ -1,5 +1,6 @@
 import { defineAddressSpace } from "./address_space.ts";
 import { defineEntry } from "./boot.ts";
+import type { KernelBug } from "./bugs.ts";
 import { link, type LinkedSymbol, Program } from "./codegen/mod.ts";
 import { defineCollections } from "./collections.ts";
 import { defineConsole } from "./console.ts";
@@ -15,12 +16,6 @@ import { defineMmu } from "./mmu_enable.ts";
 import { definePageMapper } from "./page_mapper.ts";
 import { definePower } from "./power.ts";
 import { defineSelfTest, type KernelSelfTest } from "./self_tests.ts";
-
-/** The kernel's historic bugs. */
-export const KERNEL_BUGS = ["pxn", "late-vectors", "block-encoding"] as const;
-
-/** One of the kernel's historic bugs. */
-export type KernelBug = typeof KERNEL_BUGS[number];
 
 /** What to build. */
 export interface KernelOptions {

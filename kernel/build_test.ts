@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { debugLines } from "../core/loader/debug_sections.ts";
 import { parseElf } from "../core/loader/elf.ts";
-import { buildKernel, KERNEL_BUGS, type KernelOptions } from "./build.ts";
+import { KERNEL_BUGS } from "./bugs.ts";
+import { buildKernel, type KernelOptions } from "./build.ts";
 
 const BUILDS: KernelOptions[] = [{}, ...KERNEL_BUGS.map((bug) => ({ bug }))];
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { buildKernel, KERNEL_BUGS } from "../../kernel/build.ts";
+import { KERNEL_BUGS } from "../../kernel/bugs.ts";
+import { buildKernel } from "../../kernel/build.ts";
 import { ReplayError } from "../../replay/replay_error.ts";
 import { Session } from "../../replay/session.ts";
 import type { Trace } from "../../trace/mod.ts";

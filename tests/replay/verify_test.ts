@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { buildKernel, KERNEL_BUGS } from "../../kernel/build.ts";
+import { KERNEL_BUGS } from "../../kernel/bugs.ts";
+import { buildKernel } from "../../kernel/build.ts";
 import { verify } from "../../replay/queries/verify.ts";
 import { verifyInWorkers } from "../../replay/queries/verify_parallel.ts";
 import { type CborMap, decodeContent, encodeContent } from "../../trace/cbor.ts";
