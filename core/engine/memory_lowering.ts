@@ -82,8 +82,6 @@ export class MemoryLowering {
             f.branchIf(slow, op("i32.eqz", this.#hit(va, entry, access, 24)), "rarely");
             f.branchIf(slow, decodedWords(va, entry, access.size * values.length), "rarely");
           },
-          undefined,
-          "rarely",
         );
         const host = this.#host(va, entry);
         sources.forEach((source, i) =>
