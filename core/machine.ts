@@ -238,7 +238,8 @@ export class Machine {
     // Without firmware that could start them, the others start where the first does.
     const together = this.conduit === "none";
     for (const cpu of this.cpus) {
-      resetCpu(cpu, { level: this.#bootLevel, pc: plan.pc, x: plan.x });
+      const { pc, x, bigEndian } = plan;
+      resetCpu(cpu, { level: this.#bootLevel, pc, x, bigEndian });
       cpu.on = cpu.index === 0 || together;
     }
     this.resume();

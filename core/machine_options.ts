@@ -73,7 +73,7 @@ export interface MachineOptions {
 }
 
 /** What of a plan a boot needs. */
-export type BootedImage = Pick<BootPlan, "segments" | "pc" | "x">;
+export type BootedImage = Pick<BootPlan, "segments" | "pc" | "x" | "bigEndian">;
 
 /** What semihosting tells a guest, from what was loaded for it. */
 export function semihostingOptions({ name, append, ranges, memory }: {

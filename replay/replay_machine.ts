@@ -126,6 +126,9 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
   return machine;
 }
 
+/** At `#0` it is set by the loader alone. */
+const SCTLR_EE = 1n << 25n;
+
 /** What random numbers follow from. */
 function seedOf({ header: { options: { seed } } }: Trace): bigint | undefined {
   return typeof seed === "string" && /^0x[0-9a-f]{1,16}$/.test(seed) ? BigInt(seed) : undefined;
@@ -152,7 +155,8 @@ function bootedImage(trace: Trace, { memory }: Machine): (() => BootedImage) | n
   }
   return () => {
     const { cpus: [cpu] } = machineStateOf(trace.keyframe(0));
-    return { segments: loaded.map((range) => loadedSegment(trace, range)), pc: cpu.pc, x: cpu.x };
+    const segments = loaded.map((range) => loadedSegment(trace, range));
+    return { segments, pc: cpu.pc, x: cpu.x, bigEndian: (cpu.system.SCTLR_EL1 & SCTLR_EE) !== 0n };
   };
 }
 

@@ -35,6 +35,7 @@ export function bootElf(file: Uint8Array, options: LoadOptions): BootPlan {
   const tree = deviceTree === null ? "no device tree" : `device tree at ${hex(deviceTree)}`;
   return {
     kind: "elf",
+    ...(elf.bigEndian ? { bigEndian: true } : {}),
     segments: checkSegments(segments, options.memory),
     ...(flash.length > 0 ? { flash } : {}),
     pc,

@@ -49,6 +49,8 @@ export interface BootPlan {
   kind: "elf" | "linux" | "flat" | "firmware";
   /** It is entered as ELF files are, at the highest exception level, whatever its kind. */
   bare?: boolean;
+  /** SCTLR_ELx.EE and E0E are set. */
+  bigEndian?: boolean;
   /** Ascending, without overlaps, all inside RAM. */
   segments: BootSegment[];
   /** What flash holds; nothing if left out. It is the machine's medium, not part of its memory. */

@@ -291,6 +291,29 @@ Deno.test("loadImage() boots U-Boot images where they say", () => {
   assertEquals([anywhere.segments[0].address, anywhere.pc], [0x4200_0040, 0x4200_0048n]);
 });
 
+/** A big-endian ELF file of {@linkcode LOOP} at an address. */
+function bigEndianElf(address: bigint): Uint8Array {
+  const file = new DataView(new ArrayBuffer(120));
+  [0x7f454c46, 0x0202_0100].forEach((word, n) => file.setUint32(4 * n, word));
+  [2, 183].forEach((half, n) => file.setUint16(16 + 2 * n, half));
+  file.setUint32(20, 1);
+  [address, 64n].forEach((value, n) => file.setBigUint64(24 + 8 * n, value));
+  [64, 56, 1, 64].forEach((half, n) => file.setUint16(52 + 2 * n, half));
+  [1, 5].forEach((word, n) => file.setUint32(64 + 4 * n, word));
+  const size = BigInt(LOOP.length);
+  [120n, address, address, size, size, 8n].forEach((value, n) =>
+    file.setBigUint64(72 + 8 * n, value)
+  );
+  return Uint8Array.of(...new Uint8Array(file.buffer), ...LOOP);
+}
+
+Deno.test("loadImage() boots big-endian ELF files with big-endian data", () => {
+  const plan = loadImage(bigEndianElf(0x4020_0000n), { memory });
+  assertEquals([plan.kind, plan.bigEndian, plan.pc], ["elf", true, 0x4020_0000n]);
+  assertEquals(plan.segments.find(({ address }) => address === 0x4020_0000)?.bytes, LOOP);
+  assertEquals(loadImage(elf(0x4020_0000n), { memory }).bigEndian, undefined);
+});
+
 for (const [name, load, message] of BAD) {
   Deno.test(`loadImage() refuses ${name} in one line`, () => {
     const error = assertThrows(load, ImageError, message);

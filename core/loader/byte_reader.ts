@@ -1,7 +1,7 @@
 import { ImageError } from "./image_error.ts";
 
 /**
- * Bounded little-endian reads from an untrusted file. Every read names what it wanted, so that a
+ * Bounded reads from an untrusted file. Every read names what it wanted, so that a
  * truncated file gives one clear line instead of a RangeError.
  */
 export class ByteReader {
@@ -11,6 +11,8 @@ export class ByteReader {
   readonly end: number;
   /** What the bytes are, for messages: `ELF file`, `.debug_line`. */
   readonly what: string;
+  /** Numbers have their lowest byte first. */
+  littleEndian = true;
   #view: DataView;
   #bytes: Uint8Array;
 
@@ -30,7 +32,9 @@ export class ByteReader {
   /** A reader of the next `length` bytes alone; this one continues behind them. */
   slice(length: number): ByteReader {
     const start = this.#take(length);
-    return new ByteReader(this.#bytes, this.what, start, start + length);
+    const part = new ByteReader(this.#bytes, this.what, start, start + length);
+    part.littleEndian = this.littleEndian;
+    return part;
   }
 
   /** Reads an unsigned byte. */
@@ -45,17 +49,17 @@ export class ByteReader {
 
   /** Reads an unsigned 16-bit number. */
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    return this.#view.getUint16(this.#take(2), this.littleEndian);
   }
 
   /** Reads an unsigned 32-bit number. */
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#view.getUint32(this.#take(4), this.littleEndian);
   }
 
   /** Reads an unsigned 64-bit number. */
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    return this.#view.getBigUint64(this.#take(8), this.littleEndian);
   }
 
   /** Reads a 64-bit offset or size; one past 2^53 cannot lie inside any file and is refused. */

@@ -24,6 +24,7 @@ export function debugLines(elf: ElfFile): LineRow[] {
     line,
     lineStrings: debugSection(elf, ".debug_line_str"),
     strings: debugSection(elf, ".debug_str"),
+    bigEndian: elf.bigEndian,
   };
   return parseLines(
     sections,
@@ -38,12 +39,13 @@ function debugSection(elf: ElfFile, name: string): Uint8Array | null {
   const bytes = elf.section(name);
   const header = elf.sections.find((section) => section.name === name);
   if (bytes === null || header === undefined) return null;
-  return (header.flags & SHF_COMPRESSED) === 0n ? bytes : unpack(bytes, name);
+  return (header.flags & SHF_COMPRESSED) === 0n ? bytes : unpack(bytes, name, elf);
 }
 
 /** Unpacks a compressed section (gABI, "Section Compression"). */
-function unpack(bytes: Uint8Array, name: string): Uint8Array {
+function unpack(bytes: Uint8Array, name: string, { bigEndian }: ElfFile): Uint8Array {
   const reader = new ByteReader(bytes, `ELF section ${name}`);
+  reader.littleEndian = !bigEndian;
   const type = reader.u32();
   reader.u32();
   const size = reader.size();

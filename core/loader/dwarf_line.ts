@@ -26,6 +26,8 @@ export interface LineSections {
   lineStrings: Uint8Array | null;
   /** `.debug_str` */
   strings: Uint8Array | null;
+  /** They are of a big-endian file. */
+  bigEndian?: boolean;
 }
 
 /** Bytes of file names accepted beyond the size of the sections. */
@@ -60,6 +62,7 @@ export function parseLines(
   keep: (start: bigint) => boolean = () => true,
 ): LineRow[] {
   const reader = new ByteReader(sections.line, ".debug_line");
+  reader.littleEndian = !(sections.bigEndian ?? false);
   const budget = { left: NAME_BUDGET + sections.line.length };
   const sequences: LineRow[][] = [];
   while (reader.left > 0) {

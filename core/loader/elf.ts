@@ -1,5 +1,5 @@
 /**
- * A strict reader of ELF64 little-endian AArch64 executables (System V gABI chapters 4 and 5, and
+ * A strict reader of ELF64 AArch64 executables of either byte order (System V gABI chapters 4 and 5, and
  * "ELF for the Arm 64-bit Architecture"). Nothing in the file is trusted: every offset, size and
  * count is checked against the file before it is used.
  */
@@ -58,6 +58,8 @@ export interface ElfSection {
 export interface ElfFile {
   /** `e_type`: a fixed-address executable, or position-independent. */
   type: "executable" | "dynamic";
+  /** `EI_DATA`: data is big-endian. */
+  bigEndian: boolean;
   /** `e_entry`, a virtual address. */
   entry: bigint;
   /** Loadable segments in table order. */
@@ -108,7 +110,7 @@ export function isElf(file: Uint8Array): boolean {
  */
 export function parseElf(file: Uint8Array): ElfFile {
   checkIdentification(file);
-  const reader = new ByteReader(file, "ELF header", 16);
+  const reader = readerOf(file, "ELF header", 16);
   const type = reader.u16();
   const machine = reader.u16();
   if (machine !== EM_AARCH64) {
@@ -129,6 +131,7 @@ export function parseElf(file: Uint8Array): ElfFile {
   const sections = readSections(file, sectionOffset, tables.sections, tables.names);
   return {
     type: type === 2 ? "executable" : "dynamic",
+    bigEndian: isBigEndian(file),
     entry,
     segments,
     sections,
@@ -146,11 +149,21 @@ function checkIdentification(file: Uint8Array): void {
     const found = file[4] === 1 ? "32-bit" : `class ${file[4]}`;
     throw new ImageError(`ELF header: file is ${found}, expected 64-bit (AArch64)`);
   }
-  if (file[5] !== 1) {
-    const found = file[5] === 2 ? "big-endian" : `data encoding ${file[5]}`;
-    throw new ImageError(`ELF header: file is ${found}, expected little-endian`);
+  if (file[5] !== 1 && file[5] !== 2) {
+    throw new ImageError(`ELF header: data encoding is ${file[5]}, expected 1 or 2`);
   }
   if (file[6] !== 1) throw new ImageError(`ELF header: version is ${file[6]}, expected 1`);
+}
+
+function isBigEndian(file: Uint8Array): boolean {
+  return file[5] === 2;
+}
+
+/** A reader of a part of the file, or of one of its sections. */
+function readerOf(file: Uint8Array, what: string, start: number, bytes = file): ByteReader {
+  const reader = new ByteReader(bytes, what, start);
+  reader.littleEndian = !isBigEndian(file);
+  return reader;
 }
 
 function checkType(type: number): void {
@@ -182,7 +195,7 @@ function readCounts(
   let sections = reader.u16();
   let names = reader.u16();
   if (sectionOffset !== 0 && (sections === 0 || programs === PN_XNUM || names === SHN_XINDEX)) {
-    const first = new ByteReader(file, "ELF section header 0", 0);
+    const first = readerOf(file, "ELF section header 0", 0);
     first.offset = checkedRange(file, "ELF section header table", sectionOffset, SHDR_SIZE);
     first.offset += 32;
     const size = first.size();
@@ -219,7 +232,7 @@ function readSegments(file: Uint8Array, offset: number, count: number): ElfSegme
   const segments: ElfSegment[] = [];
   for (let index = 0; index < count; index++) {
     const what = `ELF program header ${index}`;
-    const reader = new ByteReader(file, what, offset + index * PHDR_SIZE);
+    const reader = readerOf(file, what, offset + index * PHDR_SIZE);
     if (reader.u32() !== PT_LOAD) continue;
     const flags = reader.u32();
     const dataOffset = reader.size();
@@ -254,7 +267,7 @@ function readSections(
   const nameOffsets: number[] = [];
   const sections: ElfSection[] = [];
   for (let index = 0; index < count; index++) {
-    const reader = new ByteReader(file, `ELF section header ${index}`, offset + index * SHDR_SIZE);
+    const reader = readerOf(file, `ELF section header ${index}`, offset + index * SHDR_SIZE);
     nameOffsets.push(reader.u32());
     const type = reader.u32();
     const flags = reader.u64();
@@ -330,7 +343,7 @@ function readSymbols(file: Uint8Array, sections: readonly ElfSection[]): GuestSy
       `ELF symbol table: string table is section ${table.link}, but there are ${sections.length} sections`,
     );
   }
-  const reader = new ByteReader(bytes, "ELF symbol table");
+  const reader = readerOf(file, "ELF symbol table", 0, bytes);
   const strings = new StringTable(names);
   const symbols: GuestSymbol[] = [];
   for (let index = 0; reader.left >= SYM_SIZE; index++) {

@@ -78,7 +78,7 @@ const BAD: [string, Uint8Array, string][] = [
     patched((v) => v.setUint8(4, 1)),
     "ELF header: file is 32-bit, expected 64-bit",
   ],
-  ["a big-endian file", patched((v) => v.setUint8(5, 2)), "big-endian, expected little-endian"],
+  ["no byte order", patched((v) => v.setUint8(5, 3)), "data encoding is 3, expected 1 or 2"],
   ["a wrong version", patched((v) => v.setUint8(6, 9)), "version is 9, expected 1"],
   ["x86-64", patched((v) => v.setUint16(18, 62, true)), "machine is 62 (x86-64), expected 183"],
   ["an object file", patched((v) => v.setUint16(16, 1, true)), "relocatable object (ET_REL)"],
