@@ -36,12 +36,15 @@ interface Part {
 export interface SharedImage {
   readonly parts: readonly Part[];
   readonly anchors: Int32Array;
+  /** Set when the anchors are made. */
+  readonly made: Int32Array;
 }
 
 /** Finds words in the memory of #0. */
 export class ImageMemory {
   #parts: readonly Part[];
   #anchors: Int32Array | undefined;
+  #shared: SharedImage | undefined;
 
   /** Keeps the loaded ranges, as far as they are within the bound; copies those that come without bytes. */
   constructor(memory: Memory, loaded: readonly LoadedRange[]) {
@@ -61,11 +64,24 @@ export class ImageMemory {
    *
    * @internal
    */
-  static from({ parts, anchors }: SharedImage): ImageMemory {
+  static from(shared: SharedImage): ImageMemory {
     const image = new ImageMemory({ base: 0, size: 0, bytes: new Uint8Array(0) }, []);
-    image.#parts = parts;
-    image.#anchors = anchors;
+    image.#parts = shared.parts;
+    image.#shared = shared;
     return image;
+  }
+
+  /**
+   * Makes what others wait for, in one of the threads.
+   *
+   * @internal
+   */
+  makeShared(): void {
+    const { anchors, made } = this.#shared!;
+    if (Atomics.load(made, 0) === 1) return;
+    this.#makeAnchors(anchors);
+    Atomics.store(made, 0, 1);
+    Atomics.notify(made, 0);
   }
 
   /**
@@ -75,8 +91,11 @@ export class ImageMemory {
    */
   share(): SharedImage {
     this.#parts = this.#parts.map((part) => ({ ...part, words: shared(part.words) }));
-    const anchors = this.#anchors = shared(this.#anchors ?? this.#makeAnchors());
-    return { parts: this.#parts, anchors };
+    const made = new Int32Array(new SharedArrayBuffer(4));
+    const anchors = new Int32Array(new SharedArrayBuffer(4 * ANCHORS));
+    if (this.#anchors) anchors.set(this.#anchors);
+    if (this.#anchors) made[0] = 1;
+    return { parts: this.#parts, anchors, made };
   }
 
   /** The words of #0 from a physical address on, or null if not all of them are known. */
@@ -93,7 +112,7 @@ export class ImageMemory {
   /** Physical addresses at which the words may have been at #0, the likely ones first; at most four. */
   candidates(is: Uint32Array): number[] {
     const found: number[] = [];
-    const anchors = this.#anchors ??= this.#makeAnchors();
+    const anchors = this.#anchors ??= this.#takeAnchors();
     for (let i = 0; i + 1 < is.length && found.length < MAX_TRIES; i++) {
       const hash = pairHash(is[i], is[i + 1]);
       if (hash % SAMPLE !== 0 || is[i] === 0) continue;
@@ -113,8 +132,13 @@ export class ImageMemory {
     return -1;
   }
 
-  #makeAnchors(): Int32Array {
-    const anchors = new Int32Array(ANCHORS);
+  #takeAnchors(): Int32Array {
+    if (!this.#shared) return this.#makeAnchors(new Int32Array(ANCHORS));
+    Atomics.wait(this.#shared.made, 0, 0);
+    return this.#shared.anchors;
+  }
+
+  #makeAnchors(anchors: Int32Array): Int32Array {
     // From the end, so that of equal pairs the first one stays.
     for (const { first, words } of this.#parts.toReversed()) {
       for (let i = words.length - 2; i >= 0; i--) {
@@ -153,12 +177,11 @@ export function sharedBytes(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-function shared<T extends Uint32Array | Int32Array>(words: T): T {
+function shared(words: Uint32Array): Uint32Array {
   if (words.buffer instanceof SharedArrayBuffer) return words;
-  const buffer = new SharedArrayBuffer(words.byteLength);
-  const copy = words instanceof Int32Array ? new Int32Array(buffer) : new Uint32Array(buffer);
+  const copy = new Uint32Array(new SharedArrayBuffer(words.byteLength));
   copy.set(words);
-  return copy as T;
+  return copy;
 }
 
 function pairHash(a: number, b: number): number {

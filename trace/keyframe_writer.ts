@@ -75,6 +75,18 @@ export class KeyframeWriter {
     return image;
   }
 
+  /**
+   * The image as it was loaded, for a receiver to store: the indices of its pages, and the words of those that are
+   * not in the memory that {@linkcode image} then gives.
+   */
+  imagePages(loaded: readonly LoadedRange[]): { pages: number[]; others: [number, Uint32Array][] } {
+    const image = this.#image = new ImageMemory(this.#source, loaded);
+    const pages = this.#pagesOf(loaded);
+    const others = pages.filter((page) => !image.at(this.#base + page * PAGE_SIZE, PAGE_WORDS));
+    this.#restart();
+    return { pages, others: others.map((page) => [page, this.#wordsOf(page).slice()]) };
+  }
+
   /** Physical addresses, divided by the page size and ascending, of the pages written in the window. */
   writtenPages(): number[] {
     return this.#written.map((page) => page + this.#base / PAGE_SIZE).sort((a, b) => a - b);

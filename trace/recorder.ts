@@ -14,10 +14,12 @@ import { uint } from "./fields.ts";
 import { WasmFlowEncoder } from "./flow_encoder_wasm.ts";
 import type { FlowEncoder, FlowObserver } from "./flow_source.ts";
 import { encodeInput, type InputEvent } from "./input_columns.ts";
+import type { KnownMemory } from "./keyframe_maker.ts";
 import { KeyframeWriter } from "./keyframe_writer.ts";
 import { encodeLines, encodeSymbols } from "./program_tables.ts";
 import type { RecordableMachine } from "./recordable_machine.ts";
 import type { RecorderOptions, RecordingResult } from "./recorder_options.ts";
+import type { ImagePages } from "./recorder_messages.ts";
 import type { RecorderThreads, ThreadedWindows, WindowEnd } from "./recorder_threads.ts";
 import {
   DEFAULT_WINDOW_STEPS,
@@ -30,6 +32,11 @@ import {
 import { hashBytes } from "./state_hash.ts";
 import { describeCpus, encodeAscending, summarizeBlocks } from "./summary.ts";
 import { FLOW_PART_BYTES, type TraceSink, TraceWriter } from "./writer.ts";
+
+/** Bytes of an image that other threads store if there are any. */
+const LARGE_IMAGE = 4 << 20;
+/** How long their start is waited for then. */
+const LONGEST_START_MS = 2000;
 
 /** Inputs, and bytes of them, at which a part of a window's inputs is written. */
 const INPUT_PART = { count: 1 << 14, bytes: 1 << 20 } as const;
@@ -215,10 +222,32 @@ export class Recorder implements Observer, FlowObserver {
     });
     for (const content of encodeSymbols(symbols)) this.#writer.item(ITEM.symbols, content);
     for (const content of encodeLines(lines)) this.#writer.item(ITEM.lines, content);
-    this.#flow.useImage(this.#keyframes.storeImage(loaded));
-    this.#writeKeyframe(0);
-    this.#writer.commit(0, 0, 0);
+    if (!this.#storeThreaded()) {
+      this.#flow.useImage(this.#keyframes.storeImage(loaded));
+      this.#writeKeyframe(0);
+      this.#writer.commit(0, 0, 0);
+    }
     this.#startWindow(0);
+  }
+
+  /** Has threads store the image if it is so large that it is worth waiting for them. */
+  #storeThreaded(): boolean {
+    const { loaded, threads } = this.#options;
+    const size = loaded?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+    if (!loaded || !threads || size < LARGE_IMAGE || !this.#canHandOver) return false;
+    if (!threads.wait(LONGEST_START_MS)) return false;
+    const pages = this.#keyframes.imagePages(loaded);
+    this.#window = 1;
+    this.#handOver(threads, pages);
+    this.#window = 0;
+    const { tlb, ...rest } = this.#machine.save();
+    const end = { number: 0, start: 0, end: 0, retired: this.#retired, events: {} };
+    this.#threaded!.endPrologue(end, tlb, encodeContent(rest));
+    return true;
+  }
+
+  get #canHandOver(): boolean {
+    return this.#flow instanceof WasmFlowEncoder && this.#machine.flowSource.follow !== undefined;
   }
 
   #startWindow(position: number): void {
@@ -226,17 +255,20 @@ export class Recorder implements Observer, FlowObserver {
     this.#windowStart = position;
     if (this.#threaded) return;
     if (position > 0) this.#options.threads?.start();
-    if (this.#options.threads?.ready) this.#handOver(this.#options.threads);
+    const { threads } = this.#options;
+    if (threads?.ready && this.#canHandOver) this.#handOver(threads);
     else this.#flow.startWindow(this.#window);
   }
 
   /** Between two windows: the threads go on where this one stands. */
-  #handOver(threads: RecorderThreads): void {
+  #handOver(
+    threads: RecorderThreads,
+    known: KnownMemory | ImagePages = this.#keyframes.known(),
+  ): void {
     const { memory, flowSource } = this.#machine;
-    if (!(this.#flow instanceof WasmFlowEncoder) || !flowSource.follow) return;
+    if (!(this.#flow instanceof WasmFlowEncoder)) return;
     const image = this.#keyframes.image.share();
     const blocks = this.#flow.known();
-    const known = this.#keyframes.known();
     const place = { base: memory.base, size: memory.size };
     const standing = { window: this.#window, image, blocks, place, memory: known };
     this.#threaded = threads.begin(standing, flowSource, this.#writer);
@@ -260,7 +292,7 @@ export class Recorder implements Observer, FlowObserver {
   /** Writes what the threads have finished. */
   #collect(all = false): void {
     this.#threaded?.collect((end) => {
-      if (!this.#error) this.#commitTotals(end);
+      if (!this.#error && end.number > 0) this.#commitTotals(end);
     }, all);
   }
 

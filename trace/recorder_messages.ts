@@ -69,6 +69,12 @@ export interface ThreadStart {
   readonly more: number;
 }
 
+/** See `KeyframeWriter.imagePages`. */
+export interface ImagePages {
+  readonly pages: readonly number[];
+  readonly others: readonly [number, Uint32Array][];
+}
+
 /** The second: how things stand between two windows. */
 export interface HandOver {
   readonly signal: Signal;
@@ -87,7 +93,8 @@ export interface HandOver {
     readonly ring: SharedRing;
     readonly reply: SharedRing;
     readonly place: MemoryPlace;
-    readonly memory: KnownMemory;
+    /** What is known; or the pages of the image, which is still to be stored, with those that are not in `image`. */
+    readonly memory: KnownMemory | ImagePages;
   };
 }
 

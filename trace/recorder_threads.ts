@@ -38,7 +38,7 @@ import type { TraceWriter } from "./writer.ts";
 /** Threads that encode flow, at most. */
 const MOST_FLOW_THREADS = 3;
 /** Words of the rings: of flow, of pages and states, and of replies. */
-const RING_WORDS = { flow: 1 << 22, key: 1 << 19, reply: 1 << 17 } as const;
+const RING_WORDS = { flow: 1 << 22, key: 1 << 21, reply: 1 << 17 } as const;
 
 /** A window's end, as the main thread sees it. */
 export interface WindowEnd {
@@ -250,8 +250,21 @@ export class ThreadedWindows implements CodeObserver {
     const json = new TextEncoder().encode(JSON.stringify(facts));
     this.#send(() => {
       this.#flow.sendBytes(FLOW_MESSAGE.window, [end.end - end.start], json);
+      this.#flow.wake();
+    });
+    this.#endKeys(end, tlb, state);
+  }
+
+  /** Ends the prologue: its keyframe. */
+  endPrologue(end: WindowEnd, tlb: Uint8Array, state: Uint8Array): void {
+    this.#endKeys(end, tlb, state);
+  }
+
+  #endKeys(end: WindowEnd, tlb: Uint8Array, state: Uint8Array): void {
+    this.#send(() => {
       this.#key.sendBytes(KEY_MESSAGE.tlb, [], tlb);
       this.#key.sendBytes(KEY_MESSAGE.keyframe, [end.end, ...end.retired], state);
+      this.#key.wake();
     });
     this.#ended.push(end);
     this.#calls = 0;
@@ -284,6 +297,8 @@ export class ThreadedWindows implements CodeObserver {
     this.#send(() => {
       this.#flow.send(FLOW_MESSAGE.end, []);
       this.#key.send(KEY_MESSAGE.end, []);
+      this.#flow.wake();
+      this.#key.wake();
     });
   }
 
@@ -331,11 +346,11 @@ export class ThreadedWindows implements CodeObserver {
 
   #isFinished(window: WindowEnd | undefined): boolean {
     if (!window || this.#keyReplies.windows.length === 0) return false;
-    return this.#flowOf(window).windows.length > 0;
+    return window.number === 0 || this.#flowOf(window).windows.length > 0;
   }
 
   #write(window: WindowEnd): void {
-    const flow = this.#flowOf(window).windows.shift()!;
+    const flow = window.number === 0 ? [] : this.#flowOf(window).windows.shift()!;
     const others = this.#keyReplies.windows.shift()!;
     let next = 0;
     const write = (item: Item) => this.#writer.framed(item.kind, item, item.size);
@@ -343,6 +358,7 @@ export class ThreadedWindows implements CodeObserver {
       while (next < others.length && others[next].calls < item.calls) write(others[next++]);
       write(item);
     }
+    while (next < others.length) write(others[next++]);
     this.#writer.commit(window.number, window.start, window.end);
   }
 }

@@ -15,6 +15,7 @@ import {
   BEHIND,
   FLOW_MESSAGE,
   type HandOver,
+  type ImagePages,
   KEY_MESSAGE,
   REPLY,
   type ThreadStart,
@@ -180,18 +181,31 @@ class KeyThread {
   readonly #free: Uint32Array[] = [];
   /** Of the page in hand. */
   readonly #words = new Uint32Array(PAGE_SIZE / 4);
+  #wordsOf: (page: number) => Uint32Array = () => this.#words;
   #tlb: Uint8Array = new Uint8Array(0);
   #items: { kind: number; content: Uint8Array }[] = [];
 
   constructor({ image, key }: HandOver, replies: Replies) {
     this.#maker = new KeyframeMaker(
       key.place,
-      () => this.#words,
+      (page) => this.#wordsOf(page),
       (content) => this.#items.push({ kind: ITEM.pages, content: encodeContent(content) }),
     );
-    this.#maker.adopt(key.memory);
-    this.#maker.useImage(ImageMemory.from(image));
     this.#replies = replies;
+    const known = ImageMemory.from(image);
+    known.makeShared();
+    if ("pages" in key.memory) this.#storeImage(key.memory, key.place.base, known);
+    else this.#maker.adopt(key.memory);
+    this.#maker.useImage(known);
+  }
+
+  #storeImage({ pages, others }: ImagePages, base: number, image: ImageMemory): void {
+    const sent = new Map(others);
+    const words = (page: number) => image.at(base + page * PAGE_SIZE, PAGE_SIZE / 4);
+    this.#wordsOf = (page) => sent.get(page) ?? words(page)!;
+    this.#maker.storeAll(pages);
+    this.#wordsOf = () => this.#words;
+    this.#send();
   }
 
   message(ring: RingReader): void {

@@ -14,6 +14,8 @@ const PART = 1;
 /** First type for others. */
 export const FIRST_TYPE = 2;
 
+/** Words behind which sleeping readers are woken: to wake one takes as long as some thousand words. */
+const WAKE_WORDS = 1 << 15;
 /** Bytes of a string in one message. */
 const PART_BYTES = 1 << 16;
 /** Longest wait without a look at whether there is still somebody. */
@@ -75,6 +77,7 @@ export class RingWriter {
   readonly #after: () => void;
   #head = 0;
   #next = 0;
+  #woken = 0;
 
   /**
    * @param wait returns when the condition holds
@@ -110,7 +113,10 @@ export class RingWriter {
       }
       return true;
     };
-    if (!hasRoom()) this.#wait(hasRoom);
+    if (!hasRoom()) {
+      this.wake();
+      this.#wait(hasRoom);
+    }
     if (pad > 0) words[this.#head & (size - 1)] = PAD;
     const at = (this.#head + pad) & (size - 1);
     words[at] = type;
@@ -119,12 +125,18 @@ export class RingWriter {
     return at + 2;
   }
 
-  /** Ends the message. */
+  /** Ends the message. Readers that sleep may not see it before {@linkcode wake}. */
   end(): void {
     this.#head = this.#next;
     Atomics.store(this.#ring.positions, 0, this.#head);
-    Atomics.notify(this.#ring.positions, 0);
+    if (((this.#head - this.#woken) >>> 0) >= WAKE_WORDS) this.wake();
     this.#after();
+  }
+
+  /** Wakes readers that wait for a message. */
+  wake(): void {
+    this.#woken = this.#head;
+    Atomics.notify(this.#ring.positions, 0);
   }
 
   /** Sends words. */
