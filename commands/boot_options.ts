@@ -47,7 +47,9 @@ export const BOOT_OPTIONS = {
   dtb: option("FILE", text, "device tree to use instead of the generated one"),
   load: repeated("FILE@ADDR", rawFile, "also puts a file into RAM, as -device loader does"),
   seed: option("N", word64, "puts random seeds made from N into the device tree"),
-  semihosting: flag("answer HLT #0xf000: console, EXIT, clocks; the host's files are refused"),
+  semihosting: flag(
+    "answer HLT #0xf000: console, input, EXIT, clocks; the host's files are refused",
+  ),
   "semihosting-dir": option("DIR", text, "the same, with the files in DIR"),
   strict: flag("fail as the architecture permits where the reference machine is laxer"),
   storm: optionOr("N", positive, "1000", "faults without progress that end the recording"),

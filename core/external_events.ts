@@ -1,4 +1,10 @@
 import { INPUT, type InputSource, POWER_KEY } from "./input_source.ts";
+import {
+  encodeKeys,
+  KEYS_INPUT,
+  type SemihostingKeys,
+  type TypedKeys,
+} from "./semihosting_keys.ts";
 import type { VirtBoard } from "./virt_board.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
@@ -66,6 +72,42 @@ export class ExternalEvents {
   /** Whether what is next can be handed over when it is due. */
   #canTake(input: InputSource): boolean {
     return input.pressesPower || this.host.board.canReceive;
+  }
+
+  /**
+   * Bytes for a guest that asks semihosting for what is typed: those that wait in the first UART
+   * and those that are due; if there is none, time passes. None if nobody types.
+   *
+   * @param recorded what was told when it was recorded, if it was
+   */
+  typed(most: number, recorded?: SemihostingKeys): Uint8Array {
+    const { board, time, position, inputObserver } = this.host;
+    time.noteRead();
+    const received: number[] = [];
+    for (let byte; received.length < most && (byte = board.uart.takeReceived()) !== undefined;) {
+      received.push(byte);
+    }
+    const left = most - received.length;
+    const keys = recorded ? recorded.at(position) : this.#keys(left, left < most);
+    if (!keys) return Uint8Array.from(received);
+    time.skipTo(keys.until);
+    if (!recorded) inputObserver?.(KEYS_INPUT, encodeKeys(keys));
+    return Uint8Array.of(...received, ...keys.bytes);
+  }
+
+  /** Waits for what is typed, unless it has to be there `now`. A press of the power key is seen once the guest goes on. */
+  #keys(most: number, now: boolean): TypedKeys | undefined {
+    const { input, position, time: { nanoseconds: from } } = this.host;
+    if (!input || most === 0 || input.pressesPower) return undefined;
+    const isDue = input.nextTime() <= from;
+    if (now && !isDue) return undefined;
+    const until = isDue ? from : input.waitUntil({ position, from, to: Infinity });
+    if (until === Infinity) return undefined;
+    const bytes: number[] = [];
+    while (bytes.length < most && input.nextTime() <= until && !input.pressesPower) {
+      bytes.push(input.take());
+    }
+    return { until, bytes: Uint8Array.from(bytes) };
   }
 
   /** Lets happen on the board what is due. */

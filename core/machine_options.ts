@@ -1,4 +1,5 @@
 import { largestGap, type SemihostingFiles, type SemihostingOptions } from "./devices/mod.ts";
+import type { SemihostingKeys } from "./semihosting_keys.ts";
 import type { CpuName } from "./cpu_models.ts";
 import type { TranslateOptions } from "./engine/engine_options.ts";
 import type { BootPlan } from "./loader/boot.ts";
@@ -66,6 +67,8 @@ export interface MachineOptions {
   readonly semihosting?: SemihostingOptions;
   /** Answers for the host's files; they are refused if left out. */
   readonly semihostingFiles?: SemihostingFiles | undefined;
+  /** What was typed when the machine's run was recorded; if left out, what is typed now. */
+  readonly semihostingKeys?: SemihostingKeys | undefined;
   /** Contents of flash, disks and fw_cfg's files; none if left out. */
   readonly media?: Media;
   /** Devices behind virtio transports, beside the disks; none if left out. */

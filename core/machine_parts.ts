@@ -252,7 +252,9 @@ export function makeHazards(machine: Machine, observer: Observer): HazardDetecto
 /** Semihosting for the CPU in turn; `print` gets each byte of its console. */
 export function makeSemihosting(
   machine: Machine,
-  options: Pick<MachineOptions, "semihostingFiles" | "rtc"> & { semihosting: SemihostingOptions },
+  options: Pick<MachineOptions, "semihostingFiles" | "semihostingKeys" | "rtc"> & {
+    semihosting: SemihostingOptions;
+  },
   print: (byte: number) => void,
 ): Semihosting {
   const { clock } = machine.time;
@@ -261,6 +263,7 @@ export function makeSemihosting(
     read: (address, length) => machine.access.readVirtual(address, length),
     write: (address, bytes) => machine.access.writeVirtual(address, bytes),
     print,
+    typed: (most) => machine.outside.typed(most, options.semihostingKeys),
     nanoseconds: () => clock.nanoseconds(),
     seconds: () => rtc + Math.floor(clock.nanoseconds() / 1e9),
     ask: (request) => {

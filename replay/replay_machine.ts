@@ -20,6 +20,7 @@ import { MAX_CPUS } from "../core/turns.ts";
 import { RAM_BASE, virtioDevices } from "../core/virt_board.ts";
 import type { Keyframe, LoadedRange, Trace } from "../trace/mod.ts";
 import { RecordedFiles } from "./recorded_files.ts";
+import { RecordedKeys } from "./recorded_keys.ts";
 import { recordedMedia } from "./recorded_media.ts";
 import { ReplayError } from "./replay_error.ts";
 
@@ -106,6 +107,7 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
           ranges: trace.loaded ?? [],
           memory: size,
         }),
+        semihostingKeys: new RecordedKeys(trace.inputs()),
       }
       : {}),
     ...(typeof recorded["semihosting-dir"] === "string"

@@ -111,6 +111,11 @@ export class Pl011 implements Device {
     this.#update();
   }
 
+  /** Takes a byte that was received and not yet read, in place of the guest; undefined if there is none. */
+  takeReceived(): number | undefined {
+    return this.#count > 0 ? this.#take() : undefined;
+  }
+
   read(offset: number, _size: number): number {
     const register = offset & ~3;
     switch (register) {

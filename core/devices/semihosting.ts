@@ -3,8 +3,8 @@ import type { FileAnswer, FileRequest } from "./semihosting_files.ts";
 
 /**
  * Semihosting (Arm "Semihosting for AArch32 and AArch64", 2.0): what a guest asks of its debugger
- * by `HLT #0xf000`, answered as the reference does. Output goes to the console; there is no input
- * on `:tt`. Files of the host are there if somebody answers for them, and are refused otherwise;
+ * by `HLT #0xf000`, answered as the reference does. Output goes to the console, and input is what
+ * is typed there; where nobody types the reference waits for ever, and here there is none. Files of the host are there if somebody answers for them, and are refused otherwise;
  * SYSTEM is always refused.
  */
 
@@ -45,6 +45,8 @@ export interface SemihostingHost {
   write(address: bigint, bytes: Uint8Array): boolean;
   /** A byte for the console. */
   print(byte: number): void;
+  /** Waits for what is typed: 1 to `most` bytes, none if nobody types. */
+  typed(most: number): Uint8Array;
   /** Virtual time in ns. */
   nanoseconds(): number;
   /** Seconds since 1970. */
@@ -118,7 +120,7 @@ export class Semihosting {
         this.#print(this.#text(x1));
         return x1;
       case READC:
-        return FAILED;
+        return BigInt(host.typed(1)[0] ?? -1) & FAILED;
       case ISERROR:
         return (this.#argument(x1, 0) ?? 0n) >> 63n;
       case CLOCK:
@@ -236,7 +238,7 @@ export class Semihosting {
     if (open.kind === "file") {
       return this.#host.ask!({ what: "read", handle, length })!.bytes.subarray(0, length);
     }
-    if (open.kind === "terminal") return new Uint8Array();
+    if (open.kind === "terminal") return this.#host.typed(length);
     const bytes = FEATURES.subarray(open.at, open.at + length);
     open.at += bytes.length;
     return bytes;
