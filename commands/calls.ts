@@ -9,7 +9,8 @@ import { writeFile } from "./files.ts";
 import { Expected, flag, option, type ValueParser } from "./options.ts";
 import { grouped, hex, type Output, plural } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { openTraceFile, positionOf } from "./trace_file.ts";
+import { checkRange, openTraceFile, positionOf } from "./trace_file.ts";
+import { UsageError } from "./user_error.ts";
 import { oneOf, positive, text } from "./values.ts";
 
 const DEFAULT_DEPTH = 10;
@@ -47,9 +48,13 @@ export default defineCommand({
     ["calls boot.unboot --svg boot.svg", "the same as a picture"],
   ],
   async run(values, [path], { out, err }) {
+    if (values.folded && values.json) {
+      throw new UsageError("Options --folded and --json: expected one of them");
+    }
     const { trace, symbols } = await openTraceFile(path, err);
     const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
     const to = values.to === undefined ? trace.end : positionOf(trace, values.to, "to");
+    checkRange(from, to);
     const progress = new Progress(err, performance.now());
     const tree = callTree(trace, {
       from,

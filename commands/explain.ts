@@ -73,7 +73,7 @@ function cpuPrefix({ header, turns }: Trace, position: number): string {
 
 /** What became of each CPU, if there are several and the boot did not end well for all of them. */
 function fatesOf({ trace }: OpenedTrace): CpuFate[] {
-  if (trace.header.cpus === 1) return [];
+  if (trace.header.cpus === 1 || trace.end === 0) return [];
   const fates = cpuFates(new Session(trace));
   return trace.footer?.reason === "poweroff" && !fates.some(isMisfortune) ? [] : fates;
 }

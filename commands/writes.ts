@@ -11,7 +11,7 @@ import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag, option } from "./options.ts";
 import { grouped, hex, type Output, plural, printable } from "./output.ts";
-import { openTraceFile, positionOf } from "./trace_file.ts";
+import { checkRange, openTraceFile, positionOf } from "./trace_file.ts";
 import { UsageError, UserError } from "./user_error.ts";
 import { positive, text } from "./values.ts";
 
@@ -49,6 +49,7 @@ export default defineCommand({
     const { trace, symbols, source } = await openTraceFile(path, err);
     const from = values.from === undefined ? 0 : positionOf(trace, values.from, "from");
     const to = values.to === undefined ? trace.end : positionOf(trace, values.to, "to");
+    checkRange(from, to);
     const printer = values["by-function"]
       ? new FunctionCounter(out, namesOf(trace, symbols), values.json)
       : new WritePrinter(out, trace, namesOf(trace, symbols), values.json);

@@ -42,6 +42,7 @@ Deno.test("a command line that makes no sense is one line and status 2", async (
     [["record", "--json=yes"], "takes no value"],
     [["kernel"], "Missing option -o FILE"],
     [["events", "t", "--kind", "foo"], "expected one of exception, eret"],
+    [["calls", "t", "--folded", "--json"], "--folded and --json: expected one of them"],
   ];
   await Promise.all(lines.map(async ([args, message]) => {
     const { status, out, err } = await runCli(args);
@@ -63,6 +64,7 @@ Deno.test("bad input is one line and status 1", async () => {
     const lines: [string[], string][] = [
       [["info", "nothing"], "Cannot read nothing: no such file or folder"],
       [["info", "."], "Cannot read .: it is a folder"],
+      [["info", "/dev/null"], "Cannot read /dev/null: expected a regular file"],
       [["info", "text"], "Cannot"],
       [["events", "text"], "Cannot"],
       [["dump", "text"], "Cannot"],
