@@ -217,3 +217,28 @@ comparePrivileged(
   })),
   SHAPES[1],
 );
+
+comparePrivileged(
+  "CPTR_EL3.TCPAC, and LORegions of the Secure state",
+  HOSTS.flatMap(([host, text]) =>
+    ["cpacr_el1", "s3_5_c1_c0_2", "cptr_el2", "s3_0_c10_c4_0", "s3_0_c10_c4_7"].flatMap((name) =>
+      [`mrs x0, ${name}`, `msr ${name}, x0`].flatMap((code) =>
+        ([1, 2] as const).flatMap((el): Experiment[] => [
+          {
+            name: `${code}, ${host}`,
+            el,
+            setup: `${text} ; mov x0, #0x80000000 ; msr cptr_el3, x0`,
+            code,
+          },
+          {
+            name: `${code}, Secure`,
+            el: 1,
+            setup: "mov x0, #0x500 ; msr scr_el3, x0",
+            code,
+          },
+        ])
+      )
+    )
+  ),
+  SHAPES[1],
+);

@@ -27,7 +27,8 @@ done:   ldr x1, =room;    mov w0, #4;    hlt #0xf000
         .balign 8
 calls:  .quad 1, input, 1, output, 1, errors, 1, missing, 0x13, 0, 1, long, 0x13, 0
         .quad 5, hello, 9, bad, 0x13, 0, 8, bad, 8, hello, 5, bad
-        .quad 0x31, 0, 0x15, line, 0x15, short, 2, hello, 0
+        .quad 0x31, 0, 0x15, line, 0x15, short, 2, hello
+        .quad 0x18, 0x60000000, 0x13, 0, 0
 hello:  .quad 3, text, 3
 bad:    .quad 77, text, 3
 input:  .quad tt, 0, 3
