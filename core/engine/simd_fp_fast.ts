@@ -24,6 +24,8 @@ import {
 interface Attempt {
   readonly result: Local;
   readonly good: Expression;
+  /** The same, with more effort, where `good` leaves some out. */
+  readonly better?: Expression;
 }
 
 /** log2 of an element's bytes. */
@@ -157,37 +159,57 @@ function comparison(name: "eq" | "ge" | "gt", magnitudes = false): Fast {
 
 // ---- fused multiplication and addition ----
 
+/** What two lanes of singles give in the arithmetic of doubles. */
+interface Halves {
+  readonly total: Local;
+  /** Where `total` is half-way between two singles. */
+  readonly halfWay: Local;
+  /** Where `total` was not rounded. */
+  readonly isExact: Expression;
+}
+
 /**
  * Two lanes of singles in the arithmetic of doubles: the product is exact, the sum is rounded to
  * 53 bits and then to 24. That is one rounding's result unless the first lands half-way between two
  * singles.
  */
-function fusedSingles(f: FunctionBuilder, [c, a, b]: readonly Expression[]): Attempt {
+function fusedSingles(f: FunctionBuilder, [c, a, b]: readonly Expression[]): Halves {
   const wide = (value: Expression) => op("f64x2.promote_low_f32x4", value);
-  const product = op("f64x2.mul", wide(a), wide(b));
-  const total = keep(f, op("f64x2.add", product, wide(c)));
-  const result = keep(f, op("f32x4.demote_f64x2_zero", total));
-  const magnitude = keep(f, op("f64x2.abs", total));
+  const product = keep(f, op("f64x2.mul", wide(a), wide(b)));
+  const addend = keep(f, wide(c));
+  const total = keep(f, op("f64x2.add", product, addend));
   const places = (bits: bigint) =>
     lanes(
       "v128.const",
       Array.from({ length: 16 }, (_, i) => Number(bits >> BigInt(8 * (i % 8)) & 255n)),
     );
-  const halfWay = op("i64x2.eq", and(total, places(0x1fff_ffffn)), places(0x1000_0000n));
-  const inRange = and(
-    op("f64x2.ge", magnitude, power(3, -125)),
-    op("f64x2.lt", magnitude, power(3, 127)),
+  const halfWay = keep(
+    f,
+    op("i64x2.eq", and(total, places(0x1fff_ffffn)), places(0x1000_0000n)),
   );
-  const good = op("v128.andnot", or(inRange, isZero(3, total)), halfWay);
-  return { result, good };
+  return { total, halfWay, isExact: isZero(3, lostBySum(product, addend, total)) };
+}
+
+/** Whether a total is where the rounded single is normal, or zero. */
+function isUsual(total: Local): Expression {
+  const magnitude = op("f64x2.abs", total);
+  return or(
+    and(op("f64x2.ge", magnitude, power(3, -125)), op("f64x2.lt", magnitude, power(3, 127))),
+    isZero(3, total),
+  );
+}
+
+/** What was lost when `a + b` was rounded to `total`. */
+function lostBySum(a: Expression, b: Expression, total: Expression): Expression {
+  const second = op("f64x2.sub", total, a);
+  const firstLost = op("f64x2.sub", a, op("f64x2.sub", total, second));
+  return op("f64x2.add", firstLost, op("f64x2.sub", b, second));
 }
 
 /** What `a + b` is, and what was lost by rounding it. */
 function twoSum(f: FunctionBuilder, a: Expression, b: Expression): [Local, Local] {
   const total = keep(f, op("f64x2.add", a, b));
-  const second = keep(f, op("f64x2.sub", total, a));
-  const firstLost = op("f64x2.sub", a, op("f64x2.sub", total, second));
-  return [total, keep(f, op("f64x2.add", firstLost, op("f64x2.sub", b, second)))];
+  return [total, keep(f, lostBySum(a, b, total))];
 }
 
 /** The product and what was lost by rounding it (Dekker). */
@@ -250,8 +272,18 @@ const FUSED: Fast = {
     const low = fusedSingles(f, operands);
     const high = fusedSingles(f, operands.map((value) => keep(f, upper(value))));
     const halves = Array.from({ length: 16 }, (_, i) => i < 8 ? i : i + 8);
-    const result = keep(f, lanes("i8x16.shuffle", halves, low.result, high.result));
-    return { result, good: and(low.good, high.good) };
+    const [first, second] = [low, high].map(({ total }) => op("f32x4.demote_f64x2_zero", total));
+    const result = keep(f, lanes("i8x16.shuffle", halves, first, second));
+    const magnitude = keep(f, on(2, "abs", result));
+    const inRange = and(
+      on(2, "ge", magnitude, power(2, -125)),
+      on(2, "lt", magnitude, power(2, 127)),
+    );
+    // Of a mask's lanes none may be missing, so it does not matter which they are.
+    const good = op("v128.andnot", inRange, or(low.halfWay, high.halfWay));
+    const isSure = ({ total, halfWay, isExact }: Halves) =>
+      op("v128.andnot", isUsual(total), op("v128.andnot", halfWay, isExact));
+    return { result, good, better: and(isSure(low), isSure(high)) };
   },
 };
 
@@ -295,9 +327,11 @@ export function returnIfFast(
     f.if(op("i32.eq", shape, i32(size | 16 >> size << 2)), () => {
       f.if(op("i32.eqz", fpcr(FPCR.rmode | FPCR.fz)), () => {
         const attempt = () => {
-          const { result, good } = fast.attempt({ f, size, operands });
-          const bad = op("v128.any_true", op("v128.not", good));
-          f.if(op("i32.eqz", bad), () => f.return(result));
+          const { result, good, better } = fast.attempt({ f, size, operands });
+          for (const mask of better ? [good, better] : [good]) {
+            const bad = op("v128.any_true", op("v128.not", mask));
+            f.if(op("i32.eqz", bad), () => f.return(result));
+          }
         };
         const inexact = op("i32.and", load("i32.load", i32(0), SLOT.fpsr), i32(FPSR.ixc));
         if (fast.exact) attempt();
