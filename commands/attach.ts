@@ -1,5 +1,8 @@
 import { isFaultEvent } from "../replay/syndrome.ts";
-import { fileAccess, FileSink, openTrace, type Trace, writeAttached } from "../trace/mod.ts";
+import { writeAttached } from "../trace/attach_writer.ts";
+import { FileSink } from "../trace/file_sink.ts";
+import { fileAccess } from "../trace/random_access.ts";
+import { openTrace, type Trace } from "../trace/reader.ts";
 import { defineCommand } from "./command.ts";
 import { STATUS } from "./exit_status.ts";
 import { explain } from "./files.ts";

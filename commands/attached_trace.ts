@@ -1,7 +1,9 @@
 /** Opens traces of profile `attach`: what they leave out is executed again, once. */
 import { checkExpanded, expandTrace } from "../replay/expand.ts";
 import { ReplayError } from "../replay/replay_error.ts";
-import { bytesAccess, fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
+import { bytesAccess, fileAccess } from "../trace/random_access.ts";
+import { openTrace, type Trace } from "../trace/reader.ts";
+import { TraceError } from "../trace/trace_error.ts";
 import { whyFailed } from "./files.ts";
 import { grouped, type Output } from "./output.ts";
 import { Progress } from "./progress.ts";

@@ -1,6 +1,6 @@
 import { ReplayError } from "../replay/replay_error.ts";
 import { type Diff, diff, diffInWorkers } from "../replay/queries/diff.ts";
-import { TraceError } from "../trace/mod.ts";
+import { TraceError } from "../trace/trace_error.ts";
 import { defineCommand } from "./command.ts";
 import { diffJson, diffLines, diffMarkdown } from "./diff_text.ts";
 import { STATUS } from "./exit_status.ts";

@@ -1,6 +1,8 @@
 import type { MachineEvent } from "../core/observer.ts";
 import { POSITION_FORMS } from "../replay/position.ts";
-import { EVENT_KINDS, type EventFilter, type EventKind, type Trace } from "../trace/mod.ts";
+import type { EventFilter } from "../trace/event_filter.ts";
+import type { Trace } from "../trace/reader.ts";
+import { EVENT_KINDS, type EventKind } from "../trace/schema.ts";
 import { defineCommand } from "./command.ts";
 import { eventJson } from "./event_json.ts";
 import { eventDetails } from "./event_text.ts";

@@ -3,14 +3,11 @@ import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent, MmioEvent, UnknownEvent } from "../core/observer.ts";
 import { SECURE_UART } from "../core/virt_board.ts";
 import { isFaultEvent } from "../replay/syndrome.ts";
-import {
-  type EndReason,
-  PROFILES,
-  Recorder,
-  type RecorderOptions,
-  RecorderThreads,
-  sharedBytes,
-} from "../trace/mod.ts";
+import { sharedBytes } from "../trace/image_memory.ts";
+import { Recorder } from "../trace/recorder.ts";
+import type { RecorderOptions } from "../trace/recorder_options.ts";
+import { RecorderThreads } from "../trace/recorder_threads.ts";
+import { type EndReason, PROFILES } from "../trace/schema.ts";
 import type { InputSource } from "../core/input_source.ts";
 import { INPUT_HELP, parseInputScript, ScriptInput } from "./input_script.ts";
 import { TerminalInput } from "./input_terminal.ts";

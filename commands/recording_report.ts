@@ -8,7 +8,6 @@ import { PROGRAM } from "./help.ts";
 import { bytesText, grouped, type Output, plural, printable } from "./output.ts";
 import type { Outcome } from "./record.ts";
 import { oneLine } from "./report_error.ts";
-import { openTraceFile } from "./trace_file.ts";
 
 /** A recording that is over. */
 export interface Report {
@@ -105,6 +104,7 @@ async function showFault(
   firstFault: ExceptionEvent,
   err: Output,
 ): Promise<void> {
+  const { openTraceFile } = await import("./trace_file.ts");
   const { trace, symbols } = await openTraceFile(path, err);
   const fault = seriesFault(trace) ?? firstFault;
   const where = `${place(fault.pc, symbols)}${sourceText(fault.pc, symbols)}`;

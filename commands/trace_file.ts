@@ -1,6 +1,8 @@
 import { PositionError, resolvePosition } from "../replay/position.ts";
 import { Symbolizer } from "../replay/symbolizer.ts";
-import { fileAccess, openTrace, type Trace, TraceError } from "../trace/mod.ts";
+import { fileAccess } from "../trace/random_access.ts";
+import { openTrace, type Trace } from "../trace/reader.ts";
+import { TraceError } from "../trace/trace_error.ts";
 import { explain } from "./files.ts";
 import type { Output } from "./output.ts";
 import { openIndex } from "./trace_index.ts";

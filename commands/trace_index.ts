@@ -1,7 +1,9 @@
 /** `FILE.idx` beside a trace: opened if it is there, made when a question would take long without. */
 import { IndexReader } from "../replay/index/index_reader.ts";
 import { attachIndex, ImpatientIndex, indexOf, IndexWanted } from "../replay/index/trace_index.ts";
-import { bytesAccess, fileAccess, type Trace, TraceError } from "../trace/mod.ts";
+import { bytesAccess, fileAccess } from "../trace/random_access.ts";
+import type { Trace } from "../trace/reader.ts";
+import { TraceError } from "../trace/trace_error.ts";
 import { indexPath, isGranted, keepFile } from "./kept_file.ts";
 import type { Output } from "./output.ts";
 import type { OpenedTrace } from "./trace_file.ts";

@@ -1,4 +1,4 @@
-import { FileSink } from "../trace/mod.ts";
+import { FileSink } from "../trace/file_sink.ts";
 import { explain } from "./files.ts";
 import { dropKept } from "./kept_file.ts";
 import { UserError } from "./user_error.ts";

@@ -5,7 +5,7 @@
  * are handed over in the order of the parts, whichever worker was first, and only so many are worked on
  * ahead of the one that is next, so that memory stays bounded.
  */
-import { openTrace, type Trace } from "../trace/mod.ts";
+import { openTrace, type Trace } from "../trace/reader.ts";
 import { fileAccess } from "../trace/random_access.ts";
 import { ReplayError } from "./replay_error.ts";
 

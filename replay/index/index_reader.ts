@@ -7,7 +7,8 @@ import { decodeContent } from "../../trace/cbor.ts";
 import { type Frame, readContent, readFrame } from "../../trace/chunk.ts";
 import { ColumnReader } from "../../trace/columns.ts";
 import { Fields } from "../../trace/fields.ts";
-import { type RandomAccess, type Trace, TraceError } from "../../trace/mod.ts";
+import type { RandomAccess, Trace } from "../../trace/mod.ts";
+import { TraceError } from "../../trace/trace_error.ts";
 import {
   GROUP_WINDOWS,
   INDEX_FORMAT,
