@@ -73,9 +73,9 @@ export class Execution {
     return this.#entering || access.fetching ? engine.state.pc : this.#addresses.of(engine);
   }
 
-  /** Position at which to stop and look again: where the probe is planted, or a checkpoint taken. */
-  get nextStop(): number {
-    const { position, turns, loop } = this.host;
+  /** Position, behind the present one, at which to stop and look again: where the probe is planted, or a checkpoint taken. */
+  nextStop(position: number): number {
+    const { turns, loop } = this.host;
     if (this.#probeFrom > position) return this.#probeFrom;
     // With several CPUs checkpoints are where turns begin.
     return turns.several ? Infinity : loop.nextPosition;
@@ -144,8 +144,8 @@ export class Execution {
     completeStep(processor, straight ? engine.wordAt(last) : undefined);
   }
 
-  /** Retires at most `limit` instructions, or takes an exception. */
-  step(limit: number): void {
+  /** Retires at most `limit` instructions, or takes an exception. `position` is the present one. */
+  step(limit: number, position: number = this.host.position): void {
     const { host } = this;
     const { engine, turns, exceptions } = host;
     if (this.#entering) {
@@ -153,7 +153,7 @@ export class Execution {
       // A machine that was saved at a page's end: execution would have stopped behind it.
       if (turns.inRun) {
         turns.inRun = false;
-        if (turns.isOver(host.position)) return;
+        if (turns.isOver(position)) return;
       }
       this.#fetchFailed = false;
       if (this.#entering) return exceptions.takeFault();
@@ -167,10 +167,10 @@ export class Execution {
       const esr = esrOf(EC.branchTarget, misplaced);
       return exceptions.take({ type: "sync", esr, elr: this.pc });
     }
-    if (host.loop.nextPosition <= host.position) this.#checkpoint();
-    this.#plantProbe();
+    if (host.loop.nextPosition <= position) this.#checkpoint();
+    this.#plantProbe(position);
     const { retired } = engine;
-    let reason = engine.run(limit, turns.left(host.position));
+    let reason = engine.run(limit, turns.left(position));
     if (reason === EXIT.probe) {
       this.#takeProbe();
       if (host.loop.visit()) return host.end("loop");
@@ -244,8 +244,8 @@ export class Execution {
   }
 
   /** The probe stays where it is from one stretch to the next: many are short. */
-  #plantProbe(): void {
-    const { turns, loop, engine: { records }, position } = this.host;
+  #plantProbe(position: number): void {
+    const { turns, loop, engine: { records } } = this.host;
     // With several CPUs turns begin where states are compared: there is no probe.
     if (turns.several) return;
     if (!loop.probing || position < this.#probeFrom) return this.#takeProbe();

@@ -251,7 +251,7 @@ export class Machine {
    * @returns why it ended, or null at `until`
    */
   run(until: number): EndReason | null {
-    while (!this.ended && this.position < until) {
+    for (let position = this.position; !this.ended && position < until; position = this.position) {
       if (this.turns.fresh) this.#announce();
       if (this.input) this.outside.type(this.input);
       this.outside.update();
@@ -261,9 +261,8 @@ export class Machine {
       }
       if (isDebugOn(this.processor)) this.#execution.debugged();
       else {
-        const { position } = this;
-        const next = Math.min(this.#execution.nextStop, this.outside.nextPosition);
-        this.#execution.step(Math.max(1, Math.min(until, next) - position));
+        const next = Math.min(this.#execution.nextStop(position), this.outside.nextPosition);
+        this.#execution.step(Math.max(1, Math.min(until, next) - position), position);
       }
       this.#taking.endTurn();
     }

@@ -63,6 +63,9 @@ export const FP_PROBE = 0x80;
 export class Processor implements SystemContext {
   readonly cpu: number;
   readonly cpuCount: number;
+  readonly levels: ExceptionLevels;
+  readonly model: CpuModel;
+  readonly strict: boolean;
   readonly state: CpuState;
   readonly tlb: Tlb;
   readonly translation: Translation;
@@ -96,6 +99,9 @@ export class Processor implements SystemContext {
     const { engine, memory } = host;
     this.cpu = host.cpu;
     this.cpuCount = host.cpuCount;
+    this.levels = host.levels;
+    this.model = host.model;
+    this.strict = host.strict;
     this.state = engine.states[host.cpu];
     this.state.set32(SLOT.fpcrBits, fpcrBits(host.model.features));
     const lookup = this.#lookup = engine.lookups[host.cpu];
@@ -122,15 +128,6 @@ export class Processor implements SystemContext {
     });
   }
 
-  get levels(): ExceptionLevels {
-    return this.host.levels;
-  }
-  get model(): CpuModel {
-    return this.host.model;
-  }
-  get strict(): boolean {
-    return this.host.strict;
-  }
   get clock(): Clock {
     return this.host.clock;
   }

@@ -76,7 +76,7 @@ export class TurnTaking {
   endTurn(): void {
     const { host } = this;
     const { turns, outside, engine } = host;
-    if (host.ended || !turns.isOver(host.position)) return;
+    if (!turns.several || host.ended || !turns.isOver(host.position)) return;
     outside.update();
     let next = turns.next();
     while (!next) {

@@ -36,6 +36,8 @@ const SLICE = 1 << 20;
 
 /** First byte behind the state slots that are in use. */
 const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
+/** Words of the CPU that runs, whose state stands at address 0: asked for at every event. */
+const BUDGET = SLOT.budget >> 2, RECORD = SLOT.record >> 2, RUN_START = SLOT.runStart >> 2;
 /** State slots that belong to the engine, whichever CPU runs. */
 const ENGINE_SLOTS = [SLOT.budget, SLOT.ring];
 
@@ -62,6 +64,7 @@ export class Engine implements FlowSource {
   readonly #flow: FlowRing;
   readonly #run: () => number;
   readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
   readonly #host: EngineHost;
   readonly #kinds: Uint8Array;
@@ -93,6 +96,7 @@ export class Engine implements FlowSource {
     this.guest = new Uint8Array(this.memory, this.layout.guest, guestBytes);
     this.storeMarks = new Uint8Array(this.memory, storeMarks, storeMarks ? guestBytes / 8 : 0);
     this.#u32 = new Uint32Array(this.memory);
+    this.#i32 = new Int32Array(this.memory);
     this.#u64 = new BigUint64Array(this.memory);
     this.#host = host;
     this.barriers = new ReportedBarriers(this.memory);
@@ -201,8 +205,7 @@ export class Engine implements FlowSource {
 
   /** Instructions retired since the engine was made, exact at any time. */
   get retired(): number {
-    const { state } = this;
-    return this.#completed + this.#budget - state.get32(SLOT.budget) + this.#inRun();
+    return this.#completed + this.#budget - this.#i32[BUDGET] + this.#inRun();
   }
 
   /** Sets the count, when a saved state is restored. */
@@ -355,15 +358,14 @@ export class Engine implements FlowSource {
   }
 
   #slice(budget: number): number {
-    const { state } = this;
-    const { btype } = state;
-    state.set32(SLOT.budget, budget);
-    if (this.#landings) state.btype = btype;
+    const btype = this.#landings ? this.state.btype : 0;
+    this.#i32[BUDGET] = budget;
+    if (this.#landings) this.state.btype = btype;
     this.#budget = budget;
     this.#host.beginSlice(this.#completed + budget);
     const reason = this.#run();
-    this.#completed += budget - state.get32(SLOT.budget);
-    this.#budget = state.get32(SLOT.budget);
+    this.#budget = this.#i32[BUDGET];
+    this.#completed += budget - this.#budget;
     this.#flow.afterSlice();
     if (budget > 0 && reason === EXIT.budget) this.translator?.sample(budget - this.#budget);
     return reason;
@@ -376,7 +378,7 @@ export class Engine implements FlowSource {
   }
 
   #inRun(): number {
-    return (this.state.get32(SLOT.record) - this.state.get32(SLOT.runStart)) >> 4;
+    return (this.#i32[RECORD] - this.#i32[RUN_START]) >> 4;
   }
 
   #decode(): void {

@@ -65,7 +65,8 @@ export class TableHazards {
   wants(kind: MachineEvent["kind"], name?: string): boolean {
     if (this.#epoch === null) return false;
     if (kind === "barrier") return this.#copies.size > 0 && (name === undefined || name === "DSB");
-    return kind === "tlb-fill" || kind === "tlbi" || kind === "reset";
+    if (kind === "tlbi") return this.#walks.size > 0;
+    return kind === "tlb-fill" || kind === "reset";
   }
 
   event(event: MachineEvent): void {
