@@ -92,7 +92,9 @@ export class DirectoryFiles implements SemihostingFiles {
     const parts = name.split("/").filter((part) => part !== "" && part !== ".");
     if (leavesRoot(parts)) throw new Refused(EACCES);
     const last = parts.pop();
-    if (last === undefined || name.includes("\0")) throw new Refused(ENOENT);
+    if (name === "" || name.includes("\0")) throw new Refused(ENOENT);
+    // The directory itself.
+    if (last === undefined) throw new Refused(EISDIR);
     const folder = Deno.realPathSync([this.#directory, ...parts].join("/"));
     const path = `${folder}/${last}`;
     if (last === ".." || !this.#holds(folder)) throw new Refused(EACCES);

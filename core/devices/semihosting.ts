@@ -170,8 +170,10 @@ export class Semihosting {
   }
 
   #openFile(x1: bigint): bigint {
-    const name = this.#name(x1, 0, 2), mode = this.#argument(x1, 1);
-    if (name === undefined || mode === undefined || mode >= MODES) return this.#fail(EINVAL);
+    const mode = this.#argument(x1, 1);
+    if (mode === undefined || mode >= MODES) return this.#fail(EINVAL);
+    const name = this.#name(x1, 0, 2);
+    if (typeof name !== "string") return this.#fail(name.error);
     const handle = this.#freeHandle();
     if (name === ":tt") {
       this.#open.set(handle, { kind: "terminal", input: mode < INPUT_MODES });
@@ -220,14 +222,11 @@ export class Semihosting {
     return 0n;
   }
 
-  /** Gives the number of bytes that were not read. */
+  /** Gives the number of bytes that were not read. As on the reference no error is noted. */
   #read(x1: bigint): bigint {
     const [handle, address, length] = [0, 1, 2].map((n) => this.#argument(x1, n));
     const open = this.#open.get(Number(handle));
-    if (!open || address === undefined || length === undefined) {
-      this.#fail(EBADF);
-      return length ?? FAILED;
-    }
+    if (!open || address === undefined || length === undefined) return length ?? FAILED;
     const bytes = this.#bytesOf(open, Number(handle), Math.min(Number(length), MOST_BYTES));
     return bytes.length > 0 && !this.#host.write(address, bytes)
       ? length
@@ -244,30 +243,28 @@ export class Semihosting {
     return bytes;
   }
 
-  /** Gives the number of bytes that were not written. */
+  /** Gives the number of bytes that were not written. As on the reference no error is noted. */
   #write(x1: bigint): bigint {
     const [handle, address, length] = [0, 1, 2].map((n) => this.#argument(x1, n));
     const open = this.#open.get(Number(handle));
-    if (!open || open.kind === "features") {
-      this.#fail(EBADF);
-      return length ?? FAILED;
-    }
+    if (!open || open.kind === "features") return length ?? FAILED;
     const bytes = length! < MOST_BYTES ? this.#host.read(address!, Number(length)) : undefined;
     if (!bytes) return length!;
     if (open.kind === "terminal") {
       this.#print(bytes);
       return 0n;
     }
-    const done = this.#ask({ what: "write", handle: Number(handle), bytes });
-    return done === FAILED ? length! : length! - done;
+    const answer = this.#host.ask!({ what: "write", handle: Number(handle), bytes })!;
+    return length! - BigInt(Math.max(0, answer.result));
   }
 
   #changeName(operation: number, x1: bigint): bigint {
     const name = this.#name(x1, 0, 1);
-    if (name === undefined) return this.#fail(EINVAL);
+    if (typeof name !== "string") return this.#fail(name.error);
     if (operation === REMOVE) return this.#ask({ what: "remove", name });
     const to = this.#name(x1, 2, 3);
-    return to === undefined ? this.#fail(EINVAL) : this.#ask({ what: "rename", name, to });
+    if (typeof to !== "string") return this.#fail(to.error);
+    return this.#ask({ what: "rename", name, to });
   }
 
   /** A name that follows from the number that the guest gives. */
@@ -287,12 +284,14 @@ export class Semihosting {
     return this.#fail(BigInt(answer.errno));
   }
 
-  /** A name of which one argument is the address and another the length. */
-  #name(x1: bigint, at: number, of: number): string | undefined {
+  /** A name of which one argument is the address and another the length, or the error of having none. */
+  #name(x1: bigint, at: number, of: number): string | { error: bigint } {
     const address = this.#argument(x1, at), length = this.#argument(x1, of);
-    if (address === undefined || length === undefined || length >= MOST_BYTES) return undefined;
-    const bytes = this.#host.read(address, Number(length) + 1);
-    return bytes?.at(-1) === 0 ? new TextDecoder().decode(bytes.subarray(0, -1)) : undefined;
+    if (address === undefined || length === undefined) return { error: EFAULT };
+    const bytes = length < MOST_BYTES ? this.#host.read(address, Number(length) + 1) : undefined;
+    if (!bytes) return { error: EFAULT };
+    if (bytes.at(-1) !== 0) return { error: EINVAL };
+    return new TextDecoder().decode(bytes.subarray(0, -1));
   }
 
   #commandLine(x1: bigint): bigint {

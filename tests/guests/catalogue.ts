@@ -36,6 +36,8 @@ export interface Guest extends Omit<BuildOptions, "level"> {
   readonly virtio?: boolean;
   /** What is typed on the console. */
   readonly input?: string | undefined;
+  /** Semihosting, with the files of a directory that has an empty folder. */
+  readonly semihosting?: boolean;
   /** Bytes of a disk that holds a pattern. */
   readonly disk?: number;
   /** The reference has no ACPI tables, which our machine never has. */
@@ -414,6 +416,7 @@ export const GUESTS: readonly Guest[] = [
       levels: ["-O2"],
     })
   ),
+  program("semihosting", { semihosting: true }),
   program("virtio", { virtio: true }),
   ...([
     ["console", 3, 31, 1000],

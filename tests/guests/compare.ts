@@ -1,9 +1,15 @@
 /** Runs one image on the reference and on our machine and says where they differ. */
-import { loadImage } from "../../core/loader/mod.ts";
+import { DirectoryFiles } from "../../commands/semihosting_files.ts";
+import { type BootPlan, loadImage } from "../../core/loader/mod.ts";
 import { type InputEntry, ScriptInput } from "../../commands/input_script.ts";
 import type { CpuName } from "../../core/cpu_models.ts";
 import type { FlowObserver } from "../../core/engine/flow_ring.ts";
-import { type EndReason, Machine } from "../../core/machine.ts";
+import {
+  type EndReason,
+  Machine,
+  type MachineOptions,
+  semihostingOptions,
+} from "../../core/machine.ts";
 import { mediumOf } from "../../core/medium.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { type QemuOptions, runQemu } from "../drivers/qemu.ts";
@@ -40,6 +46,8 @@ export interface RunOptions {
   readonly virtio?: boolean;
   /** What is typed on the console, as soon as the guest takes it. */
   readonly input?: string | undefined;
+  /** Semihosting, with the files of a directory that has an empty folder. */
+  readonly semihosting?: boolean;
   /** Bytes of a disk that holds a pattern. */
   readonly disk?: number;
   /** The reference has no ACPI tables, which our machine never has. */
@@ -82,6 +90,7 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
   const log = Deno.makeTempFileSync({ prefix: "unboot-log-" });
   const disk = options.disk ? Deno.makeTempFileSync({ prefix: "unboot-disk-" }) : undefined;
   if (disk) Deno.writeFileSync(disk, pattern(options.disk!));
+  const cwd = options.semihosting ? makeDirectory() : undefined;
   const wantsLog = options.exceptions !== "none";
   const extra = wantsLog ? ["-d", "int", "-D", log] : [];
   try {
@@ -91,7 +100,9 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
       extra: [
         ...[...extra, "-nic", "none", ...options.virtio ? VIRTIO_ARGUMENTS : []],
         ...disk ? diskArguments(disk) : [],
+        ...cwd ? ["-semihosting"] : [],
       ],
+      ...cwd ? { cwd } : {},
       ...(options.pressAfter ? { pressAfter: options.pressAfter } : {}),
       ...(options.input ? { input: new TextEncoder().encode(options.input) } : {}),
       timeoutMs: hangs ? HANG_MS : TIMEOUT_MS,
@@ -109,7 +120,15 @@ export async function runOnReference(image: Uint8Array, options: RunOptions): Pr
   } finally {
     Deno.removeSync(log);
     if (disk) Deno.removeSync(disk);
+    if (cwd) Deno.removeSync(cwd, { recursive: true });
   }
+}
+
+/** A directory with an empty folder. */
+function makeDirectory(): string {
+  const directory = Deno.makeTempDirSync({ prefix: "unboot-files-" });
+  Deno.mkdirSync(`${directory}/folder`);
+  return directory;
 }
 
 function diskArguments(path: string): string[] {
@@ -165,6 +184,17 @@ class StepCounter implements FlowObserver {
   codeChanged(): void {}
 }
 
+function semihostingOf({ segments }: BootPlan, memory: number, directory: string): Pick<
+  MachineOptions,
+  "semihosting" | "semihostingFiles"
+> {
+  const ranges = segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address }));
+  return {
+    semihosting: semihostingOptions({ name: "guest", append: undefined, ranges, memory }),
+    semihostingFiles: new DirectoryFiles(directory),
+  };
+}
+
 /**
  * Boots an image on our machine.
  *
@@ -184,7 +214,10 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     ...(virtualization ? { virtualization } : {}),
     ...(secure ? { secure } : {}),
   };
+  const plan = loadImage(image, { memory: memoryBytes, append, initrd, gic, cpus, ...levels });
+  const directory = options.semihosting ? makeDirectory() : undefined;
   const machine = new Machine({
+    ...directory ? semihostingOf(plan, memoryBytes, directory) : {},
     memoryBytes,
     cpus,
     flow: true,
@@ -205,9 +238,10 @@ export function runOnMachine(image: Uint8Array, options: RunOptions): GuestRun &
     if (event.kind !== "exception" || exceptions.length === MOST_EXCEPTIONS) return;
     if (options.exceptions === "all" || event.type === "sync") exceptions.push(format(event));
   }
-  machine.boot(loadImage(image, { memory: memoryBytes, append, initrd, gic, cpus, ...levels }));
+  machine.boot(plan);
   const end = runWithInput(machine, options);
   machine.cutFlow();
+  if (directory) Deno.removeSync(directory, { recursive: true });
   if (steps.retired !== machine.retired || steps.entries !== machine.entries) {
     throw new Error(
       `The flow has ${steps.retired} instructions and ${steps.entries} entries, ` +

@@ -106,3 +106,41 @@ Deno.test("HLT is UNDEFINED without semihosting", () => {
   machine.run(1);
   assertEquals(classes, [0n]);
 });
+
+/** HLT at EL1, which prints, then at EL0, where the handler prints the class of what it is taken with. */
+const AT_EL0 = program(`
+start:  ldr x0, =vectors; msr vbar_el1, x0
+        ldr x1, =one;     mov w0, #4;    hlt #0xf000
+        ldr x0, =el0;     msr elr_el1, x0
+        mov x0, #0x3c0;   msr spsr_el1, x0
+        eret
+el0:    ldr x1, =one;     mov w0, #4;    hlt #0xf000
+        b .
+one:    .asciz "one"
+        .org 0x40080800
+vectors: .space 0x400
+        mrs x0, esr_el1;  lsr x0, x0, #26; add x0, x0, #65
+        ldr x1, =0x09000000; str w0, [x1]
+        ldr x0, =0x84000008; hvc #0
+`);
+
+Deno.test({
+  name: "HLT is UNDEFINED at EL0, semihosting or not, as on the reference",
+  ignore: !hasQemu(),
+  async fn() {
+    const qemu = await runQemu(AT_EL0.elf(), { extra: ["-semihosting"] });
+    assertEquals([qemu.text, qemu.errors.slice(0, 3)], ["A", "one"]);
+    const memory = 128 << 20;
+    const name = "guest";
+    const semihosting = semihostingOptions({ name, append: undefined, ranges: [], memory });
+    const machine = new Machine({ memoryBytes: memory, semihosting });
+    machine.boot(AT_EL0.plan());
+    let console = "";
+    machine.observer = {
+      event: (event) => {
+        if (event.kind === "console") console += String.fromCharCode(event.byte);
+      },
+    };
+    assertEquals([machine.run(1_000), console], ["poweroff", "oneA"]);
+  },
+});
