@@ -36,7 +36,7 @@ import { FLOW_PART_BYTES, type TraceSink, TraceWriter } from "./writer.ts";
 /** Bytes of an image that other threads store if there are any. */
 const LARGE_IMAGE = 4 << 20;
 /** How long their start is waited for then. */
-const LONGEST_START_MS = 2000;
+const LONGEST_START_MS = 500;
 
 /** Inputs, and bytes of them, at which a part of a window's inputs is written. */
 const INPUT_PART = { count: 1 << 14, bytes: 1 << 20 } as const;
