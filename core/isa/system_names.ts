@@ -51,39 +51,51 @@ export interface NamedInstruction {
   readonly operand: boolean;
 }
 
-const registerNames = new Map<number, string>();
-const registerEncodings = new Map<string, number>();
-const instructionsByEncoding = new Map<number, NamedInstruction>();
-const instructionEncodings = new Map<string, number>();
+/** The names, by encoding and back. */
+class Names {
+  readonly registers = new Map<number, string>();
+  readonly registerEncodings = new Map<string, number>();
+  readonly instructions = new Map<number, NamedInstruction>();
+  readonly instructionEncodings = new Map<string, number>();
 
-function nameRegister(name: string, encoding: number): void {
-  registerNames.set(encoding, name.toLowerCase());
-  registerEncodings.set(name.toLowerCase(), encoding);
+  constructor() {
+    for (const entry of OTHER_REGISTERS.trim().split(/,\s*/)) {
+      const [name, op1, crn, crm, op2] = entry.split(" ");
+      this.#register(name, 3 << 14 | +op1 << 11 | +crn << 7 | +crm << 3 | +op2);
+    }
+    for (const { name, encoding } of SYSTEM_REGISTERS) {
+      if (!/^S\d_/.test(name)) this.#register(name, encoding);
+    }
+    for (const entry of OTHER_INSTRUCTIONS.trim().split(/,\s*/)) {
+      const [mnemonic, operation, op1, crm, op2] = entry.split(" ");
+      const crn = mnemonic === "TLBI" ? 8 : 7;
+      const encoding = +op1 << 11 | crn << 7 | +crm << 3 | +op2;
+      this.#instruction(`${mnemonic} ${operation}`, encoding, !operation.includes("ALL"));
+    }
+    for (const { name, encoding, operand } of SYSTEM_INSTRUCTIONS) {
+      this.#instruction(name, encoding, operand);
+    }
+    this.#instruction("DC ZVA", DC_ZVA, true);
+  }
+
+  #register(name: string, encoding: number): void {
+    this.registers.set(encoding, name.toLowerCase());
+    this.registerEncodings.set(name.toLowerCase(), encoding);
+  }
+
+  #instruction(name: string, encoding: number, operand: boolean): void {
+    const [mnemonic, operation] = name.toLowerCase().split(" ");
+    this.instructions.set(encoding, { mnemonic, operation, operand });
+    this.instructionEncodings.set(`${mnemonic} ${operation}`, encoding);
+  }
 }
 
-function nameInstruction(name: string, encoding: number, operand: boolean): void {
-  const [mnemonic, operation] = name.toLowerCase().split(" ");
-  instructionsByEncoding.set(encoding, { mnemonic, operation, operand });
-  instructionEncodings.set(`${mnemonic} ${operation}`, encoding);
-}
+let made: Names | undefined;
 
-for (const entry of OTHER_REGISTERS.trim().split(/,\s*/)) {
-  const [name, op1, crn, crm, op2] = entry.split(" ");
-  nameRegister(name, 3 << 14 | +op1 << 11 | +crn << 7 | +crm << 3 | +op2);
+/** The names, made when the first is asked for: a boot needs none. */
+function names(): Names {
+  return made ??= new Names();
 }
-for (const { name, encoding } of SYSTEM_REGISTERS) {
-  if (!/^S\d_/.test(name)) nameRegister(name, encoding);
-}
-for (const entry of OTHER_INSTRUCTIONS.trim().split(/,\s*/)) {
-  const [mnemonic, operation, op1, crm, op2] = entry.split(" ");
-  const crn = mnemonic === "TLBI" ? 8 : 7;
-  const encoding = +op1 << 11 | crn << 7 | +crm << 3 | +op2;
-  nameInstruction(`${mnemonic} ${operation}`, encoding, !operation.includes("ALL"));
-}
-for (const { name, encoding, operand } of SYSTEM_INSTRUCTIONS) {
-  nameInstruction(name, encoding, operand);
-}
-nameInstruction("DC ZVA", DC_ZVA, true);
 
 /**
  * A system register's name in lower case as assembly has it, `s3_0_c15_c2_0` where it has none.
@@ -91,12 +103,12 @@ nameInstruction("DC ZVA", DC_ZVA, true);
  * @param encoding op0:op1:CRn:CRm:op2 in 16 bits, op0 on top
  */
 export function systemRegisterName(encoding: number): string {
-  return registerNames.get(encoding) ?? genericName(encoding).toLowerCase();
+  return names().registers.get(encoding) ?? genericName(encoding).toLowerCase();
 }
 
 /** The 16-bit encoding that a name in lower case stands for, or undefined. */
 export function systemRegisterEncoding(name: string): number | undefined {
-  const known = registerEncodings.get(name);
+  const known = names().registerEncodings.get(name);
   if (known !== undefined) return known;
   const match = /^s([0-3])_([0-7])_c(\d+)_c(\d+)_([0-7])$/.exec(name);
   if (!match) return undefined;
@@ -107,10 +119,10 @@ export function systemRegisterEncoding(name: string): number | undefined {
 
 /** The IC, DC, AT or TLBI instruction at op1:CRn:CRm:op2 (14 bits), or undefined. */
 export function namedInstruction(encoding: number): NamedInstruction | undefined {
-  return instructionsByEncoding.get(encoding);
+  return names().instructions.get(encoding);
 }
 
 /** The encoding of, for example, `tlbi` and `vae1is`, or undefined. */
 export function namedInstructionEncoding(mnemonic: string, operation: string): number | undefined {
-  return instructionEncodings.get(`${mnemonic} ${operation}`);
+  return names().instructionEncodings.get(`${mnemonic} ${operation}`);
 }

@@ -9,6 +9,7 @@
 import type { CpuModel } from "../cpu_models.ts";
 import type { CpuState } from "../state.ts";
 import { SLOT } from "../state.ts";
+import { EncodingTable } from "./encoding_table.ts";
 import { type El0Gate, NEVER, type SystemRegister, type WriteEffect } from "./sysregs_row.ts";
 import { SYSTEM_REGISTERS } from "./sysregs_table.ts";
 
@@ -16,13 +17,12 @@ export { NEVER, SYSTEM_REGISTERS };
 export type { El0Gate, SystemRegister, WriteEffect };
 
 /** Rows by 16-bit encoding. */
-const BY_ENCODING: (SystemRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
+const BY_ENCODING = new EncodingTable<SystemRegister>();
 const BY_NAME = new Map<string, SystemRegister>();
 for (const register of SYSTEM_REGISTERS) {
-  if (BY_ENCODING[register.encoding]) {
-    throw new Error(`${register.name} has the encoding of ${BY_ENCODING[register.encoding]!.name}`);
-  }
-  BY_ENCODING[register.encoding] = register;
+  const other = BY_ENCODING.get(register.encoding);
+  if (other) throw new Error(`${register.name} has the encoding of ${other.name}`);
+  BY_ENCODING.set(register.encoding, register);
   BY_NAME.set(register.name, register);
 }
 
@@ -84,7 +84,7 @@ if (STORED_REGISTERS.at(-1)!.slot >= SLOT.end) throw new Error("The system regis
  * @param encoding op0:op1:CRn:CRm:op2 in 16 bits, op0 on top
  */
 export function systemRegister(encoding: number): SystemRegister | undefined {
-  return BY_ENCODING[encoding];
+  return BY_ENCODING.get(encoding);
 }
 
 /** The register of a manual name in capitals, or undefined. */

@@ -15,6 +15,7 @@ import {
   systemTrap,
   UNDEFINED,
 } from "./system_context.ts";
+import { EncodingTable } from "./encoding_table.ts";
 import { reachedRegister } from "./system_host.ts";
 import { writeLaterField } from "./system_extensions.ts";
 import { SLOT } from "../state.ts";
@@ -51,10 +52,13 @@ const ASID_SHIFT = 48n;
 
 const OF_HOST_TIMERS = /_EL02$/;
 /** Functions of the special registers, by encoding. */
-const SPECIAL: (SpecialRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
-for (const { name, encoding } of SYSTEM_REGISTERS) SPECIAL[encoding] = SPECIAL_REGISTERS[name];
+const SPECIAL = new EncodingTable<SpecialRegister>();
+for (const { name, encoding } of SYSTEM_REGISTERS) {
+  const special = SPECIAL_REGISTERS[name];
+  if (special) SPECIAL.set(encoding, special);
+}
 /** What EL2 and EL3 may trap, by encoding, of the registers met so far; null for nothing. */
-const TRAP_GROUPS: (TrapGroup | null | undefined)[] = new Array(0x1_0000).fill(undefined);
+const TRAP_GROUPS = new EncodingTable<TrapGroup | null>();
 
 /**
  * MRS.
@@ -91,7 +95,7 @@ export function writeSystemRegister(
   const old = register.slot || register.read < 4 ? currentValue(context, register) : 0n;
   const masks = context.state.daif;
   const later = context.state.get32(SLOT.ilss);
-  const set = SPECIAL[register.encoding]?.set;
+  const set = SPECIAL.get(register.encoding)?.set;
   if (set) set(context, value);
   else context.state.set64(register.slot, value & register.mask);
   if (isPstate(register)) {
@@ -171,7 +175,7 @@ function presentRegister(context: SystemContext, encoding: number): SystemRegist
 
 /** The value that a read gives, access rights aside. Used for listing registers, too. */
 export function currentValue(context: SystemContext, register: SystemRegister): bigint {
-  const get = SPECIAL[register.encoding]?.get;
+  const get = SPECIAL.get(register.encoding)?.get;
   if (get && !(register.constant && register.needs === "el2")) return get(context);
   if (register.slot) return context.state.get64(register.slot);
   return context.model.registers[register.name] ?? register.reset;
@@ -224,7 +228,7 @@ function checkAccess(
   if (ofHost && !(effectiveHcr(state, context.levels) & HCR.E2H)) {
     return { ...systemTrap(register.encoding, context.word & 31, !isWrite), target: state.el };
   }
-  const refused = SPECIAL[register.encoding]?.refuse?.(context, isWrite);
+  const refused = SPECIAL.get(register.encoding)?.refuse?.(context, isWrite);
   if (refused) return refused;
   // SP_EL0 has no name of its own while it is the stack pointer in use.
   if (register.encoding === SP_EL0_ENCODING && state.spSel === 0) return UNDEFINED;
@@ -241,8 +245,11 @@ function checkAccess(
 }
 
 function trapGroupOf({ encoding, name }: SystemRegister): TrapGroup | null {
-  const known = TRAP_GROUPS[encoding];
-  return known === undefined ? TRAP_GROUPS[encoding] = trapGroup(name) ?? null : known;
+  const known = TRAP_GROUPS.get(encoding);
+  if (known !== undefined) return known;
+  const group = trapGroup(name) ?? null;
+  TRAP_GROUPS.set(encoding, group);
+  return group;
 }
 
 /** Whether EL0 may use what a gate guards. */

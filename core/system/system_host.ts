@@ -3,12 +3,13 @@
  */
 
 import { isInHost } from "../privilege.ts";
+import { EncodingTable } from "./encoding_table.ts";
 import type { SystemContext } from "./system_context.ts";
 import { ALIASED, REDIRECTED } from "./sysregs_host.ts";
 import { SYSTEM_REGISTERS, type SystemRegister, systemRegisterByName } from "./sysregs.ts";
 
 /** By encoding. */
-type Meanings = readonly (SystemRegister | undefined)[];
+type Meanings = Pick<EncodingTable<SystemRegister>, "get">;
 
 /** What `_EL12` and `_EL02` names stand for. */
 const ALIASES = meanings(ALIASED);
@@ -19,10 +20,11 @@ const IN_HOST: Readonly<Record<number, Meanings>> = {
 };
 
 function meanings(names: ReadonlyMap<string, string>): Meanings {
-  const found: (SystemRegister | undefined)[] = new Array(0x1_0000).fill(undefined);
+  const found = new EncodingTable<SystemRegister>();
   for (const { name, encoding } of SYSTEM_REGISTERS) {
     const other = names.get(name);
-    if (other !== undefined) found[encoding] = systemRegisterByName(other);
+    const register = other === undefined ? undefined : systemRegisterByName(other);
+    if (register) found.set(encoding, register);
   }
   return found;
 }
@@ -33,7 +35,7 @@ export function reachedRegister(
   register: SystemRegister,
 ): SystemRegister {
   const { encoding } = register;
-  const other = IN_HOST[state.el]?.[encoding];
+  const other = IN_HOST[state.el]?.get(encoding);
   if (other && isInHost(state, levels, state.el)) return other;
-  return ALIASES[encoding] ?? register;
+  return ALIASES.get(encoding) ?? register;
 }
