@@ -127,14 +127,15 @@ export class WasmFlowEncoder implements FlowEncoder {
     }
   }
 
-  startWindow(window: number): void {
+  /** @param skimmed whether it is for {@linkcode skim}, which predicts nothing */
+  startWindow(window: number, skimmed = false): void {
     // Memory that was never written is zero: to clear it takes 20 ms of a short recording.
     if (this.#definitions.startWindow(window) && this.#heap > this.#heapStart) {
       this.#u32.fill(0, FLOW_MEMORY.blockAt >> 2, this.#heapStart >> 2);
       this.#heap = this.#heapStart;
       this.#free = [];
     }
-    this.#bytes.fill(0, FLOW_MEMORY.counters, FLOW_MEMORY.state);
+    if (!skimmed) this.#bytes.fill(0, FLOW_MEMORY.counters, FLOW_MEMORY.state);
     for (const field of Object.values(STATE)) {
       if (field !== STATE.context) this.#setState(field, 0);
     }

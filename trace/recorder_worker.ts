@@ -121,7 +121,7 @@ class FlowThread {
     this.#index = index;
     this.#count = flow.replies.length;
     this.#window = window;
-    this.#encoder.startWindow(window);
+    this.#encoder.startWindow(window, !this.#isOwn);
   }
 
   get #isOwn(): boolean {
@@ -169,7 +169,8 @@ class FlowThread {
       this.#replies.window();
     } else this.#encoder.endSkimmed();
     this.#calls = 0;
-    this.#encoder.startWindow(++this.#window);
+    this.#window++;
+    this.#encoder.startWindow(this.#window, !this.#isOwn);
   }
 }
 
