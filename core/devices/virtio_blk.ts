@@ -10,6 +10,8 @@ import type { Chain, VirtioMemory } from "./virtqueue.ts";
 const SECTOR = 512;
 /** Segments, geometry, block size, SCSI, flush, topology, write cache, discard, zeroes; rings. */
 const FEATURES = 0x3100_6ed4;
+/** Bits of features: the driver flushes, and says whether writes are cached. */
+const FLUSHES = 9, CONFIGURES_CACHE = 11;
 const QUEUE_SIZE = 256;
 const MOST_SECTORS = 0x3f_ffff;
 /** Offset of the byte that says whether writes are cached, which has no effect here. */
@@ -48,6 +50,8 @@ export class VirtioBlk implements VirtioDevice {
   readonly #disk: BlockOverlay;
   readonly #memory: VirtioMemory;
   #port: VirtioPort | undefined;
+  /** The byte that says whether writes are cached, as it was last read or written. */
+  #staged = 0;
 
   /** Makes a disk of whole sectors. */
   constructor(medium: Medium, memory: VirtioMemory) {
@@ -56,8 +60,15 @@ export class VirtioBlk implements VirtioDevice {
     this.configuration = makeConfiguration(medium.size / SECTOR);
   }
 
-  configure(offset: number, value: number): void {
-    if (offset === WRITE_CACHE) this.configuration[WRITE_CACHE] = value & 1;
+  configurationRead(): void {
+    this.#staged = this.configuration[WRITE_CACHE];
+  }
+
+  /** As on the reference a write anywhere stores the whole space, as it was when it was last read. */
+  configure(offset: number, value: number, size: number): void {
+    const at = WRITE_CACHE - offset;
+    if (at >= 0 && at < size) this.#staged = (value >>> (8 * at)) & 0xff;
+    this.configuration[WRITE_CACHE] = this.#staged === 0 ? 0 : 1;
   }
 
   reset(): void {
@@ -66,6 +77,13 @@ export class VirtioBlk implements VirtioDevice {
 
   attach(port: VirtioPort): void {
     this.#port = port;
+  }
+
+  /** A driver that cannot say whether writes are cached has them cached if it knows how to flush. */
+  driverChanged(ready: boolean): void {
+    const { features } = this.#port!;
+    const has = (feature: number) => (features >>> feature) & 1;
+    if (ready && !has(CONFIGURES_CACHE)) this.configuration[WRITE_CACHE] = has(FLUSHES);
   }
 
   /** As on the reference what reaches the disk is done behind what is answered at once. */
@@ -89,12 +107,17 @@ export class VirtioBlk implements VirtioDevice {
   }
 
   save(): DeviceState {
-    return { cache: this.configuration[WRITE_CACHE], disk: this.#disk.save() };
+    return {
+      cache: this.configuration[WRITE_CACHE],
+      staged: this.#staged,
+      disk: this.#disk.save(),
+    };
   }
 
   restore(state: DeviceState): void {
-    const saved = state as { cache: number; disk: DeviceState };
+    const saved = state as { cache: number; staged: number; disk: DeviceState };
     this.configuration[WRITE_CACHE] = saved.cache;
+    this.#staged = saved.staged;
     this.#disk.restore(saved.disk);
   }
 

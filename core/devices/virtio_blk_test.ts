@@ -169,6 +169,36 @@ Deno.test("VirtioBlk flushes, has no serial number, writes zeroes and keeps what
   assertEquals([asked(WRITE_ZEROES, 0, 1, 0, 8), asked(FLUSH, 0, 1, 0)], [0xff, 0xff]);
 });
 
+Deno.test("VirtioBlk says whether writes are cached as the driver knows and wants", () => {
+  const made = make();
+  const { read, write } = made;
+  const CACHE = 0x120, FLUSHES = 1 << 9, CONFIGURES = 1 << 11;
+  const cached = () => read(CACHE, 1);
+  assertEquals(cached(), 1);
+  start(made);
+  assertEquals(cached(), 0);
+  write(DEVICE_STATUS, 0);
+  assertEquals(cached(), 1);
+  write(GUEST_FEATURES, FLUSHES);
+  write(DEVICE_STATUS, 7);
+  assertEquals(cached(), 1);
+  write(GUEST_FEATURES, CONFIGURES);
+  write(CACHE, 0);
+  assertEquals(cached(), 0);
+  write(CACHE, 2);
+  assertEquals(cached(), 1);
+});
+
+Deno.test("VirtioMmio has no shared memory", () => {
+  const { read } = make();
+  assertEquals([0xac, 0xb0, 0xb4, 0xb8].map((offset) => read(offset)), [
+    0,
+    0xffff_ffff,
+    0xffff_ffff,
+    0,
+  ]);
+});
+
 Deno.test("VirtioMmio finds nothing in a queue outside of RAM", () => {
   const made = make();
   start(made);

@@ -14,6 +14,8 @@ export interface VirtioDevice {
   readonly configuration: Uint8Array;
   /** Before everything else: its side of the transport. */
   attach(port: VirtioPort): void;
+  /** The driver reads configuration space. */
+  configurationRead?(): void;
   /** The driver wrote to configuration space. */
   configure?(offset: number, value: number, size: number): void;
   /** The driver is ready, or is not any more. */

@@ -37,6 +37,8 @@ const QUEUE_NOTIFY = 0x050; // WO
 const INTERRUPT_STATUS = 0x060; // RO
 const INTERRUPT_ACKNOWLEDGE = 0x064; // WO
 const STATUS = 0x070; // RW
+/** Length of shared memory, of which there is none, in two words. */
+const SHARED_LOW = 0x0b0, SHARED_HIGH = 0x0b4; // RO
 const CONFIGURATION = 0x100;
 
 const MAGIC = 0x7472_6976;
@@ -169,6 +171,9 @@ class Transport {
         return this.#interrupts;
       case STATUS:
         return this.#status;
+      case SHARED_LOW:
+      case SHARED_HIGH:
+        return 0xffff_ffff;
       default:
         return 0;
     }
@@ -353,11 +358,10 @@ class Transport {
   /** Behind its end configuration space reads as ones. */
   #configuration(offset: number, size: number): number {
     const { configuration } = this.#device;
+    if (offset + size > configuration.length) return 0xffff_ffff;
+    this.#device.configurationRead?.();
     let value = 0;
-    for (let i = size - 1; i >= 0; i--) {
-      value = value * 256 +
-        (offset + size <= configuration.length ? configuration[offset + i] : 255);
-    }
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + configuration[offset + i];
     return value;
   }
 

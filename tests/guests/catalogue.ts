@@ -407,11 +407,12 @@ export const GUESTS: readonly Guest[] = [
   program("fp_lazy"),
   program("devices"),
   program("flash_random"),
-  ...["RTC", "GPIO", "FW_CFG", "ECAM", "FLASH", "VIRTIO"].map((device) =>
+  ...["RTC", "GPIO", "FW_CFG", "ECAM", "FLASH", "VIRTIO", "DISK"].map((device) =>
     program(`board_random-${device.toLowerCase()}`, {
       file: "board_random",
       defines: [`DEVICE=${device}`],
       withoutAcpi: device === "FW_CFG",
+      ...device === "DISK" ? { disk: 200_000 * 512 } : {},
       exceptions: "none",
       levels: ["-O2"],
     })
