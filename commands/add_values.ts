@@ -18,7 +18,7 @@ export default defineCommand({
   description: [
     "Executes the trace again, several windows at a time, and adds what every instruction wrote to",
     "registers: for programs that read traces and execute nothing, and for dump --no-effects. Ordinary",
-    "code takes 1 to 2 bits per instruction, arithmetic on large numbers and hashes 20 to 30.",
+    "code takes 1 to 3 bits per instruction, arithmetic on large numbers and hashes 20 to 30.",
   ],
   operands: [{ name: "TRACE", help: "the trace to read" }],
   options: {

@@ -3,6 +3,7 @@
  * event, every keyframe with its state hash, the summaries and the footer.
  */
 import type { EventKind, Trace, WindowFlow, WindowInfo } from "../../trace/mod.ts";
+import { release } from "../../trace/release.ts";
 import { encodeAscending, summarizeBlocks } from "../../trace/summary.ts";
 import { type Difference, firstDifference } from "../difference.ts";
 import { EventChecker } from "../event_checker.ts";
@@ -191,7 +192,10 @@ class Verifier {
     for (const [kind, count] of Object.entries(counts) as [EventKind, number][]) {
       this.#totals[kind] = (this.#totals[kind] ?? 0) + count;
     }
-    return this.#summary(expected, window, counts) ?? this.#states.check(window.number);
+    const difference = this.#summary(expected, window, counts) ??
+      this.#states.check(window.number);
+    release(expected.blocks);
+    return difference;
   }
 
   #summary(

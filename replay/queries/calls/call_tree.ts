@@ -11,6 +11,7 @@
 import type { MachineEvent } from "../../../core/observer.ts";
 import { BLOCK_KIND } from "../../../trace/schema.ts";
 import type { Trace, WindowFlow } from "../../../trace/mod.ts";
+import { release } from "../../../trace/release.ts";
 import { CallNodes } from "./call_nodes.ts";
 import { CpuStacks } from "./thread_stacks.ts";
 
@@ -32,7 +33,9 @@ export function callTree(trace: Trace, options: CallTreeOptions = {}): CallNodes
   const tracer = new Tracer(trace, from, to);
   for (const window of trace.windows) {
     if (window.number === 0 || window.end <= from || window.start >= to) continue;
-    tracer.window(trace.blocks(window.number));
+    const flow = trace.blocks(window.number);
+    tracer.window(flow);
+    release(flow.blocks);
     options.progress?.(window.end);
   }
   return tracer.nodes;
