@@ -26,7 +26,7 @@ static u8 *used_ring(struct queue *q) { u64 end = (u64)(available_ring(q) + 2 + 
 static u32 vain __attribute__((unused));
 static void settle(struct queue *q) {
 #ifdef SLEEP
-  u32 limit = FAULTS > 100000 ? 10000 : 100, most = DEVICE == 2 && q->size && !vain ? limit : 1, i = 0;
+  u32 limit = FAULTS > 100000 ? 1000 : 100, most = DEVICE == 2 && q->size && !vain ? limit : 1, i = 0;
   for (; i < most && (most == 1 || R16(used_ring(q) + 2) != q->offered); i++) {
   __asm__ volatile("msr cntp_tval_el0, %0\n msr cntp_ctl_el0, %1\n isb" ::"r"(62500UL * SLEEP), "r"(1UL));
   while (!(READ(cntp_ctl_el0) & 4)) __asm__ volatile("wfi");
