@@ -66,10 +66,11 @@ export class RecorderThreads {
   /**
    * Threads that are not started yet.
    *
-   * @param flowThreads how many encode the flow; as many as there are processors to spare if left out
+   * @param flowThreads how many encode the flow; one for every two processors to spare if left out
    */
   constructor(flowThreads?: number) {
-    const spare = Math.max(1, navigator.hardwareConcurrency - 2);
+    // One keeps up with most guests, and each takes 80 to 90 MB.
+    const spare = Math.max(1, (navigator.hardwareConcurrency - 2) >> 1);
     this.#flowThreads = flowThreads ?? Math.min(spare, MOST_FLOW_THREADS);
     this.#ready = new Int32Array(new SharedArrayBuffer(4 * (1 + this.#flowThreads)));
   }
