@@ -42,6 +42,8 @@ export class ContextHazards {
   }
 
   event(event: MachineEvent): void {
+    // Most events come while nothing is pending, and only a write to a register can change that.
+    if (this.#pending.size === 0 && event.kind !== "sysreg") return;
     switch (event.kind) {
       case "sysreg": {
         if (!event.register.startsWith(VECTOR_BASE)) return;

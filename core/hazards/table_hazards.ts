@@ -77,6 +77,7 @@ export class TableHazards {
       case "tlbi":
         return this.#invalidated(event.operation, event.value, event);
       case "barrier":
+        if (this.#copies.size === 0) return;
         if (event.operation.startsWith("DSB") && !event.operation.endsWith("LD")) this.#ordered();
         return;
       case "reset":
