@@ -1,5 +1,5 @@
 /** Imports go one way: a layer may import itself and those before it. See ARCHITECTURE.md. */
-import { assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 
 /** Layers, lowest first; those in one row know nothing of each other. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -77,4 +77,28 @@ Deno.test("every command is one file that cli.ts loads lazily", () => {
   const lazy = [...text.matchAll(/import\("\.\/commands\/([^"]+)"\)/g)].map(([, name]) => name);
   assertEquals(eager.filter((name) => lazy.includes(name)), []);
   assertLess(text.split("\n").length, 100);
+});
+
+/** Paths of the modules that are loaded with one: what it imports, but for types and lazily. */
+function loadedWith(path: string, found = new Set<string>()): Set<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  const text = Deno.readTextFileSync(new URL(path, ROOT));
+  const imports = text.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?\bfrom\s+"(\.[^"]+)"/gm);
+  for (const [, specifier] of imports) {
+    const target = new URL(specifier, new URL(path, ROOT)).pathname;
+    loadedWith(target.slice(ROOT.pathname.length), found);
+  }
+  return found;
+}
+
+Deno.test("commands that execute nothing load no machine, record loads no debugger", () => {
+  for (const command of ["info", "events", "calls"]) {
+    const loaded = loadedWith(`commands/${command}.ts`);
+    assert(loaded.has("trace/reader.ts"));
+    assert(!loaded.has("core/machine.ts"), command);
+  }
+  const loaded = loadedWith("commands/record.ts");
+  assert(loaded.has("core/machine.ts"));
+  for (const apart of ["replay/session.ts", "kernel/build.ts"]) assert(!loaded.has(apart), apart);
 });
