@@ -1,6 +1,6 @@
 /** Chooses what the comparison asks about, from the trace, so that any guest will do. */
 import type { MemoryWatch } from "../core/memory/memory.ts";
-import { RAM_BASE } from "../core/virt_board.ts";
+import { RAM_BASE } from "../core/board_map.ts";
 import { whoWrote } from "../replay/queries/who_wrote.ts";
 import { Session } from "../replay/session.ts";
 import { Timeline } from "../replay/timeline.ts";

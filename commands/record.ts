@@ -1,7 +1,7 @@
 import { Machine } from "../core/machine.ts";
 import type { Note } from "../core/medium.ts";
 import type { ExceptionEvent, MmioEvent, UnknownEvent } from "../core/observer.ts";
-import { SECURE_UART } from "../core/virt_board.ts";
+import { SECURE_UART } from "../core/board_map.ts";
 import { isFaultEvent } from "../replay/syndrome.ts";
 import { sharedBytes } from "../trace/image_memory.ts";
 import { Recorder } from "../trace/recorder.ts";

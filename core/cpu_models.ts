@@ -1,4 +1,4 @@
-import { CORTEX_A57_MMU, type MmuFeatures } from "../mmu/regime.ts";
+import { CORTEX_A57_MMU, type MmuFeatures } from "../mmu/features.ts";
 import { pstateBits } from "./pstate.ts";
 
 /**

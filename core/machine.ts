@@ -36,7 +36,8 @@ import type { Processor } from "./processor.ts";
 import { RomWindow } from "./memory/rom_window.ts";
 import { TurnTaking } from "./turn_taking.ts";
 import { MAX_CPUS, Turns } from "./turns.ts";
-import { RAM_BASE, type VirtBoard } from "./virt_board.ts";
+import { RAM_BASE } from "./board_map.ts";
+import { type VirtBoard } from "./virt_board.ts";
 import { VirtualTime } from "./virtual_time.ts";
 
 export { semihostingOptions } from "./machine_options.ts";

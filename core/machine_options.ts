@@ -4,7 +4,8 @@ import type { CpuName } from "./cpu_models.ts";
 import type { TranslateOptions } from "./engine/engine_options.ts";
 import type { BootPlan } from "./loader/boot.ts";
 import type { Media } from "./medium.ts";
-import { RAM_BASE, type VirtioDevices } from "./virt_board.ts";
+import { RAM_BASE } from "./board_map.ts";
+import { type VirtioDevices } from "./virt_board.ts";
 
 /** 2000-01-01T00:00:00Z: what the real-time clock shows at `#0` if nothing else is said. */
 export const DEFAULT_RTC = 946_684_800;

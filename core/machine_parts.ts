@@ -23,7 +23,8 @@ import { PerformanceMonitors } from "./system/system_pmu.ts";
 import { Processor } from "./processor.ts";
 import { RomWindow } from "./memory/rom_window.ts";
 import { StormDetector } from "./storm_detector.ts";
-import { RAM_BASE, VirtBoard, type VirtBoardOptions } from "./virt_board.ts";
+import { RAM_BASE } from "./board_map.ts";
+import { VirtBoard, type VirtBoardOptions } from "./virt_board.ts";
 import { watchpointException } from "./exceptions/watchpoints.ts";
 
 /**

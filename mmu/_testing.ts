@@ -2,7 +2,8 @@
  * What the tests of this directory share: descriptor memory, register values, random numbers.
  */
 import type { DescriptorBus } from "./bus.ts";
-import { ARMV8_0_MMU, makeRegime, type Regime, type RegimeRegisters } from "./regime.ts";
+import { ARMV8_0_MMU } from "./features.ts";
+import { makeRegime, type Regime, type RegimeRegisters } from "./regime.ts";
 
 /** Sparse physical memory of descriptors; what was not written is zero, or absent above `end`. */
 export class TestMemory implements DescriptorBus {

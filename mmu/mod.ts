@@ -12,6 +12,7 @@ export * from "./fault.ts";
 export * from "./format_walk.ts";
 export * from "./par.ts";
 export * from "./permissions.ts";
+export * from "./features.ts";
 export * from "./regime.ts";
 export * from "./stage2.ts";
 export * from "./tlb.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MMU_ON, TCR_4K_48, testRegime } from "./_testing.ts";
-import { CORTEX_A57_MMU, dropsStaleEntries, levelShift, makeRegime } from "./regime.ts";
+import { CORTEX_A57_MMU } from "./features.ts";
+import { dropsStaleEntries, levelShift, makeRegime } from "./regime.ts";
 
 const NONE = { sctlr: 0n, tcr: 0n, ttbr0: 0n, ttbr1: 0n, mair: 0n };
 

@@ -15,7 +15,8 @@ import {
   writeBack,
 } from "./hardware_flags.ts";
 import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "./permissions.ts";
-import { type AddressRange, clampTxsz, levelShift, type MmuFeatures } from "./regime.ts";
+import { type MmuFeatures } from "./features.ts";
+import { type AddressRange, clampTxsz, levelShift } from "./regime.ts";
 import { addressBits, blockAllowed, swapBytes } from "./table_bits.ts";
 
 /** The registers that define stage 2, as 64-bit values. */

@@ -9,7 +9,8 @@ import {
   testRegime,
   words,
 } from "./_testing.ts";
-import { CORTEX_A57_MMU, levelShift, type RegimeRegisters } from "./regime.ts";
+import { CORTEX_A57_MMU } from "./features.ts";
+import { levelShift, type RegimeRegisters } from "./regime.ts";
 import { leafAddress, type Walk, walk } from "./walk.ts";
 
 /** Tables at 0x1000, 0x3000, 0x4000, 0x5000 that map address 0 to the page at 0x8000_0000. */

@@ -3,10 +3,10 @@
  * current Security state, with stage 2 where EL2 is enabled and asks for it, EL2 or EL2&0, and EL3.
  */
 
+import { type MmuFeatures } from "../../mmu/features.ts";
 import {
   makePrivilegedRegime,
   makeRegime,
-  type MmuFeatures,
   type Regime,
   type RegimeRegisters,
 } from "../../mmu/regime.ts";

@@ -1,6 +1,6 @@
 import { isSupported, ROWS } from "../../core/isa/table.ts";
 import { Machine } from "../../core/machine.ts";
-import { RAM_BASE } from "../../core/virt_board.ts";
+import { RAM_BASE } from "../../core/board_map.ts";
 import { SLOT } from "../../core/state.ts";
 import { slotOf } from "../../core/system/sysregs.ts";
 import {

@@ -1,7 +1,7 @@
 /** The index holds exactly what the windows did, and answers with it are those without. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { MemoryWatch } from "../../core/memory/memory.ts";
-import { RAM_BASE } from "../../core/virt_board.ts";
+import { RAM_BASE } from "../../core/board_map.ts";
 import { buildKernel } from "../../kernel/build.ts";
 import { buildIndex, buildIndexInWorkers } from "../../replay/index/build_index.ts";
 import { IndexReader } from "../../replay/index/index_reader.ts";

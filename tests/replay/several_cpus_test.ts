@@ -1,7 +1,7 @@
 /** Going through a trace of several CPUs, beside a list of all that they did. */
 import { assert, assertEquals } from "@std/assert";
 import type { MemoryWatch, WatchedAccess } from "../../core/memory/memory.ts";
-import { RAM_BASE } from "../../core/virt_board.ts";
+import { RAM_BASE } from "../../core/board_map.ts";
 import { Debugger } from "../../replay/debugger.ts";
 import { buildIndex } from "../../replay/index/build_index.ts";
 import { attachIndex } from "../../replay/index/trace_index.ts";
