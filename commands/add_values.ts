@@ -26,7 +26,7 @@ export default defineCommand({
     workers: option(
       "N",
       positive,
-      "how many windows at a time (default: as fit into half a gigabyte)",
+      "how many windows at a time (default: as fit into a gigabyte)",
     ),
     json: flag("print one JSON object"),
   },

@@ -23,7 +23,7 @@ export default defineCommand({
     workers: option(
       "N",
       positive,
-      "so many parts at a time (default: as fit into half a gigabyte)",
+      "so many parts at a time (default: as fit into a gigabyte)",
     ),
     json: flag("print one JSON object"),
   },

@@ -90,9 +90,9 @@ export function workersFor(parts: number, workers = navigator.hardwareConcurrenc
 const THREAD_BYTES = 100e6;
 const PER_LOADED_BYTE = 5;
 /** Bytes for all threads together. */
-const MOST_BYTES = 400e6;
+const MOST_BYTES = 800e6;
 
-/** How many threads that execute a trace fit into half a gigabyte. */
+/** How many threads that execute a trace fit into a gigabyte. */
 export function workersWithin({ loaded }: Trace): number {
   const bytes = (loaded ?? []).reduce((sum, { length }) => sum + length, 0);
   const fitting = Math.floor(MOST_BYTES / (THREAD_BYTES + PER_LOADED_BYTE * bytes));

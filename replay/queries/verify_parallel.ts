@@ -11,7 +11,7 @@ import {
 
 /** How it is done. */
 export interface VerifyOptions {
-  /** Threads; as many as fit into half a gigabyte if left out. */
+  /** Threads; as many as fit into a gigabyte if left out. */
   readonly workers?: number | undefined;
   /** Called now and then with the steps verified so far. */
   readonly progress?: (steps: number) => void;

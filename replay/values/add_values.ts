@@ -14,7 +14,7 @@ import { WindowValues } from "./window_values.ts";
 export interface AddValuesOptions {
   /** The trace's file, for workers; without it there are none. */
   readonly path: string | null;
-  /** How many workers; as many as fit into half a gigabyte if left out. */
+  /** How many workers; as many as fit into a gigabyte if left out. */
   readonly workers?: number;
   /** Called after each window with the steps so far. */
   readonly progress?: (steps: number) => void;
