@@ -43,8 +43,8 @@ Deno.test("diff() leaves out windows that are the same, before and behind a diff
     );
     assert(few.first !== null);
     assertEquals(told(many), told(few));
-    assertEquals(few.equalTo, 0);
-    assert(many.equalTo > 100_000 && many.common < few.common, `${many.equalTo} ${many.common}`);
+    // The first windows of boots of different images are compared in any case.
+    assertEquals([few.equalTo, many.equalTo], [0, 0]);
     // Behind the branch the boots are a step apart: there everything is compared.
     assert(many.common < few.common / 2, `${many.common} of ${few.common}`);
   }
