@@ -65,8 +65,6 @@ export interface ThreadStart {
   readonly ready: Int32Array;
   /** Its element. */
   readonly index: number;
-  /** Threads that it has to start. */
-  readonly more: number;
 }
 
 /** See `KeyframeWriter.imagePages`. */

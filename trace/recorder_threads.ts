@@ -60,7 +60,7 @@ export type Standing =
 export class RecorderThreads {
   readonly #flowThreads: number;
   readonly #ready: Int32Array;
-  #worker: Worker | undefined;
+  readonly #workers: Worker[] = [];
   #failed = false;
 
   /**
@@ -82,15 +82,19 @@ export class RecorderThreads {
 
   /** Begins to start them, if that was not done yet. */
   start(): void {
-    if (this.#worker) return;
-    this.#worker = new Worker(new URL("recorder_worker.ts", import.meta.url), { type: "module" });
-    this.#worker.onerror = (event) => {
-      // Without them the recorder does everything itself; once they work they report by themselves.
-      event.preventDefault();
-      this.#failed = true;
-    };
-    const first: ThreadStart = { ready: this.#ready, index: 0, more: this.#flowThreads };
-    this.#worker.postMessage(first);
+    if (this.#workers.length > 0) return;
+    // All from here: a worker that a worker starts takes a second to begin.
+    for (let index = 0; index <= this.#flowThreads; index++) {
+      const url = new URL("recorder_worker.ts", import.meta.url);
+      const worker = new Worker(url, { type: "module" });
+      worker.onerror = (event) => {
+        // Without them the recorder does everything itself; once they work they report by themselves.
+        event.preventDefault();
+        this.#failed = true;
+      };
+      worker.postMessage({ ready: this.#ready, index } satisfies ThreadStart);
+      this.#workers.push(worker);
+    }
   }
 
   /** Whether all of them wait for work. */
@@ -132,7 +136,7 @@ export class RecorderThreads {
         memory,
       },
     };
-    this.#worker!.postMessage(work);
+    for (const worker of this.#workers) worker.postMessage(work);
     const threaded = new ThreadedWindows(work, writer);
     source.follow!(threaded);
     return threaded;
@@ -140,7 +144,7 @@ export class RecorderThreads {
 
   /** Ends threads that wait for work, and those that are lost. */
   stop(): void {
-    this.#worker?.terminate();
+    for (const worker of this.#workers) worker.terminate();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * A thread of the recorder. The first one makes keyframes and starts the others, which encode the
+ * A thread of the recorder. The first one makes keyframes, the others encode the
  * flow: thread n of `count` the windows whose number is n modulo `count`, and it skims the rest. What
  * they make is framed here and goes back through a ring, see `recorder_threads.ts`.
  */
@@ -291,17 +291,9 @@ function handOver(data: HandOver, index: number): void {
   }
 }
 
-function start({ ready, index, more }: ThreadStart): void {
-  const others: Worker[] = [];
-  for (let i = 1; i <= more; i++) {
-    const worker = new Worker(import.meta.url, { type: "module" });
-    worker.postMessage({ ready, index: index + i, more: 0 } satisfies ThreadStart);
-    others.push(worker);
-  }
+function start({ ready, index }: ThreadStart): void {
   globalThis.addEventListener("message", (event) => {
-    const { data } = event as MessageEvent<HandOver>;
-    for (const worker of others) worker.postMessage(data);
-    handOver(data, index);
+    handOver((event as MessageEvent<HandOver>).data, index);
     globalThis.close();
   }, { once: true });
   Atomics.store(ready, index, 1);
