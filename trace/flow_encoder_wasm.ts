@@ -127,8 +127,7 @@ export class WasmFlowEncoder implements FlowEncoder {
     }
   }
 
-  /** @param skimmed whether it is for {@linkcode skim}, which predicts nothing */
-  /** See `FlowEncoder`; `skimmed` if the window's blocks are only looked up, and nothing is predicted. */
+  /** See `FlowEncoder`; `skimmed` if it is for {@linkcode skim}, which predicts nothing. */
   startWindow(window: number, skimmed = false): void {
     // Memory that was never written is zero: to clear it takes 20 ms of a short recording.
     if (this.#definitions.startWindow(window) && this.#heap > this.#heapStart) {
