@@ -6,7 +6,8 @@
  */
 import { CPU_NAMES, cpuModel, DEFAULT_CPU } from "../core/cpu_models.ts";
 import { type BootPlan, loadFirmware, loadImage, type LoadOptions } from "../core/loader/mod.ts";
-import { type MachineOptions, semihostingOptions } from "../core/machine.ts";
+import { type MachineOptions } from "../core/machine.ts";
+import { semihostingOptions } from "../core/machine_options.ts";
 import { MAX_CPUS } from "../core/turns.ts";
 import { virtioDevices } from "../core/virt_board.ts";
 import type { Media } from "../core/medium.ts";

@@ -141,7 +141,7 @@ export class Execution {
     if (!stepping || engine.retired === retired || !mayStep(processor)) return;
     const straight = !this.#entering && this.pc === pc + 4n;
     const last = engine.state.get32(SLOT.record) - 16;
-    completeStep(processor, straight ? engine.wordAt(last) : undefined);
+    completeStep(processor, straight ? engine.records.wordAt(last) : undefined);
   }
 
   /** Retires at most `limit` instructions, or takes an exception. `position` is the present one. */

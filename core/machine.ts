@@ -40,7 +40,6 @@ import { RAM_BASE } from "./board_map.ts";
 import { type VirtBoard } from "./virt_board.ts";
 import { VirtualTime } from "./virtual_time.ts";
 
-export { semihostingOptions } from "./machine_options.ts";
 export type { BootedImage, EndReason, MachineOptions } from "./machine_options.ts";
 
 /**

@@ -70,7 +70,7 @@ export function makeEngine(
       machine.time.beginSlice(retired, openCounters(processor));
       const { barriers } = machine.engine;
       // Without an observer, they become wanted by `barrierWanted`.
-      if (machine.observer || barriers.kinds) barriers.kinds = processor.reportedBarriers;
+      if (machine.observer || barriers.kinds) barriers.kinds = wantedBarriers(processor);
     },
   });
 }
@@ -83,6 +83,14 @@ function openCounters({ state: { el }, levels }: Processor): number {
   if (el === 0) return 0;
   if (!levels.el2) return 3;
   return el === 1 ? 0 : 1;
+}
+
+/** Barriers that the observer would do anything with: bits of {@linkcode BARRIER}. */
+function wantedBarriers({ observer }: Processor): number {
+  if (!observer.wants) return BARRIER.DSB | BARRIER.DMB | BARRIER.ISB;
+  return (observer.wants("barrier", "DSB") ? BARRIER.DSB : 0) |
+    (observer.wants("barrier", "DMB") ? BARRIER.DMB : 0) |
+    (observer.wants("barrier", "ISB") ? BARRIER.ISB : 0);
 }
 
 /** RAM in an engine's memory, the Secure part included. */

@@ -3,14 +3,14 @@ import { addressTranslation } from "../mmu/par.ts";
 import { ACCESS_READ, ACCESS_WRITE } from "../mmu/permissions.ts";
 import { dropsStaleEntries, REGIME_EL2, REGIME_EL20, REGIME_EL3 } from "../mmu/regime.ts";
 import { ANY_ASID, Tlb, TLB_WORDS } from "../mmu/tlb.ts";
-import { canonical, Translation } from "../mmu/translate.ts";
+import { canonical } from "../mmu/tlb_format.ts";
+import { Translation } from "../mmu/translate.ts";
 import type { CpuModel } from "./cpu_models.ts";
 import type { Clock } from "./devices/device.ts";
 import type { GicV3CpuInterface } from "./devices/gic_v3.ts";
 import type { GenericTimer } from "./devices/generic_timer.ts";
 import { LAYOUT } from "./engine/layout.ts";
 import type { LookupCaches } from "./engine/lookup.ts";
-import { BARRIER } from "./engine/reported_barriers.ts";
 import { stepsAfterReturn } from "./exceptions/debug_unit.ts";
 import { descriptorBus } from "./memory/memory_access.ts";
 import type { HazardName, MachineEvent, Observer } from "./observer.ts";
@@ -391,15 +391,6 @@ export class Processor implements SystemContext {
   /** Whether the observer would do anything with an event of a kind. */
   wants(kind: MachineEvent["kind"]): boolean {
     return this.observer.wants?.(kind) ?? true;
-  }
-
-  /** Barriers that the observer would do anything with: bits of {@linkcode BARRIER}. */
-  get reportedBarriers(): number {
-    const { observer } = this;
-    if (!observer.wants) return BARRIER.DSB | BARRIER.DMB | BARRIER.ISB;
-    return (observer.wants("barrier", "DSB") ? BARRIER.DSB : 0) |
-      (observer.wants("barrier", "DMB") ? BARRIER.DMB : 0) |
-      (observer.wants("barrier", "ISB") ? BARRIER.ISB : 0);
   }
 
   /** Hands an event to the observer. */

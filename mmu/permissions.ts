@@ -132,3 +132,8 @@ function computeMask(packed: number, wxn: boolean): number {
 }
 
 const MASKS = Uint8Array.from({ length: 512 }, (_, i) => computeMask(i & 255, i >= 256));
+
+/** The bit of a permission mask that an access needs. */
+export function wantedBit(access: Access, el: number): number {
+  return 1 << access + (el === 0 ? 0 : 3);
+}

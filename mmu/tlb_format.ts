@@ -135,3 +135,8 @@ export function checkState(state: Uint32Array): void {
     if (state[POINTERS + set] >= TLB_WAYS) fail(`way ${state[POINTERS + set]} in set ${set}`);
   }
 }
+
+/** High word with bits 63:56 made equal to bit 55: the form in which the TLB holds addresses. */
+export function canonical(vaHi: number): number {
+  return vaHi << 8 >> 8 >>> 0;
+}

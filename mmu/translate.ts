@@ -18,6 +18,7 @@ import {
   packPermissions,
   permissionMask,
   privilegedMask,
+  wantedBit,
 } from "./permissions.ts";
 import { type Regime, rightsOf } from "./regime.ts";
 import {
@@ -32,6 +33,7 @@ import {
 } from "./stage2.ts";
 import { alignDown } from "./table_bits.ts";
 import type { Tlb, TlbStage2 } from "./tlb.ts";
+import { canonical } from "./tlb_format.ts";
 import type { TranslationListener, TranslationParts } from "./translation_parts.ts";
 import {
   checkRange,
@@ -152,7 +154,7 @@ export class Translation {
       : this.#stage1Permissions(tlb.packedPermissionsOf(entry), secure);
     if (access !== ACCESS_EXECUTE && !flat && this.#isKeptOff(permissions, el)) return false;
     if (second !== null) permissions &= stage2Mask(second.permissions);
-    if ((permissions & wanted(access, el)) === 0) return false;
+    if ((permissions & wantedBit(access, el)) === 0) return false;
     this.pa = tlb.physicalOf(entry, vaHi, vaLo);
     this.sizeLog2 = tlb.sizeLog2Of(entry);
     this.level = tlb.levelOf(entry);
@@ -208,7 +210,7 @@ export class Translation {
     if (leaf === null) return this.#fail(outcome.fault!);
     const packed = leafPermissions(leaf, access);
     this.permissions = this.#stage1Permissions(packed, leaf.secure);
-    if ((this.permissions & wanted(access, el)) === 0) {
+    if ((this.permissions & wantedBit(access, el)) === 0) {
       return this.#deny(leaf.level, packed, access, el);
     }
     if (access !== ACCESS_EXECUTE && this.#isKeptOff(this.permissions, el)) {
@@ -395,14 +397,4 @@ export class Translation {
     this.fault = fault;
     return false;
   }
-}
-
-/** The bit of a permission mask that an access needs. */
-function wanted(access: Access, el: number): number {
-  return 1 << access + (el === 0 ? 0 : 3);
-}
-
-/** High word with bits 63:56 made equal to bit 55: the form in which the TLB holds addresses. */
-export function canonical(vaHi: number): number {
-  return vaHi << 8 >> 8 >>> 0;
 }

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { LEAF, PAGE, TABLE, TCR_4K_48, TestMemory, testRegime, WXN } from "./_testing.ts";
 import type { RegimeRegisters } from "./regime.ts";
 import { Tlb, TLB_WORDS } from "./tlb.ts";
-import { canonical, type TlbFill, Translation } from "./translate.ts";
+import { canonical } from "./tlb_format.ts";
+import { type TlbFill, Translation } from "./translate.ts";
 
 const MAIR = 0x04_00_44_ffn;
 const [READ, WRITE, EXECUTE] = [0, 1, 2] as const;

@@ -5,7 +5,7 @@
 import type { Cpu } from "../core/cpu.ts";
 import type { Machine } from "../core/machine.ts";
 import type { DescriptorBus } from "../mmu/bus.ts";
-import { canonical } from "../mmu/translate.ts";
+import { canonical } from "../mmu/tlb_format.ts";
 import { stage2Address, type Stage2Walk, walkStage2 } from "../mmu/stage2.ts";
 import { leafAddress, type Walk, walk } from "../mmu/walk.ts";
 

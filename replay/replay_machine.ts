@@ -11,8 +11,8 @@ import {
   Machine,
   MACHINE_VERSION,
   type MachineOptions,
-  semihostingOptions,
 } from "../core/machine.ts";
+import { semihostingOptions } from "../core/machine_options.ts";
 import type { MachineState } from "../core/machine_state.ts";
 import { PAGE_BYTES } from "../core/memory/memory.ts";
 import { secureBytes } from "../core/memory/physical_spaces.ts";

@@ -8,7 +8,7 @@
 import type { Cpu } from "../core/cpu.ts";
 import type { Machine } from "../core/machine.ts";
 import { PAGE_BYTES, type WatchedAccess } from "../core/memory/memory.ts";
-import { canonical } from "../mmu/translate.ts";
+import { canonical } from "../mmu/tlb_format.ts";
 import type { Trace } from "../trace/mod.ts";
 import { halves, tlbEntryOf, translationOf } from "./guest_view.ts";
 import type { PhysicalRange } from "./queries/writers.ts";

@@ -1,9 +1,8 @@
 /** The trace: its format, recorder and reader. See `SPEC.md`. */
 
 export { openTrace, Trace } from "./reader.ts";
-export type { Keyframe } from "./reader.ts";
 export type { ExecutedInstruction } from "./executed.ts";
-export type { TraceFooter, TraceHeader } from "./trace_info.ts";
+export type { Keyframe, TraceFooter, TraceHeader } from "./trace_info.ts";
 export { eventAddresses, eventMatches } from "./event_filter.ts";
 export type { EventColumns, EventFilter } from "./event_filter.ts";
 export type { WindowInfo } from "./window_index.ts";

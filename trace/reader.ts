@@ -28,6 +28,7 @@ import { TraceError } from "./trace_error.ts";
 import { decodeValues, type InstructionResults, joinValues } from "./window_values.ts";
 import { TurnTable } from "./turn_table.ts";
 import {
+  type Keyframe,
   parseFooter,
   parseHeader,
   parseImage,
@@ -44,22 +45,6 @@ import {
   windowHash,
   type WindowInfo,
 } from "./window_index.ts";
-
-/** The machine's state at a window's end. */
-export interface Keyframe {
-  /** Window at whose end this is; 0 is the state at #0. */
-  window: number;
-  /** Steps before it. */
-  position: number;
-  /** Instructions retired, per CPU. */
-  retired: number[];
-  /** CPUs, devices and time as the machine saved them. */
-  state: CborMap;
-  /** Modelled TLB of all CPUs, opaque bytes. */
-  tlb: Uint8Array;
-  /** State hash, 8 bytes. */
-  hash: Uint8Array;
-}
 
 /**
  * Opens a trace.

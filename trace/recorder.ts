@@ -35,8 +35,6 @@ import { FLOW_PART_BYTES, type TraceSink, TraceWriter } from "./writer.ts";
 
 /** Bytes of an image that other threads store if there are any. */
 const LARGE_IMAGE = 4 << 20;
-/** How long their start is waited for then. */
-const LONGEST_START_MS = 500;
 
 /** Inputs, and bytes of them, at which a part of a window's inputs is written. */
 const INPUT_PART = { count: 1 << 14, bytes: 1 << 20 } as const;
@@ -235,7 +233,7 @@ export class Recorder implements Observer, FlowObserver {
     const { loaded, threads } = this.#options;
     const size = loaded?.reduce((sum, { length }) => sum + length, 0) ?? 0;
     if (!loaded || !threads || size < LARGE_IMAGE || !this.#canHandOver) return false;
-    if (!threads.wait(LONGEST_START_MS)) return false;
+    if (!threads.wait()) return false;
     const pages = this.#keyframes.imagePages(loaded);
     this.#window = 1;
     this.#handOver(threads, pages);

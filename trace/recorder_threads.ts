@@ -37,6 +37,8 @@ import type { TraceWriter } from "./writer.ts";
 
 /** Threads that encode flow, at most. */
 const MOST_FLOW_THREADS = 3;
+/** How long the start of each is waited for, by those who wait. */
+const LONGEST_START_MS = 500;
 /** Words of the rings: of flow, of pages and states, and of replies. */
 const RING_WORDS = { flow: 1 << 22, key: 1 << 21, reply: 1 << 17 } as const;
 
@@ -103,7 +105,7 @@ export class RecorderThreads {
   }
 
   /** Starts them and waits until they are ready; gives false if they are not within the time. */
-  wait(milliseconds: number): boolean {
+  wait(milliseconds = LONGEST_START_MS): boolean {
     this.start();
     return this.#ready.every((_, i) =>
       Atomics.wait(this.#ready, i, 0, milliseconds) !== "timed-out"

@@ -2,7 +2,7 @@
  * Header, image and footer as read.
  */
 
-import type { CborValue } from "./cbor.ts";
+import type { CborMap, CborValue } from "./cbor.ts";
 import { Fields } from "./fields.ts";
 import type { LoadedRange } from "./keyframe_writer.ts";
 import type { ImageDescription, ImageFile } from "./recorder_options.ts";
@@ -15,6 +15,22 @@ import {
   PROFILES,
 } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
+
+/** The machine's state at a window's end. */
+export interface Keyframe {
+  /** Window at whose end this is; 0 is the state at #0. */
+  window: number;
+  /** Steps before it. */
+  position: number;
+  /** Instructions retired, per CPU. */
+  retired: number[];
+  /** CPUs, devices and time as the machine saved them. */
+  state: CborMap;
+  /** Modelled TLB of all CPUs, opaque bytes. */
+  tlb: Uint8Array;
+  /** State hash, 8 bytes. */
+  hash: Uint8Array;
+}
 
 /** Who recorded what, and how. */
 export interface TraceHeader {

@@ -5,6 +5,7 @@
 
 import type { GicV3Core } from "./gic_v3_core.ts";
 import { trailingZeros } from "./gic_v3_core.ts";
+import { groupOf, listIndex, LR, priorityOf, virtualNumber } from "./gic_v3_list_register.ts";
 import {
   FIRST_LPI,
   type GicV3Cpu,
@@ -49,15 +50,6 @@ const MISR = {
   group0Disabled: 0x20,
   group1Enabled: 0x40,
   group1Disabled: 0x80,
-} as const;
-/** Fields of a list register. */
-const LR = {
-  pending: 1n << 62n,
-  active: 1n << 63n,
-  state: 3n << 62n,
-  hardware: 1n << 61n,
-  group1: 1n << 60n,
-  endOfInterrupt: 1n << 41n,
 } as const;
 /** List registers, TDS, nV4, A3V, 24 bits of interrupt number, preemption and priority bits. */
 const VTR = ((LIST_REGISTER_COUNT - 1) | (7 << 19) | (1 << 23) |
@@ -381,22 +373,4 @@ export class GicV3VirtualInterface {
   #where(holds: (entry: bigint) => boolean): number {
     return this.cpu.list.reduce((bits, entry, i) => holds(entry) ? bits | (1 << i) : bits, 0);
   }
-}
-
-/** n of `ICH_LRn_EL2`. */
-function listIndex(name: string): number | undefined {
-  const match = /^ICH_LR(\d+)_EL2$/.exec(name);
-  return match ? Number(match[1]) : undefined;
-}
-
-function priorityOf(entry: bigint): number {
-  return Number((entry >> 48n) & 0xffn);
-}
-
-function groupOf(entry: bigint): 0 | 1 {
-  return entry & LR.group1 ? 1 : 0;
-}
-
-function virtualNumber(entry: bigint): number {
-  return Number(entry & 0xffff_ffffn);
 }

@@ -1,10 +1,10 @@
 import { CpuState, SLOT } from "../state.ts";
-import { STORED_REGISTERS } from "../system/sysregs.ts";
+import { STATE_END } from "../system/sysregs.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
 import { BUILT_IN, type HandlerTable } from "./handlers.ts";
 import { blockKinds, generatedCode, instantiate } from "./generated_code.ts";
-import { LAYOUT, layOut, type MemoryLayout, RESULT_BYTES } from "./layout.ts";
+import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
 import type { EngineHost, EngineOptions } from "./engine_options.ts";
 import {
@@ -29,13 +29,9 @@ import { TRANSLATE, Translator } from "./translator/translator.ts";
 
 /** Longest distance from one possible end of a run to the next. */
 const LONGEST_RUN = 1024;
-/** No instruction writes more words of results than four vectors and a base register have. */
-export const MOST_RESULT_STEPS: number = RESULT_BYTES / 128;
 /** A slice is at most this long, so that an optimised version of the function is picked up. */
 const SLICE = 1 << 20;
 
-/** First byte behind the state slots that are in use. */
-const STATE_END = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
 /** Words of the CPU that runs, whose state stands at address 0: asked for at every event. */
 const BUDGET = SLOT.budget >> 2, RECORD = SLOT.record >> 2, RUN_START = SLOT.runStart >> 2;
 /** State slots that belong to the engine, whichever CPU runs. */
@@ -221,7 +217,7 @@ export class Engine implements FlowSource {
 
   /** Word of the next instruction. */
   get word(): number {
-    return this.wordAt(this.state.get32(SLOT.record));
+    return this.records.wordAt(this.state.get32(SLOT.record));
   }
 
   /**
@@ -350,11 +346,6 @@ export class Engine implements FlowSource {
   /** Block kind (`BLOCK_KIND`) of a record's instruction. */
   kindOf(record: number): number {
     return this.#kinds[this.records.operation(record)] ?? BLOCK_KIND.sequential;
-  }
-
-  /** Word of a record's instruction. */
-  wordAt(record: number): number {
-    return this.records.wordAt(record);
   }
 
   #slice(budget: number): number {

@@ -89,6 +89,8 @@ export const NO_TAG = 0xffff_ffff_ffff_ffffn;
 export const RECORD_PAGE_BYTES = 1025 * 16;
 /** Room for the results that are not taken yet. */
 export const RESULT_BYTES: number = 8 << 20;
+/** No instruction writes more words of results than four vectors and a base register have. */
+export const MOST_RESULT_STEPS: number = RESULT_BYTES / 128;
 /** Distance of the slots in the arena. */
 export const RECORD_SLOT_BYTES = RECORD_PAGE_BYTES + 48;
 

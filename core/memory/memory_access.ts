@@ -3,7 +3,7 @@ import type { Fault } from "../../mmu/fault.ts";
 import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE } from "../../mmu/permissions.ts";
 import type { Regime } from "../../mmu/regime.ts";
 import type { Translation } from "../../mmu/translate.ts";
-import { canonical } from "../../mmu/translate.ts";
+import { canonical } from "../../mmu/tlb_format.ts";
 import type { Board } from "../devices/bus.ts";
 import type { Requester } from "../devices/mod.ts";
 import { ACCESS, ANSWER } from "../engine/reasons.ts";

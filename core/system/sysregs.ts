@@ -29,6 +29,9 @@ for (const register of SYSTEM_REGISTERS) {
 /** The registers that have a slot in the processor state, in the order of their slots. */
 export const STORED_REGISTERS: readonly SystemRegister[] = SYSTEM_REGISTERS.filter((r) => r.slot);
 
+/** First byte behind the state slots that are in use. */
+export const STATE_END: number = Math.max(...STORED_REGISTERS.map(({ slot }) => slot)) + 8;
+
 /** What registers of a processor there are goes by this. */
 type RegisterModel = Pick<CpuModel, "features" | "ownRegisters">;
 

@@ -1,5 +1,5 @@
 /** Makes the values of a window: executes it again and codes what its instructions wrote to registers. */
-import { MOST_RESULT_STEPS } from "../../core/engine/engine.ts";
+import { MOST_RESULT_STEPS } from "../../core/engine/layout.ts";
 import { ResultWords } from "../../core/engine/result_words.ts";
 import type { Trace, WindowFlow } from "../../trace/mod.ts";
 import { encodeContent } from "../../trace/cbor.ts";

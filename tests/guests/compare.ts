@@ -4,12 +4,8 @@ import { type BootPlan, loadImage } from "../../core/loader/mod.ts";
 import { type InputEntry, ScriptInput } from "../../commands/input_script.ts";
 import type { CpuName } from "../../core/cpu_models.ts";
 import type { FlowObserver } from "../../core/engine/flow_ring.ts";
-import {
-  type EndReason,
-  Machine,
-  type MachineOptions,
-  semihostingOptions,
-} from "../../core/machine.ts";
+import { type EndReason, Machine, type MachineOptions } from "../../core/machine.ts";
+import { semihostingOptions } from "../../core/machine_options.ts";
 import { mediumOf } from "../../core/medium.ts";
 import type { ExceptionEvent, MachineEvent } from "../../core/observer.ts";
 import { type QemuOptions, runQemu } from "../drivers/qemu.ts";

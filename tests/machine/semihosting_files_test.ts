@@ -1,7 +1,8 @@
 /** Semihosting's files against the reference, and in a trace. */
 import { assertEquals } from "@std/assert";
 import { DirectoryFiles } from "../../commands/semihosting_files.ts";
-import { Machine, semihostingOptions } from "../../core/machine.ts";
+import { Machine } from "../../core/machine.ts";
+import { semihostingOptions } from "../../core/machine_options.ts";
 import { program } from "../drivers/program.ts";
 import { runCli } from "../commands/run_cli.ts";
 import { hasQemu, runQemu } from "../drivers/qemu.ts";

@@ -1,6 +1,7 @@
 /** Semihosting against the reference: the same console, which shows what each call answered. */
 import { assertEquals } from "@std/assert";
-import { Machine, semihostingOptions } from "../../core/machine.ts";
+import { Machine } from "../../core/machine.ts";
+import { semihostingOptions } from "../../core/machine_options.ts";
 import { program } from "../drivers/program.ts";
 import { hasQemu, runQemu } from "../drivers/qemu.ts";
 

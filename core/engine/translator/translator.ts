@@ -1,4 +1,4 @@
-import { Ops, type Statement } from "../../isa/ops.ts";
+import type { Statement } from "../../isa/ops.ts";
 import { directRead } from "../direct_reads.ts";
 import { SLOT } from "../../state.ts";
 import type { CodeCache } from "../code_cache.ts";
@@ -53,7 +53,6 @@ export class Translator {
   readonly #bySlot = new Map<number, Set<Region>>();
   readonly #samples = new Map<number, number>();
   readonly #handlers: readonly (Handler | undefined)[];
-  readonly #programs = new Map<Handler, Ops>();
   readonly #helpers = new Map<string, FunctionReference>();
   readonly #free: number[] = [];
   readonly #u32: Uint32Array;
@@ -81,7 +80,7 @@ export class Translator {
     this.#source = {
       records: engine.records,
       handlerOf: (record) => this.#handlerOf(record),
-      programOf: (handler) => this.#programOf(handler),
+      programOf: ({ program }) => program,
       targetOf: (record, pcBase) => this.#targetOf(record, pcBase),
     };
   }
@@ -216,7 +215,7 @@ export class Translator {
       memory: this.engine.memory.buffer,
       helpers: this.#helpers,
       handlerOf: (record) => this.#handlerOf(record)!,
-      programOf: (handler) => this.#programOf(handler),
+      programOf: ({ program }) => program,
       fieldsOf: (handler) => this.engine.interpreter.records[handler.id]!,
     });
     const module = new WebAssembly.Module(bytes);
@@ -255,7 +254,7 @@ export class Translator {
   #handlerOf(record: number): Handler | undefined {
     const handler = this.#handlers[this.engine.records.operation(record)];
     if (!handler || this.#guards(handler)) return undefined;
-    const ops = this.#programOf(handler);
+    const ops = handler.program;
     if (handler.row.ends && !ops.transfer) return undefined;
     const isDirect = ({ name, argument }: Extract<Statement, { k: "call-out" }>) =>
       name === "dc-zva" || name === "barrier" || (name === "mrs" && argument.kind.k === "field" &&
@@ -274,16 +273,7 @@ export class Translator {
   /** What enters other pages is the interpreter's where it has to note whether they are guarded. */
   #guards(handler: Handler): boolean {
     if (!this.options.landings) return false;
-    return handler.far || this.#programOf(handler).transfer?.k === "absolute";
-  }
-
-  #programOf(handler: Handler): Ops {
-    let ops = this.#programs.get(handler);
-    if (!ops) {
-      this.#programs.set(handler, ops = new Ops());
-      handler.row.execute(ops, handler.statics);
-    }
-    return ops;
+    return handler.far || handler.program.transfer?.k === "absolute";
   }
 
   /** The target of the relative branch at a record, if its page can be entered now. */
