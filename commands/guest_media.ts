@@ -1,5 +1,5 @@
 /** The files that a guest reads through devices: firmware, flash, disks, and what firmware boots. */
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../core/node_builtins.ts";
 import {
   type BootPlan,
   checkFlashImage,
@@ -168,7 +168,7 @@ function readAt(file: Deno.FsFile, offset: number, into: Uint8Array): number {
 }
 
 function described(role: ImageFile["role"], path: string, medium: Medium): ImageFile {
-  const hash = createHash("sha256");
+  const hash = nodeCrypto().createHash("sha256");
   for (let number = 0; number * BLOCK_BYTES < medium.size; number++) {
     hash.update(medium.block(number).subarray(0, medium.size - number * BLOCK_BYTES));
   }

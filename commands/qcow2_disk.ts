@@ -3,7 +3,7 @@
  * reading: plain, zero and compressed clusters (deflate, zstd). What needs a second file — a backing
  * file, external data — is refused, and so are encrypted images.
  */
-import { inflateRawSync, zstdDecompressSync } from "node:zlib";
+import { nodeZlib } from "../core/node_builtins.ts";
 import { BLOCK_BYTES, type Medium } from "../core/medium.ts";
 import { UserError } from "./user_error.ts";
 
@@ -117,8 +117,8 @@ class Qcow2 implements Medium {
     const maxOutputLength = 1 << this.#clusterBits;
     try {
       return this.#zstd
-        ? zstdDecompressSync(packed.subarray(0, zstdLength(packed)), { maxOutputLength })
-        : inflateRawSync(packed, { maxOutputLength });
+        ? nodeZlib().zstdDecompressSync(packed.subarray(0, zstdLength(packed)), { maxOutputLength })
+        : nodeZlib().inflateRawSync(packed, { maxOutputLength });
     } catch {
       throw this.#refused(`a compressed cluster at ${offset} that cannot be unpacked`);
     }

@@ -29,6 +29,7 @@ import type { MemoryAccess } from "./memory/memory_access.ts";
 import type { GuestMemory } from "./memory/memory.ts";
 import type { MachineEvent, Observer } from "./observer.ts";
 import type { DeviceAccess } from "./memory/physical_access.ts";
+import { placeImage } from "./place_image.ts";
 import { PhysicalSpaces } from "./memory/physical_spaces.ts";
 import type { ExceptionLevels } from "./privilege.ts";
 import { bootLevel, type PsciConduit, psciConduit } from "./exceptions/privileged_calls.ts";
@@ -56,7 +57,7 @@ export type { BootedImage, EndReason, MachineOptions } from "./machine_options.t
  * Raised by any change of architectural results, TLB geometry or device behaviour: the same image
  * and options give the same steps, events and states on machines of one version.
  */
-export const MACHINE_VERSION = 4;
+export const MACHINE_VERSION = 5;
 
 /** See the top of this file. */
 export class Machine {
@@ -220,11 +221,8 @@ export class Machine {
 
   /** Places an image in memory and sets the registers for its first instruction, which is `#0`. */
   boot(plan: BootPlan | BootedImage): void {
+    placeImage(plan.segments, this.memory, this.bootsAgain === null);
     this.bootsAgain = () => plan;
-    for (const { address, bytes, zeroTo } of plan.segments) {
-      this.#place(address, bytes);
-      this.#place(address + bytes.length, new Uint8Array(zeroTo - address - bytes.length));
-    }
     if ("kind" in plan) {
       const linux = !plan.bare && (plan.kind === "linux" || plan.kind === "flat");
       this.#bootLevel = bootLevel(this.levels, linux);
@@ -242,6 +240,7 @@ export class Machine {
       resetCpu(cpu, { level: this.#bootLevel, pc, x, bigEndian });
       cpu.on = cpu.index === 0 || together;
     }
+    this.#hazards?.booted();
     this.resume();
   }
 
@@ -392,9 +391,5 @@ export class Machine {
 
   #emit(event: MachineEvent): void {
     (this.#hazards ?? this.observer)?.event(event);
-  }
-
-  #place(address: number, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.access.store(address, bytes);
   }
 }

@@ -7,7 +7,8 @@
  * and only a well-formed, shallow, tag-free item of definite length reaches `cbor-x`.
  */
 
-import { Decoder, Encoder } from "cbor-x";
+import { Decoder } from "cbor-x/decode";
+import { Encoder } from "cbor-x/encode";
 import { TraceError } from "./trace_error.ts";
 
 /** Deepest nesting of arrays and maps in an item's content. */

@@ -10,7 +10,7 @@
  * holds the recording time, outside every hash, so that two recordings differ nowhere else.
  */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../core/node_builtins.ts";
 import { readHead, writeHead } from "./cbor.ts";
 import type { RandomAccess } from "./random_access.ts";
 import { ITEM, ITEM_NAMES, MAX_CONTENT } from "./schema.ts";
@@ -107,7 +107,8 @@ export function itemHash(
     ...writeHead(0, size),
     ...writeHead(2, body.length),
   ];
-  const digest = createHash("sha256").update(new Uint8Array(head)).update(body).digest();
+  const digest = nodeCrypto().createHash("sha256").update(new Uint8Array(head)).update(body)
+    .digest();
   return new Uint8Array(digest).slice(0, HASH_SIZE);
 }
 
@@ -126,7 +127,7 @@ export function commitHash(
   end: number,
   hashes: readonly Uint8Array[],
 ): Uint8Array {
-  const hash = createHash("sha256").update(before);
+  const hash = nodeCrypto().createHash("sha256").update(before);
   hash.update(
     new Uint8Array([
       ...writeHead(4, 3),

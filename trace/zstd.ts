@@ -6,7 +6,7 @@
  * after the first, so the writer keeps the first alone and the reader accepts nothing behind it.
  */
 
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { nodeZlib } from "../core/node_builtins.ts";
 import { TraceError } from "./trace_error.ts";
 
 /** Largest window that a frame may ask a decoder for: what RFC 8878 recommends to support. */
@@ -28,8 +28,8 @@ const EMPTY_FRAME = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x00, 0x01, 0x
  * @returns the frame, or null if zstd made anything but one frame and empty ones behind it
  */
 export function packFrame(content: Uint8Array, level: number): Uint8Array | null {
-  const packed = zstdCompressSync(content, {
-    params: { [constants.ZSTD_c_compressionLevel]: level },
+  const packed = nodeZlib().zstdCompressSync(content, {
+    params: { [nodeZlib().constants.ZSTD_c_compressionLevel]: level },
   });
   const length = frameLength(packed);
   const rest = packed.subarray(length);
@@ -53,7 +53,10 @@ export function unpackFrame(body: Uint8Array, size: number, what: string): Uint8
       throw new TraceError(`found ${body.length - length} bytes behind its only frame`);
     }
     const chunkSize = Math.max(64, Math.min(size, MOST_AT_ONCE));
-    const unpacked = zstdDecompressSync(body, { maxOutputLength: Math.max(1, size), chunkSize });
+    const unpacked = nodeZlib().zstdDecompressSync(body, {
+      maxOutputLength: Math.max(1, size),
+      chunkSize,
+    });
     content = new Uint8Array(unpacked.buffer, unpacked.byteOffset, unpacked.byteLength);
   } catch (error) {
     const { code, message } = error as Error & { code?: string };

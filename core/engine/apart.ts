@@ -34,7 +34,7 @@ export function defineApart(
     & {
       readonly regions: number | undefined;
     },
-): { reference: FunctionReference; records: (readonly RecordField[] | undefined)[] } {
+): { reference: FunctionReference; records: (readonly RecordField[])[] } {
   const { reference, body: f } = m.function(["i32"], "i32");
   const record = f.parameter(0), id = f.local("i32");
   f.if(load("i32.load", i32(0), SLOT.fpTrap), () => {
@@ -62,7 +62,7 @@ export function defineApart(
     temporaries: new Temporaries(f),
   };
   const labels: Label[] = [];
-  for (let i = table.count - table.apart - 1; i >= 0; i--) labels[i] = f.open();
+  for (let i = table.handlers.length - 1; i >= 0; i--) labels[i] = f.open();
   f.set(id, load("i32.load16_u", record));
   // The interpreter has passed by a probe.
   f.if(op("i32.eq", id, i32(BUILT_IN.probe)), () => {
@@ -74,11 +74,14 @@ export function defineApart(
       f.set(id, load("i32.load16_u", regionEntry(record, regions)));
     });
   }
-  f.branchTable(op("i32.sub", id, i32(table.apart)), labels, unknown);
-  const records: (readonly RecordField[] | undefined)[] = [];
-  for (const { row, program, spBase } of table.handlers.filter(({ row }) => row.apart)) {
+  const first = table.end - table.handlers.length;
+  f.branchTable(op("i32.sub", id, i32(first)), labels, unknown);
+  const records: (readonly RecordField[])[] = [];
+  for (const { row, program, spBase } of table.handlers) {
     f.close();
-    if (program.transfer) throw new Error(`row ${row.name} branches and cannot stand apart`);
+    if (program.transfer || row.ends) {
+      throw new Error(`row ${row.name} branches and cannot stand apart`);
+    }
     const lowering = new Lowering(frame, program, { spBase });
     lowering.effects();
     lowering.commits();

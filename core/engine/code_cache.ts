@@ -109,8 +109,8 @@ export class CodeCache {
     for (let i = 0; i < 16; i++) {
       const at = records + (line * 16 + i) * 16;
       const word = this.#u32[(host >>> 2) + line * 16 + i];
-      const planted = this.#planted.has(at) ? this.#u16[at >> 1] : BUILT_IN.decode;
-      if (this.operation(at) !== BUILT_IN.decode) continue;
+      const planted = this.#u16[at >> 1];
+      if (planted !== BUILT_IN.decode && this.operation(at) !== BUILT_IN.decode) continue;
       if (before && before[i] !== word) {
         if (at !== record) continue;
         before[i] = word;

@@ -2,7 +2,8 @@ import { CpuState, SLOT } from "../state.ts";
 import { STATE_END } from "../system/sysregs.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Decoder } from "./decoder.ts";
-import { BUILT_IN, type HandlerTable } from "./handlers.ts";
+import { BUILT_IN } from "./handlers.ts";
+import type { Interpreter } from "./interpreter.ts";
 import { blockKinds, generatedCode, instantiate } from "./generated_code.ts";
 import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
@@ -17,6 +18,7 @@ import {
 } from "./flow_ring.ts";
 import { EXIT } from "./reasons.ts";
 import { ReportedBarriers } from "./reported_barriers.ts";
+import { MOST_INSTRUCTIONS } from "./translator/region.ts";
 import { TRANSLATE, Translator } from "./translator/translator.ts";
 
 /**
@@ -55,7 +57,7 @@ export class Engine implements FlowSource {
    */
   readonly storeMarks: Uint8Array;
   /** The handlers of the machine's instructions. */
-  readonly table: HandlerTable;
+  readonly interpreter: Interpreter;
   /** What was executed. */
   readonly #flow: FlowRing;
   readonly #run: () => number;
@@ -97,31 +99,32 @@ export class Engine implements FlowSource {
     this.#host = host;
     this.barriers = new ReportedBarriers(this.memory);
     const generated = generatedCode(options, this.layout, translate !== null);
-    const { table, records, module } = generated.interpreter;
-    this.table = table;
-    this.#kinds = blockKinds(table);
+    const interpreter = this.interpreter = generated.interpreter;
+    this.#kinds = blockKinds(interpreter.table);
+    const addApart = () => {
+      const exports = instance.addApart();
+      this.translator?.connect(exports);
+    };
     this.records = new CodeCache(
       this.memory,
       this.layout,
-      new Decoder(this.memory, table, records),
+      new Decoder(this.memory, interpreter, addApart),
       (start, end) => this.#codeChanges(start, end),
       () => this.#codeDrops(),
       () => host.staleCode(),
     );
     const kindOf = (record: number) => this.kindOf(record);
     this.#flow = new FlowRing(this.#u32, this.records, () => this.state, kindOf);
-    const instance = instantiate(module, memory, { ...host, decode: () => this.#decode() });
+    const instance = instantiate(interpreter, memory, { ...host, decode: () => this.#decode() });
     this.#run = instance.run;
     if (translate !== null) {
       // A region may retire as much before the run begins.
-      this.#reserve = 2 * LONGEST_RUN;
-      const { records } = this;
-      this.translator = new Translator({ memory, state: () => this.state, records, ...generated }, {
-        ...generated.options,
-        ...translate,
-        turns: cpus > 1,
-        table: instance.functions,
-      }).connect(instance.exports);
+      this.#reserve = LONGEST_RUN + MOST_INSTRUCTIONS;
+      const { records } = this, { functions: table } = instance;
+      this.translator = new Translator(
+        { memory, state: () => this.state, records, ...generated },
+        { ...generated.options, ...translate, turns: cpus > 1, table },
+      ).connect(instance.exports);
     }
     this.state.set32(SLOT.ring, LAYOUT.ring);
     this.#u32[LAYOUT.results >> 2] = this.layout.results;

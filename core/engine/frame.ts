@@ -25,13 +25,30 @@ export interface Bound {
   pc(): Expression;
 }
 
+/** How the helper functions (`helpers.ts`) are called. */
+export interface HelperCalls {
+  /** Writes the call of a function whose operands are on the stack. */
+  call(f: FunctionBuilder, name: string, parameters: readonly ValueType[], result: ValueType): void;
+}
+
+/** Calls of functions that the same module defines or imports. */
+export function directCalls(helpers: ReadonlyMap<string, FunctionReference>): HelperCalls {
+  return {
+    call(f, name) {
+      const helper = helpers.get(name);
+      if (!helper) throw new Error(`no helper function is named ${name}`);
+      f.code.byte(0x10).unsigned(helper.index);
+    },
+  };
+}
+
 /** What the function offers to every instruction in it. */
 export interface Frame {
   readonly f: FunctionBuilder;
   readonly record: Local;
   readonly pcBase: Local;
   readonly flags: Readonly<Record<Flag, Local>>;
-  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  readonly helpers: HelperCalls;
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
   /** Address of the mark of address 0 of this memory, where stores are marked (`layout.ts`). */

@@ -1,7 +1,7 @@
 import type { EngineOptions } from "./engine_options.ts";
 import { BLOCK_KIND } from "./flow_ring.ts";
 import type { HandlerTable } from "./handlers.ts";
-import { type Interpreter, interpreterFor } from "./interpreter.ts";
+import { type Interpreter, interpreterFor, TABLE } from "./interpreter.ts";
 import type { InterpreterImports } from "./interpreter_imports.ts";
 import type { MemoryLayout } from "./layout.ts";
 
@@ -33,21 +33,43 @@ export function generatedCode(
   return { interpreter, options };
 }
 
-/** An interpreter's instance: its function, all exports, and the table of translated functions. */
-export function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  { decode, fetch, access, callOut }: InterpreterImports,
-): { run: () => number; exports: WebAssembly.Exports; functions: WebAssembly.Table } {
-  const functions = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-  const imports = { memory, regions: functions, decode, fetch, access, callOut };
-  const { exports } = new WebAssembly.Instance(module, { engine: imports });
-  return { run: exports.run as () => number, exports, functions };
+/** An interpreter's instance. */
+export interface InterpreterInstance {
+  readonly run: () => number;
+  /** Functions of the first module that translated code calls. */
+  readonly exports: WebAssembly.Exports;
+  /** Where translated functions go. */
+  readonly functions: WebAssembly.Table;
+  /** Makes the second module's instance; to be called before one of its instructions is executed. */
+  addApart(): WebAssembly.Exports;
 }
 
-/** Block kind (`BLOCK_KIND`) by handler. */
-export function blockKinds({ count, handlers }: HandlerTable): Uint8Array {
-  const kinds = new Uint8Array(count);
+/** An interpreter's instance, the second module's left for later. */
+export function instantiate(
+  interpreter: Interpreter,
+  memory: WebAssembly.Memory,
+  { decode, fetch, access, callOut }: InterpreterImports,
+): InterpreterInstance {
+  const { module, wanted } = interpreter;
+  const functions = new WebAssembly.Table({
+    element: "anyfunc",
+    initial: TABLE.helpers + wanted.length,
+  });
+  const engine = { memory, functions, decode, fetch, access, callOut };
+  const { exports } = new WebAssembly.Instance(module, { engine });
+  const addApart = () => {
+    const { exports } = new WebAssembly.Instance(interpreter.apart.module, { engine });
+    const put = (at: number, name: string) => functions.set(at, exports[name] as CallableFunction);
+    put(TABLE.apart, "apart");
+    wanted.forEach((name, i) => put(TABLE.helpers + i, `helper ${name}`));
+    return exports;
+  };
+  return { run: exports.run as () => number, exports, functions, addApart };
+}
+
+/** Block kind (`BLOCK_KIND`) by handler; those of rows apart are sequential. */
+export function blockKinds({ end, handlers }: HandlerTable): Uint8Array {
+  const kinds = new Uint8Array(end);
   for (const { id, row } of handlers) {
     kinds[id] = row.ends ? BLOCK_KIND[row.ends] : BLOCK_KIND.sequential;
   }

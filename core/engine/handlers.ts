@@ -41,25 +41,26 @@ export const BUILT_IN = {
 } as const;
 const FIRST_ROW_HANDLER = 6;
 
-/** Handlers of all rows, and where those of a row's static choice begin. */
+/** Handlers of some rows, and where those of a row's static choice begin. */
 export interface HandlerTable {
+  /** In the order of their ids, which have no gaps. */
   readonly handlers: readonly Handler[];
   readonly byRow: ReadonlyMap<Row, readonly Handler[]>;
   /** By row: first handler id for each combination of static fields (mixed radix, first field slowest), or -1. */
   readonly first: ReadonlyMap<Row, Int32Array>;
   /** One more than the largest id. */
-  readonly count: number;
-  /** The first id of the rows that stand apart; theirs are the last. */
-  readonly apart: number;
+  readonly end: number;
 }
 
-/** Enumerates the handlers of `rows`. */
-export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
+/** Enumerates the handlers of `rows`, from an id on. */
+export function enumerateHandlers(
+  rows: readonly Row[],
+  firstId: number = FIRST_ROW_HANDLER,
+): HandlerTable {
   const handlers: Handler[] = [];
   const first = new Map<Row, Int32Array>();
-  let id = FIRST_ROW_HANDLER, apart: number | undefined;
-  for (const row of [...rows.filter((row) => !row.apart), ...rows.filter((row) => row.apart)]) {
-    if (row.apart) apart ??= id;
+  let id = firstId;
+  for (const row of rows) {
     const choices = staticChoices(row);
     const table = new Int32Array(choices.length).fill(-1);
     first.set(row, table);
@@ -74,7 +75,7 @@ export function enumerateHandlers(rows: readonly Row[]): HandlerTable {
     });
   }
   const byRow = Map.groupBy(handlers, ({ row }) => row);
-  return { handlers, byRow, first, count: id, apart: apart ?? id };
+  return { handlers, byRow, first, end: id };
 }
 
 /** Whether the program uses a base register or a relative branch, and so needs two handlers. */
@@ -101,6 +102,7 @@ function staticChoices(row: Row): (Fields | undefined)[] {
 /** Whether some word with these static fields is allocated, tried on a spread of the others. */
 function isAllocated(row: Row, statics: Fields): boolean {
   if (!row.when) return true;
+  if (!asksForMore(row.when, statics)) return row.when(statics);
   const rest = row.pattern.fields.filter((f) => !(f.name in statics));
   const fields: Record<string, number> = { ...statics };
   let random = 0x2545f491;
@@ -113,6 +115,20 @@ function isAllocated(row: Row, statics: Fields): boolean {
     if (row.when(fields)) return true;
   }
   return false;
+}
+
+/** Whether a condition looks at any field but the static ones. */
+function asksForMore(when: (fields: Fields) => boolean, statics: Fields): boolean {
+  let more = false;
+  when(
+    new Proxy(statics, {
+      get(target, name: string) {
+        more ||= !(name in target);
+        return target[name] ?? 0;
+      },
+    }),
+  );
+  return more;
 }
 
 /** The index of a word's static choice in the table that {@linkcode enumerateHandlers} made. */

@@ -5,7 +5,7 @@ import { counterReads } from "./counter_reads.ts";
 import { BUILT_IN, type Handler, type HandlerTable } from "./handlers.ts";
 import { CALL_OUTS } from "./interpreter_imports.ts";
 import { LAYOUT } from "./layout.ts";
-import { type Frame, Temporaries } from "./frame.ts";
+import { type Frame, type HelperCalls, Temporaries } from "./frame.ts";
 import { Lowering } from "./lowering.ts";
 import type { RecordField } from "./record_layout.ts";
 import { CAUSE, EXIT, REGION } from "./reasons.ts";
@@ -54,13 +54,13 @@ export interface Callees {
   readonly decode: FunctionReference;
   readonly fetch: FunctionReference;
   readonly callOut: FunctionReference;
-  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  readonly helpers: HelperCalls;
   readonly slowLoad: FunctionReference;
   readonly slowStore: FunctionReference;
   readonly storeMarks: number | undefined;
   readonly results: boolean;
-  /** See `apart.ts`. */
-  readonly apart: FunctionReference;
+  /** Calls the function for rows apart (`apart.ts`). */
+  readonly apart: (record: Expression) => Expression;
   /** Type of translated functions. */
   readonly region: { index: number; result: ValueType };
   /** See {@linkcode InterpreterOptions.regions}. */
@@ -92,10 +92,10 @@ export class InterpreterFunction {
     this.#temporaries = new Temporaries(f);
   }
 
-  /** Writes the whole function; gives the record layout of every handler. */
-  generate(table: HandlerTable): (readonly RecordField[] | undefined)[] {
+  /** Writes the whole function; gives the record layouts of the handlers. */
+  generate(table: HandlerTable): (readonly RecordField[])[] {
     const { f } = this;
-    const records: (readonly RecordField[] | undefined)[] = [];
+    const records: (readonly RecordField[])[] = [];
     this.#run.restore();
     f.block((exit) =>
       f.loop((outer) => {
@@ -135,7 +135,7 @@ export class InterpreterFunction {
 
   #dispatch(
     table: HandlerTable,
-    records: (readonly RecordField[] | undefined)[],
+    records: (readonly RecordField[])[],
     to: Labels,
   ): void {
     const { f } = this;
@@ -158,7 +158,7 @@ export class InterpreterFunction {
       temporaries: this.#temporaries,
     };
     const labels: Label[] = [];
-    for (let id = table.apart - 1; id >= 0; id--) labels[id] = f.open();
+    for (let id = table.end - 1; id >= 0; id--) labels[id] = f.open();
     f.branchTable(load("i32.load16_u", this.#run.record), labels, to.apart);
     const builtIn = this.#builtIn(to, labels);
     for (const emit of builtIn) {
@@ -166,9 +166,8 @@ export class InterpreterFunction {
       emit();
     }
     for (const handler of table.handlers) {
-      if (handler.row.apart) break;
       f.close();
-      records[handler.id] = this.#handler(handler, frame, to);
+      records.push(this.#handler(handler, frame, to));
     }
     f.close();
     this.#leave(EXIT.callOutException, to.exit);
@@ -207,7 +206,7 @@ export class InterpreterFunction {
   #callApart(exit: Label): void {
     const { f } = this;
     this.#run.spill();
-    f.set(this.#leaving, call(this.callees.apart, this.#run.record));
+    f.set(this.#leaving, this.callees.apart(this.#run.record));
     f.branchIf(exit, this.#leaving);
     f.set(this.#run.record, op("i32.add", this.#run.record, i32(16)));
   }

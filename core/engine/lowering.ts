@@ -229,13 +229,12 @@ export class Lowering {
   }
 
   #call(name: string, operands: readonly Value[], type: ValueType): Expression {
-    const helper = this.#frame.helpers.get(name);
-    if (!helper) throw new Error(`no helper function is named ${name}`);
+    const { helpers } = this.#frame;
     return {
       type,
       emit: (f) => {
         for (const operand of operands) this.#emit(operand);
-        f.code.byte(0x10).unsigned(helper.index);
+        helpers.call(f, name, operands.map((operand) => operand.type), type);
       },
     };
   }

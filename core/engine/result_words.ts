@@ -1,20 +1,14 @@
 import { fieldsOf, findRow } from "../isa/decode_tree.ts";
 import type { Commit } from "../isa/program.ts";
-import { type HandlerTable, staticIndex } from "./handlers.ts";
+import { staticIndex } from "./handlers.ts";
+import type { Interpreter } from "./interpreter.ts";
 
 /** Tells how many words of results (`Engine.takeResults`) instructions have. */
 export class ResultWords {
-  readonly #table: HandlerTable;
-  readonly #programs: Map<number, number>;
   readonly #known = new Map<number, number>();
 
-  /** @param table of the engine that makes the results */
-  constructor(table: HandlerTable) {
-    this.#table = table;
-    this.#programs = new Map(
-      this.#table.handlers.map(({ id, program }) => [id, wordsOf(program.commits)]),
-    );
-  }
+  /** @param interpreter of the engine that makes the results */
+  constructor(readonly interpreter: Interpreter) {}
 
   /** Words of an instruction that has retired. */
   of(word: number): number {
@@ -28,9 +22,10 @@ export class ResultWords {
   #find(word: number): number {
     const row = findRow(word);
     // A hint of a feature that is not there does nothing.
-    const first = row && "execute" in row ? this.#table.first.get(row) : undefined;
-    if (!row || !("execute" in row) || !first) return 0;
-    return this.#programs.get(first[staticIndex(row, fieldsOf(row, word))]) ?? 0;
+    if (!row || !("execute" in row) || !this.interpreter.has(row)) return 0;
+    const { first } = row.apart ? this.interpreter.apart.table : this.interpreter.table;
+    const id = first.get(row)![staticIndex(row, fieldsOf(row, word))];
+    return wordsOf(this.interpreter.handler(id)?.program.commits ?? []);
   }
 }
 

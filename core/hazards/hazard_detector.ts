@@ -67,6 +67,11 @@ export class HazardDetector implements Observer {
     this.#observer.event({ kind: "hazard", position, cpu, pc, hazard, address });
   }
 
+  /** An image was placed in memory, and its first instruction is next. */
+  booted(): void {
+    this.#tables.booted();
+  }
+
   /** A register of the translation regime in use is about to be written. */
   regimeWritten(cpu: number): void {
     this.#contexts.regimeWritten(cpu);

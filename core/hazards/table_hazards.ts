@@ -51,14 +51,20 @@ export class TableHazards {
   /** Contents of pages at the last DSB, of those that were written since. */
   readonly #copies = new Map<number, Uint8Array>();
   readonly #pool = new PagePool(MAX_COPIES);
-  #epoch: WriteEpoch | null;
+  /** None before the first boot, and when the budget is used up. */
+  #epoch: WriteEpoch | null = null;
   /** By regime, ASID and page. */
   readonly #walks = new Map<string, KnownWalk>();
   /** log2 of the bytes that the walks' leaves map. */
   readonly #sizes = new Set<number>();
 
-  constructor(readonly subject: HazardSubject, readonly report: Report) {
-    this.#epoch = subject.memory.trackFirstWrites((page) => this.#willWrite(page));
+  constructor(readonly subject: HazardSubject, readonly report: Report) {}
+
+  /** An image was placed, which is not a store that waits for a DSB. */
+  booted(): void {
+    if (this.#budget <= 0) return;
+    if (this.#epoch) this.#ordered();
+    else this.#epoch = this.subject.memory.trackFirstWrites((page) => this.#willWrite(page));
   }
 
   /** See {@linkcode Observer.wants}. */

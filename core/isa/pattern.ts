@@ -38,14 +38,13 @@ export function parsePattern(text: string): Pattern {
     const shouldBe = token[0] === "(";
     if (shouldBe || token[0] === "0" || token[0] === "1") {
       const bits = shouldBe ? token.slice(1, -1) : token;
-      for (const b of bits) {
-        bit--;
-        if (b === "1") canonical += 2 ** bit;
-        else if (b !== "0") throw new Error(`pattern "${text}": cannot read "${token}"`);
-        if (shouldBe) continue;
-        mask += 2 ** bit;
-        if (b === "1") value += 2 ** bit;
-      }
+      const fixed = Number(`0b${bits}`);
+      if (Number.isNaN(fixed)) throw new Error(`pattern "${text}": cannot read "${token}"`);
+      bit -= bits.length;
+      canonical += fixed * 2 ** bit;
+      if (shouldBe) continue;
+      mask += (2 ** bits.length - 1) * 2 ** bit;
+      value += fixed * 2 ** bit;
       continue;
     }
     const { name, width } = parseField(token, text);

@@ -1,6 +1,5 @@
 /** The line table of an executable, from its debug sections, which may be compressed. */
-import { zstdDecompressSync } from "node:zlib";
-import { inflateSync } from "node:zlib";
+import { nodeZlib } from "../node_builtins.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { type LineRow, parseLines } from "./dwarf_line.ts";
 import type { ElfFile } from "./elf.ts";
@@ -60,6 +59,7 @@ function unpack(bytes: Uint8Array, name: string, { bigEndian }: ElfFile): Uint8A
     );
   }
   try {
+    const { inflateSync, zstdDecompressSync } = nodeZlib();
     const unpacker = type === ELFCOMPRESS_ZLIB ? inflateSync : zstdDecompressSync;
     return new Uint8Array(unpacker(data, { maxOutputLength: Math.max(size, 1) }));
   } catch (error) {

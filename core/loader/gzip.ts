@@ -1,5 +1,5 @@
 /** Unpacking of gzip'd images (RFC 1952). */
-import { crc32, inflateRawSync } from "node:zlib";
+import { nodeZlib } from "../node_builtins.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ImageError } from "./image_error.ts";
 
@@ -39,7 +39,7 @@ export function gunzip(file: Uint8Array, limit: number): Uint8Array {
   const trailer = new ByteReader(file, "gzip image", start + used);
   const checksum = trailer.u32();
   const size = trailer.u32();
-  if (checksum !== crc32(bytes) || size !== bytes.length) {
+  if (checksum !== nodeZlib().crc32(bytes) || size !== bytes.length) {
     throw new ImageError(
       `gzip image: checksum or size at byte ${trailer.offset - 8} does not match the data`,
     );
@@ -50,7 +50,10 @@ export function gunzip(file: Uint8Array, limit: number): Uint8Array {
 /** Inflates a raw deflate stream; `used` is its length in the input. */
 function inflate(data: Uint8Array, bound: number): { bytes: Uint8Array; used: number } {
   try {
-    const result = inflateRawSync(data, { maxOutputLength: bound, info: true }) as unknown as {
+    const result = nodeZlib().inflateRawSync(data, {
+      maxOutputLength: bound,
+      info: true,
+    }) as unknown as {
       buffer: Uint8Array;
       engine: { bytesWritten: number };
     };

@@ -31,7 +31,7 @@ export class WindowValues {
   constructor(trace: Trace, first = 1) {
     this.#trace = trace;
     this.#session = new Session(trace, { results: true, forward: true, window: first - 1 });
-    this.#words = new ResultWords(this.#session.machine.engine.table);
+    this.#words = new ResultWords(this.#session.machine.engine.interpreter);
   }
 
   /** The `values` items of a window. */

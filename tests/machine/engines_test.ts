@@ -3,6 +3,7 @@ import { buildKernel } from "../../kernel/mod.ts";
 import { GUESTS } from "../guests/catalogue.ts";
 import { hasToolchain } from "../guests/toolchain.ts";
 import { compare, compiled, MEMORY, type Subject } from "./engines.ts";
+import { program } from "../drivers/program.ts";
 import { CPUS, severalCpusGuest } from "./several_cpus_guest.ts";
 import { tortureGuest } from "./torture_guest.ts";
 
@@ -11,7 +12,36 @@ const MOST_STEPS = 500_000;
 /** Every so many of the compiled guests, at a level of its own. */
 const STRIDE = 12;
 
+/** A loop over `pages` page ends with nothing but additions in its body, and one inside a page. */
+function loopOverPages(pages: number): string {
+  const body = "add x1, x1, x0\n".repeat(1024 * pages);
+  return `
+  movz x0, #3000
+outer:
+  movz x2, #20
+  b inner
+  .org 0x40080f80
+inner:
+  ${body}
+  eor x3, x1, x3
+  sub x2, x2, #1
+  cbnz x2, inner
+near: eor x3, x3, x1, lsl #1
+  add x2, x2, #1
+  cmp x2, #40
+  b.lo near
+  sub x0, x0, #1
+  cbnz x0, outer
+end: b end`;
+}
+
 const OWN: readonly Subject[] = [
+  ...[1, 2].map((pages) => ({
+    name: `a loop over ${pages} page ends`,
+    steps: 400_000,
+    options: {},
+    plan: () => program(loopOverPages(pages)).plan(),
+  })),
   ...[undefined, "block-encoding"].map((bug) => ({
     name: `the kernel (${bug ?? "good"})`,
     steps: 2_000_000,

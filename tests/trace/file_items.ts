@@ -1,5 +1,6 @@
 /** The items of a trace as they stand in the file, taken apart and put together with nothing of `trace/`. */
-import { decode, Encoder } from "cbor-x";
+import { decode } from "cbor-x/decode";
+import { Encoder } from "cbor-x/encode";
 
 /** Kind of a commit. */
 export const COMMIT = 11;

@@ -24,8 +24,10 @@ export interface Block {
   readonly branch: number | undefined;
   /** Record behind the last that is translated. */
   readonly end: number;
+  /** Whether it goes on in the next page: `next` then is where, if that is of the region. */
+  readonly crosses: boolean;
   taken: Target;
-  /** Where it goes on if the branch is not taken. */
+  /** Where it goes on if the branch is not taken, or if there is none. */
   next: Target;
   /** Behind a call. */
   after: Target;
@@ -40,12 +42,13 @@ export interface CodeSource {
   programOf(handler: Handler): Ops;
   /** Where the branch at a record, in its page at `pcBase`, goes: a record and its page's `pcBase`. */
   targetOf(record: number, pcBase: bigint): { record: number; pcBase: bigint } | undefined;
+  /** The same for what follows the page of a record; undefined if the interpreter must go there. */
+  pageBehind(record: number, pcBase: bigint): { record: number; pcBase: bigint } | undefined;
 }
 
-/** Instructions of one region at the most; less than `LONGEST_RUN` of the engine, which may overshoot by it. */
-const MOST_INSTRUCTIONS = 800;
+/** Instructions of one region at the most: what may retire in it before it looks at the budget. */
+export const MOST_INSTRUCTIONS = 1600;
 const MOST_BLOCKS = 96;
-const LONGEST_BLOCK = 256;
 const NOWHERE = { taken: undefined, next: undefined, after: undefined };
 
 /** The blocks of a region; the first is the seed's. */
@@ -60,7 +63,7 @@ export function findRegion(source: CodeSource, seed: number, pcBase: bigint): Bl
     let block = known.get(item.record);
     if (!block) {
       if (blocks.length >= MOST_BLOCKS || instructions >= MOST_INSTRUCTIONS) continue;
-      block = readBlock(source, item.record, MOST_INSTRUCTIONS - instructions);
+      block = readBlock(source, item, MOST_INSTRUCTIONS - instructions);
       if (!block) continue;
       instructions += (block.end - block.start) >> 4;
       known.set(item.record, block);
@@ -79,6 +82,10 @@ function follow(
   queue: { record: number; pcBase: bigint; link: (block: Block) => void }[],
 ): void {
   const { branch } = block;
+  if (block.crosses) {
+    const behind = source.pageBehind(block.start, pcBase)!;
+    queue.push({ ...behind, link: (to) => block.next = to });
+  }
   if (branch === undefined) return;
   const handler = source.handlerOf(branch)!;
   const { transfer } = source.programOf(handler);
@@ -95,23 +102,27 @@ function follow(
   }
 }
 
-function readBlock(source: CodeSource, start: number, room: number): Block | undefined {
+function readBlock(
+  source: CodeSource,
+  { record: start, pcBase }: { record: number; pcBase: bigint },
+  room: number,
+): Block | undefined {
   const straight: number[] = [];
-  const longest = Math.min(LONGEST_BLOCK, room);
   const { offset } = source.records.locate(start);
   const trailer = start - offset * 4 + 1024 * 16;
-  for (let record = start; record < trailer && straight.length < longest; record += 16) {
+  for (let record = start; record < trailer && straight.length < room; record += 16) {
     const handler = source.handlerOf(record);
     const ends = handler?.row.ends !== undefined;
     if (handler && ends) {
-      return { start, straight, branch: record, end: record + 16, ...NOWHERE };
+      return { start, straight, branch: record, end: record + 16, crosses: false, ...NOWHERE };
     }
     if (!handler) break;
     straight.push(record);
   }
   if (straight.length === 0) return undefined;
   const end = start + straight.length * 16;
-  return { start, straight, branch: undefined, end, ...NOWHERE };
+  const crosses = end === trailer && source.pageBehind(start, pcBase) !== undefined;
+  return { start, straight, branch: undefined, end, crosses, ...NOWHERE };
 }
 
 /** Records of all instructions of blocks. */

@@ -1,3 +1,4 @@
+import { directCalls } from "../frame.ts";
 import { LAYOUT } from "../layout.ts";
 import { calledHelpers } from "../use_counts.ts";
 import type { FunctionReference } from "../wasm/function_builder.ts";
@@ -13,13 +14,13 @@ export function buildRegion(options: RegionOptions): Uint8Array<ArrayBuffer> {
   const helpers = new Map<string, FunctionReference>();
   const programs = recordsOf(structure.order.keys()).map((at) => programOf(handlerOf(at)));
   for (const name of calledHelpers(programs)) {
-    const { parameters, result } = options.helpers.get(name)!;
+    const { parameters, result } = options.helperType(name);
     helpers.set(name, m.importFunction("engine", `helper ${name}`, parameters, result));
   }
   const slow = (name: string) => m.importFunction("engine", name, ["i64", "i32"], "i32");
   const slowLoad = slow("retryLoad"), slowStore = slow("retryStore");
   const { reference, body } = m.function(["i32"], "i32");
-  new RegionWriter(body, options, { helpers, slowLoad, slowStore }).write();
+  new RegionWriter(body, options, { helpers: directCalls(helpers), slowLoad, slowStore }).write();
   m.export("region", reference);
   return m.build({ branchHints: true });
 }

@@ -34,8 +34,8 @@ export interface RegionOptions extends RegionCode {
   readonly regions: number;
   /** Whether the probe may stand in it. */
   readonly watched: boolean;
-  /** Types of the helper functions that the interpreter's module exports. */
-  readonly helpers: ReadonlyMap<string, FunctionReference>;
+  /** The type of a helper function. */
+  readonly helperType: (name: string) => Omit<FunctionReference, "index">;
 }
 
 /** Functions of the interpreter's module that it calls. */
@@ -172,6 +172,7 @@ export class RegionWriter {
     } else this.#straight(block);
     const { branch } = block;
     if (branch !== undefined) return this.#branch(block, branch);
+    if (block.crosses) return this.#cross(block);
     this.#place(block.end);
     this.f.set(this.#result, i32(REGION.outside));
     this.f.branch(this.#exit);
@@ -230,6 +231,26 @@ export class RegionWriter {
     if (!taken) return go();
     f.if(taken, go);
     this.#goTo(block, block.next, record + 16);
+  }
+
+  /** Goes on behind the end of the page. */
+  #cross(block: Block): void {
+    const { f } = this;
+    this.#at = block.end;
+    f.set(this.#address, this.#pc());
+    f.if(
+      lookUpPage(f, this.#entry, this.#address),
+      () => {
+        this.#place(block.end);
+        f.set(this.#result, i32(REGION.outside));
+        f.branch(this.#exit);
+      },
+      undefined,
+      "rarely",
+    );
+    this.#completeRun(block);
+    this.#enterPage(block.next);
+    if (block.next) this.#goTo(block, block.next, block.next.start);
   }
 
   #distance(handler: Handler, target: string, record: number): number {

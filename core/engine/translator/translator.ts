@@ -8,7 +8,6 @@ import { LAYOUT, RECORD_SLOT_BYTES } from "../layout.ts";
 import type { CpuState } from "../../state.ts";
 import type { TranslateOptions } from "../engine_options.ts";
 import type { CodeOptions } from "../generated_code.ts";
-import type { FunctionReference } from "../wasm/function_builder.ts";
 import { type Block, type CodeSource, findRegion, isTranslatable, slotsOf } from "./region.ts";
 import { buildRegion } from "./region_module.ts";
 import { type Structure, structureOf } from "./structure.ts";
@@ -52,8 +51,6 @@ export class Translator {
   /** Regions by the slot of the arena that they have records of. */
   readonly #bySlot = new Map<number, Set<Region>>();
   readonly #samples = new Map<number, number>();
-  readonly #handlers: readonly (Handler | undefined)[];
-  readonly #helpers = new Map<string, FunctionReference>();
   readonly #free: number[] = [];
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
@@ -74,23 +71,18 @@ export class Translator {
     this.sliceLength = options.firstSlice ?? FIRST_SLICE;
     this.#u32 = new Uint32Array(engine.memory.buffer);
     this.#u64 = new BigUint64Array(engine.memory.buffer);
-    const handlers: Handler[] = [];
-    for (const handler of engine.interpreter.table.handlers) handlers[handler.id] = handler;
-    this.#handlers = handlers;
     this.#source = {
       records: engine.records,
       handlerOf: (record) => this.#handlerOf(record),
       programOf: ({ program }) => program,
       targetOf: (record, pcBase) => this.#targetOf(record, pcBase),
+      pageBehind: (record, pcBase) => this.#pageBehind(record, pcBase),
     };
   }
 
-  /** Takes what the interpreter's instance exports; gives itself. */
+  /** Takes what the interpreter's instance exports, and later its second module's; gives itself. */
   connect(exports: WebAssembly.Exports): this {
-    this.#imports = { ...exports, memory: this.engine.memory };
-    for (const [name, reference] of this.engine.interpreter.helpers) {
-      this.#helpers.set(name, reference);
-    }
+    this.#imports = { ...this.#imports, ...exports, memory: this.engine.memory };
     this.engine.records.onProbe = (record) => this.watch(record);
     return this;
   }
@@ -213,10 +205,10 @@ export class Translator {
       regions,
       watched,
       memory: this.engine.memory.buffer,
-      helpers: this.#helpers,
+      helperType: (name) => this.engine.interpreter.apart.helpers.get(name)!,
       handlerOf: (record) => this.#handlerOf(record)!,
       programOf: ({ program }) => program,
-      fieldsOf: (handler) => this.engine.interpreter.records[handler.id]!,
+      fieldsOf: (handler) => this.engine.interpreter.fieldsOf(handler),
     });
     const module = new WebAssembly.Module(bytes);
     const instance = new WebAssembly.Instance(module, { engine: this.#imports });
@@ -252,7 +244,7 @@ export class Translator {
   }
 
   #handlerOf(record: number): Handler | undefined {
-    const handler = this.#handlers[this.engine.records.operation(record)];
+    const handler = this.engine.interpreter.handler(this.engine.records.operation(record));
     if (!handler || this.#guards(handler)) return undefined;
     const ops = handler.program;
     if (handler.row.ends && !ops.transfer) return undefined;
@@ -264,9 +256,8 @@ export class Translator {
 
   /** What a record's field of 32 bits holds. */
   #field(record: number, handler: Handler, field: string): number {
-    const { offset } = this.engine.interpreter.records[handler.id]!.find(({ name }) =>
-      name === field
-    )!;
+    const fields = this.engine.interpreter.fieldsOf(handler);
+    const { offset } = fields.find(({ name }) => name === field)!;
     return this.#u32[(record + offset) >> 2] | 0;
   }
 
@@ -281,7 +272,18 @@ export class Translator {
     const handler = this.#handlerOf(record)!;
     const distance = this.#field(record, handler, handler.target!);
     if (!handler.far) return { record: record + distance, pcBase };
-    const pc = BigInt.asUintN(64, pcBase + BigInt(record >>> 2) + BigInt(distance));
+    return this.#recordAt(BigInt.asUintN(64, pcBase + BigInt(record >>> 2) + BigInt(distance)));
+  }
+
+  /** What follows the page of a record, if it can be entered now. */
+  #pageBehind(record: number, pcBase: bigint): { record: number; pcBase: bigint } | undefined {
+    if (this.options.landings) return undefined;
+    const end = this.engine.records.pageEnd(record);
+    return this.#recordAt(BigInt.asUintN(64, pcBase + BigInt(end >>> 2)));
+  }
+
+  /** The record of an address, and its page's `pcBase`, if the page can be entered now. */
+  #recordAt(pc: bigint): { record: number; pcBase: bigint } | undefined {
     const entry = (this.engine.state().get32(SLOT.fetchLookup) >>> 0) +
       (Number(pc >> 12n & BigInt(LAYOUT.fetchLookupEntries - 1)) << 5);
     if (this.#u64[entry >> 3] !== (pc & ~0xfffn)) return undefined;
