@@ -5,6 +5,7 @@
  * are handed over in the order of the parts, whichever worker was first, and only so many are worked on
  * ahead of the one that is next, so that memory stays bounded.
  */
+import { MessageChannel, type MessagePort, parentPort, Worker } from "node:worker_threads";
 import { openTrace, type Trace } from "../trace/reader.ts";
 import { fileAccess } from "../trace/random_access.ts";
 import { ReplayError } from "./replay_error.ts";
@@ -14,11 +15,16 @@ const MOST_WORKERS = 8;
 /** Parts per worker that may be done before their turn comes. */
 const AHEAD = 2;
 
+/** Megabytes that a worker makes before it looks for garbage; what is left free of them stays. */
+const YOUNG_MB = 12;
+
 /** What a worker is told first. */
 interface Start {
   readonly path: string;
   /** What is asked of every part; can be cloned. */
   readonly question: unknown;
+  /** Through which parts come and answers go. */
+  readonly port: MessagePort;
 }
 
 type Answer<T> = { readonly value: T } | { readonly error: string };
@@ -28,26 +34,23 @@ type Answer<T> = { readonly value: T } | { readonly error: string };
  *
  * @param transfer gives buffers of an answer that are handed over, not copied
  */
-export function serve<Q, T>(
-  open: (trace: Trace, question: Q) => (part: number) => T,
+export function serve<Q, T, P = number>(
+  open: (trace: Trace, question: Q) => (part: P) => T,
   transfer: (answer: T) => ArrayBuffer[] = () => [],
 ): void {
-  globalThis.addEventListener("message", (event) => {
-    if (!(event instanceof MessageEvent)) return;
-    const [port] = event.ports;
-    const { path, question }: Start = event.data;
+  parentPort?.once("message", ({ path, question, port }: Start) => {
     const answer = open(openTrace(fileAccess(path)), question as Q);
-    port.onmessage = ({ data }: MessageEvent<number>) => {
+    port.on("message", (part: P) => {
       let message: Answer<T>, handed: ArrayBuffer[] = [];
       try {
-        const value = answer(data);
+        const value = answer(part);
         message = { value };
         handed = transfer(value);
       } catch (error) {
         message = { error: (error as Error).message };
       }
       port.postMessage(message, handed);
-    };
+    });
     port.postMessage(null);
   });
 }
@@ -78,7 +81,7 @@ export interface WorkerQuestion<T> {
 export async function askWorkers<T>(asked: WorkerQuestion<T>): Promise<void> {
   const count = workersFor(asked.parts.length, asked.workers);
   const queue = new Queue(asked, AHEAD * count);
-  await Promise.all(Array.from({ length: count }, () => runWorker(asked, queue)));
+  await Promise.all(Array.from({ length: count }, () => work(asked, queue)));
 }
 
 /** How many workers so many parts are given to. */
@@ -141,74 +144,63 @@ class Queue<T> {
   }
 }
 
-async function runWorker<T>(
+/** What comes instead of an answer. */
+const ABORTED = Symbol("aborted");
+
+/** Lets one worker answer for what the queue gives it. */
+async function work<T>(
   { path, question, module, parts, signal }: WorkerQuestion<T>,
   queue: Queue<T>,
 ): Promise<void> {
-  const worker = new Worker(module.href, { type: "module" });
-  const { port1, port2 } = new MessageChannel();
-  let fail: (error: Error) => void = () => {};
-  worker.onerror = (event) => {
-    event.preventDefault();
-    fail(new ReplayError(event.message));
-  };
-  /** Null if nobody waits for it any more. */
-  const reply = () =>
-    new Promise<Answer<T> | null>((resolve, reject) => {
-      fail = reject;
-      port1.onmessage = ({ data }) => resolve(data);
-      signal?.addEventListener("abort", () => resolve(null));
-    });
+  if (signal?.aborted) return;
+  using worker = new TraceWorker<T>(path, module, question);
+  const aborted = new Promise<typeof ABORTED>((resolve) => {
+    signal?.addEventListener("abort", () => resolve(ABORTED));
+  });
   try {
-    const ready = reply();
-    const start: Start = { path, question };
-    worker.postMessage(start, [port2]);
-    await ready;
+    await Promise.race([worker.ready, aborted]);
     while (!signal?.aborted) {
       const index = await queue.take();
-      if (index === undefined) break;
-      const answer = reply();
-      port1.postMessage(parts[index]);
-      const found = await answer;
-      if (found === null) break;
-      if ("error" in found) throw new ReplayError(found.error);
-      queue.answered(index, found.value);
+      if (index === undefined) return;
+      const answer = await Promise.race([worker.ask(parts[index]), aborted]);
+      if (answer !== ABORTED) queue.answered(index, answer);
     }
+    queue.end();
   } catch (error) {
     queue.end();
     throw error;
-  } finally {
-    port1.close();
-    worker.terminate();
   }
 }
 
 /** One worker; it is terminated when it is disposed of. */
-export class TraceWorker<T> {
+export class TraceWorker<T, P = number> {
+  /** Resolves when it has opened the trace. */
+  readonly ready: Promise<void>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
-  /** Who waits for an answer, in order; the first waits until the trace is opened. */
-  #waiting: { resolve: (value: T) => void; reject: (error: Error) => void }[] = [];
-  #ready: Promise<void>;
+  /** Who waits for an answer, in order. */
+  readonly #waiting: { resolve: (value: T) => void; reject: (error: Error) => void }[] = [];
   #failure: Error | undefined;
 
   /** @param question what it is told first; can be cloned */
   constructor(path: string, module: URL, question?: unknown) {
-    this.#worker = new Worker(module.href, { type: "module" });
+    this.#worker = new Worker(module, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#ready = new Promise((resolve, reject) => {
-      this.#worker.onerror = (event) => {
-        event.preventDefault();
-        this.#fail(new ReplayError(event.message));
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on("error", (error) => {
+        this.#failure = new ReplayError(error.message);
+        for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure);
         reject(this.#failure);
-      };
-      port1.onmessage = ({ data }: MessageEvent<Answer<T> | null>) => {
-        if (data === null) resolve();
-        else this.#answered(data);
-      };
+      });
+      port1.on("message", (message: Answer<T> | null) => {
+        if (message === null) resolve();
+        else this.#answered(message);
+      });
     });
-    const start: Start = { path, question };
+    // Who asks hears of it.
+    this.ready.catch(() => {});
+    const start: Start = { path, question, port: port2 };
     this.#worker.postMessage(start, [port2]);
   }
 
@@ -217,11 +209,11 @@ export class TraceWorker<T> {
    *
    * @throws ReplayError if it cannot answer
    */
-  async ask(part: number): Promise<T> {
+  async ask(part: P): Promise<T> {
     const answer = new Promise<T>((resolve, reject) => this.#waiting.push({ resolve, reject }));
     // Whoever does not wait for what was asked last need not hear that it failed.
     answer.catch(() => {});
-    await this.#ready;
+    await this.ready;
     if (this.#failure) throw this.#failure;
     this.#port.postMessage(part);
     return await answer;
@@ -237,10 +229,5 @@ export class TraceWorker<T> {
     const { resolve, reject } = this.#waiting.shift()!;
     if ("error" in answer) reject(new ReplayError(answer.error));
     else resolve(answer.value);
-  }
-
-  #fail(error: Error): void {
-    this.#failure = error;
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
