@@ -188,15 +188,15 @@ export class Machine {
 
   /** Receives executed runs, if the machine was made with `flow`. */
   get flowObserver(): FlowObserver | null {
-    return this.engine.flowObserver;
+    return this.engine.flow.observer;
   }
   set flowObserver(observer: FlowObserver | null) {
-    this.engine.flowObserver = observer;
+    this.engine.flow.observer = observer;
   }
 
   /** What a flow observer may ask about records. */
   get flowSource(): FlowSource {
-    return this.engine;
+    return this.engine.flow;
   }
 
   /** The instruction that calls the board's firmware. */
@@ -279,7 +279,7 @@ export class Machine {
   /** Ends the run in hand here and delivers it: at the end of a window. */
   cutFlow(): void {
     this.engine.cut();
-    this.engine.deliver();
+    this.engine.flow.deliver();
   }
 
   /** Gives the first UART a byte of input before the next step. Gives false if it has no room. */
@@ -323,7 +323,7 @@ export class Machine {
   restore(saved: MachineState): void {
     const { engine, board } = this;
     engine.cut();
-    engine.deliver();
+    engine.flow.deliver();
     const inTurn = saved.turn?.cpu ?? 0;
     this.#taking.select(this.cpus[inTurn]);
     restoreMachine({ cpus: this.cpus, board: board.bus }, saved);

@@ -8,8 +8,9 @@
  * It is compared only where the guess does not come from what the window saw, because there is
  * nothing of a block to be guessed from before its first execution.
  *
- * Memory: counters, indirect table, return stack, state, input, three outputs, side table, then a
- * heap of block records (64 bytes) and entries of the side table's lists (16 bytes).
+ * Memory: counters, indirect table, return stack, state, three outputs, side table, then a
+ * heap of block records (64 bytes) and entries of the side table's lists (16 bytes). The flow is read where
+ * the source's generated code wrote it (`FlowSource.flowMemory`).
  */
 
 import type { BlockTable } from "./block_table.ts";
@@ -26,6 +27,11 @@ const ENTRY_BYTES = 16;
 /** Generation of blocks that are known from a window before: less than that of any window. */
 const BEFORE = 1;
 const WASM_PAGE = 65536;
+/** Pages for the input of sources that have no memory of their own for it. */
+const OWN_PAGES = FLOW_MEMORY.inputPairs * 8 / WASM_PAGE;
+
+/** Encodes, or skims, what stands in the input from a byte on. */
+type Take = (from: number, pairs: number, arenaBase: number) => void;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -40,8 +46,9 @@ export class WasmFlowEncoder implements FlowEncoder {
   readonly #definitions: BlockDefinitions;
   readonly #source: FlowSource;
   readonly #memory: WebAssembly.Memory;
-  readonly #encode: (pairs: number, arenaBase: number) => void;
-  readonly #skim: (pairs: number, arenaBase: number) => void;
+  readonly #input: WebAssembly.Memory;
+  readonly #encode: Take;
+  readonly #skim: Take;
   readonly #runs = new ByteColumn();
   readonly #misses = new ByteColumn();
   readonly #exceptions = new ByteColumn();
@@ -66,15 +73,18 @@ export class WasmFlowEncoder implements FlowEncoder {
       initial: Math.ceil(this.#heapStart / WASM_PAGE) + 16,
     });
     this.#refresh();
+    this.#input = source.flowMemory ??
+      new WebAssembly.Memory({ initial: OWN_PAGES, maximum: OWN_PAGES, shared: true });
     compiled ??= new WebAssembly.Module(buildFlowModule());
     const instance = new WebAssembly.Instance(compiled, {
       trace: {
         memory: this.#memory,
+        input: this.#input,
         define: (start: number, end: number, context: number) => this.#define(start, end, context),
       },
     });
-    this.#encode = instance.exports.encode as (pairs: number, arenaBase: number) => void;
-    this.#skim = instance.exports.skim as (pairs: number, arenaBase: number) => void;
+    this.#encode = instance.exports.encode as Take;
+    this.#skim = instance.exports.skim as Take;
   }
 
   get steps(): number {
@@ -147,14 +157,22 @@ export class WasmFlowEncoder implements FlowEncoder {
     this.#feed(entries, this.#encode);
   }
 
-  #feed(entries: Uint32Array, take: (pairs: number, arenaBase: number) => void): void {
+  #feed(entries: Uint32Array, take: Take): void {
     const most = FLOW_MEMORY.inputPairs * 2;
+    const inPlace = entries.buffer === this.#input.buffer;
     for (let at = 0; at < entries.length; at += most) {
-      const part = entries.subarray(at, Math.min(entries.length, at + most));
-      this.#u32.set(part, FLOW_MEMORY.input >> 2);
-      take(part.length / 2, this.#source.arenaBase);
+      const length = Math.min(entries.length - at, most);
+      if (!inPlace) this.#copy(entries.subarray(at, at + length));
+      const from = inPlace ? entries.byteOffset + 4 * at : 0;
+      take(from, length / 2, this.#source.arenaBase);
       this.#drain();
     }
+  }
+
+  /** Entries that a source without a memory for them made. */
+  #copy(entries: Uint32Array): void {
+    if (this.#source.flowMemory) throw new Error("the flow is not in the memory of its source");
+    new Uint32Array(this.#input.buffer).set(entries);
   }
 
   codeChanged(start: number, end: number): void {

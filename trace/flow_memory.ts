@@ -1,5 +1,5 @@
 /**
- * Memory layout of the flow encoder's WebAssembly module.
+ * Memory layout of the flow encoder's WebAssembly module. Its input is in a memory of its own.
  */
 
 const INPUT_PAIRS = 1 << 15;
@@ -9,7 +9,6 @@ const OUTPUT_BYTES = 1 << 22;
 const COUNTERS = 64;
 const INDIRECT = COUNTERS + (1 << 16);
 const STACK = INDIRECT + (1 << 18);
-const INPUT = STACK + 512;
 
 /** Where things lie in the module's memory. */
 export const FLOW_MEMORY = {
@@ -17,7 +16,6 @@ export const FLOW_MEMORY = {
   indirect: INDIRECT,
   stack: STACK,
   state: STACK + 256,
-  input: INPUT,
   inputPairs: INPUT_PAIRS,
   runs: 1 << 20,
   misses: (1 << 20) + OUTPUT_BYTES,
@@ -68,7 +66,13 @@ export const REPEAT = {
   hits: 176,
   runs: 180,
   misses: 184,
+  /** Where the input begins, and where the encoder is to go on. */
+  begin: 188,
+  resume: 192,
 } as const;
+
+/** The input's number among the module's memories. */
+export const INPUT_MEMORY = 1;
 
 /**
  * A block record: what its fields are and where. `start`, `end` and `context` say where the block

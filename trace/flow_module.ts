@@ -21,7 +21,7 @@ import {
   select,
 } from "../core/engine/wasm/function_builder.ts";
 import { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
-import { BLOCK, FLOW_MEMORY, STATE } from "./flow_memory.ts";
+import { BLOCK, FLOW_MEMORY, INPUT_MEMORY, REPEAT, STATE } from "./flow_memory.ts";
 import { defineBlock, defineFind, emitStack, sideSlot } from "./flow_module_block.ts";
 import { add, HISTORY_MASK, kindIn, KINDS, setWord, word } from "./flow_module_parts.ts";
 import { defineLook } from "./flow_module_repeat.ts";
@@ -54,16 +54,17 @@ interface Parts {
 }
 
 /**
- * Builds the module: imports `trace.memory` and `trace.define`, exports `encode(pairs, arenaBase)` and
- * `skim(pairs, arenaBase)`.
+ * Builds the module: imports `trace.memory` and `trace.define`, `trace.input`, exports `encode(from, pairs, arenaBase)`
+ * and `skim(from, pairs, arenaBase)`: what stands in `input` from the byte `from` on.
  */
 export function buildFlowModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("trace", "memory", FLOW_MEMORY.blockAt >> 16);
+  module.importMemory("trace", "input", 1, { shared: true });
   const define = module.importFunction("trace", "define", ["i32", "i32", "i32"], "i32");
   const byTheBook = defineBlock(module, define);
   const look = defineLook(module);
-  const { reference, body: f } = module.function(["i32", "i32"], "");
+  const { reference, body: f } = module.function(["i32", "i32", "i32"], "");
   const local = () => f.local("i32");
   const p: Parts = {
     f,
@@ -119,24 +120,24 @@ function save(p: Parts): void {
 /** Over the pairs of the input: contexts, exception entries, and runs split into blocks. */
 function emitLoop(p: Parts, byTheBook: FunctionReference, look: FunctionReference): void {
   const { f } = p;
-  const arenaBase = f.parameter(1);
+  const arenaBase = f.parameter(2);
   const local = () => f.local("i32");
   const [at, last, stop, start, end] = [local(), local(), local(), local(), local()];
   const run = f.local("i64");
-  f.set(at, i32(FLOW_MEMORY.input));
-  f.set(last, op("i32.add", at, op("i32.shl", f.parameter(0), i32(3))));
+  f.set(at, f.parameter(0));
+  f.set(last, op("i32.add", at, op("i32.shl", f.parameter(1), i32(3))));
   f.set(stop, call(look, at, last, i32(1)));
   f.block((done) =>
     f.loop((next) => {
       f.if(op("i32.ge_u", at, stop), () => {
         save(p);
         f.set(stop, call(look, at, last, i32(0)));
-        f.set(at, load("i32.load", i32(0), FLOW_MEMORY.input - 8));
+        f.set(at, word(REPEAT.resume));
         restore(p);
         f.set(p.steps, word(STATE.steps));
         f.branchIf(done, op("i32.ge_u", at, last));
       });
-      f.set(run, load("i64.load", at));
+      f.set(run, load("i64.load", at, 0, INPUT_MEMORY));
       f.set(start, op("i32.wrap_i64", run));
       f.set(end, high(run));
       f.set(at, op("i32.add", at, i32(8)));

@@ -11,6 +11,7 @@
  */
 
 import {
+  type Expression,
   type FunctionBuilder,
   type FunctionReference,
   i32,
@@ -19,7 +20,7 @@ import {
   op,
 } from "../core/engine/wasm/function_builder.ts";
 import type { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
-import { FLOW_MEMORY, REPEAT, STATE } from "./flow_memory.ts";
+import { FLOW_MEMORY, INPUT_MEMORY, REPEAT, STATE } from "./flow_memory.ts";
 import { add, anyOf, setWord, word } from "./flow_module_parts.ts";
 
 /** Longest stretch that is looked for, in bytes of input. */
@@ -50,7 +51,7 @@ interface Parts {
 
 /**
  * Defines `look(at, last, first)`: goes on in the input `[at, last)` if it can, leaves where it then
- * stands in the word before the input, and gives where it wants to be called next; `first` is not 0
+ * stands in `REPEAT.resume`, and gives where it wants to be called next; `first` is not 0
  * at the beginning of an input.
  */
 export function defineLook(module: ModuleBuilder): FunctionReference {
@@ -70,6 +71,7 @@ export function defineLook(module: ModuleBuilder): FunctionReference {
   f.if(f.parameter(2), () => {
     setWord(f, REPEAT.period, i32(0));
     setWord(f, REPEAT.interval, i32(LOOK.first));
+    setWord(f, REPEAT.begin, at);
   }, () => {
     f.set(p.period, word(REPEAT.period));
     f.if(p.period, () => emitPassed(p), () => emitSearch(p));
@@ -80,10 +82,15 @@ export function defineLook(module: ModuleBuilder): FunctionReference {
     f.set(p.stop, op("i32.add", at, word(REPEAT.interval)));
     f.if(op("i32.gt_u", p.stop, last), () => f.set(p.stop, last));
   });
-  f.store("i32.store", i32(0), at, FLOW_MEMORY.input - 8);
+  setWord(f, REPEAT.resume, at);
   f.return(p.stop);
   f.unreachable();
   return reference;
+}
+
+/** Loads from the input. */
+function input(name: string, address: Expression, offset = 0): Expression {
+  return load(name, address, offset, INPUT_MEMORY);
 }
 
 function emitBeginPass({ f, at, stop, period }: Parts): void {
@@ -143,16 +150,17 @@ function emitSearch(p: Parts): void {
   const sought = f.local("v128");
   setWord(f, REPEAT.settled, i32(0));
   f.set(oldest, op("i32.sub", at, i32(LONGEST)));
-  const begin = i32(FLOW_MEMORY.input + 16);
+  const begin = op("i32.add", word(REPEAT.begin), i32(16));
   f.if(op("i32.lt_s", oldest, begin), () => f.set(oldest, begin));
-  f.set(sought, load("v128.load", op("i32.sub", at, i32(16))));
-  f.set(from, at);
   f.block((found) => {
-    f.block((over) =>
+    f.block((over) => {
+      f.branchIf(over, op("i32.lt_u", at, oldest));
+      f.set(sought, input("v128.load", op("i32.sub", at, i32(16))));
+      f.set(from, at);
       f.loop((next) => {
         f.set(from, op("i32.sub", from, i32(8)));
         f.branchIf(over, op("i32.lt_u", from, oldest));
-        const here = load("v128.load", op("i32.sub", from, i32(16)));
+        const here = input("v128.load", op("i32.sub", from, i32(16)));
         f.branchIf(next, op("v128.any_true", op("v128.xor", here, sought)));
         f.set(to, at);
         emitCompare(p);
@@ -166,8 +174,8 @@ function emitSearch(p: Parts): void {
         });
         add(f, tries, i32(1));
         f.branchIf(next, op("i32.lt_u", tries, i32(MOST_TRIES)));
-      })
-    );
+      });
+    });
     setWord(f, REPEAT.interval, op("i32.shl", word(REPEAT.interval), i32(1)));
     f.if(op("i32.gt_u", word(REPEAT.interval), i32(LOOK.last)), () => {
       setWord(f, REPEAT.interval, i32(LOOK.last));
@@ -182,7 +190,7 @@ function emitCompare({ f, at, last, from, to, scratch: distance }: Parts): void 
   f.set(distance, op("i32.sub", at, from));
   const back = op("i32.sub", to, distance);
   const pairs = (offset: number) =>
-    op("v128.xor", load("v128.load", to, offset), load("v128.load", back, offset));
+    op("v128.xor", input("v128.load", to, offset), input("v128.load", back, offset));
   f.block((over) => {
     f.loop((next) => {
       f.branchIf(over, op("i32.gt_u", op("i32.add", to, i32(64)), last));
@@ -195,7 +203,7 @@ function emitCompare({ f, at, last, from, to, scratch: distance }: Parts): void 
   f.block((over) => {
     f.loop((next) => {
       f.branchIf(over, op("i32.ge_u", to, last));
-      f.branchIf(over, op("i64.ne", load("i64.load", to), load("i64.load", back)));
+      f.branchIf(over, op("i64.ne", input("i64.load", to), input("i64.load", back)));
       add(f, to, i32(8));
       f.branch(next);
     });

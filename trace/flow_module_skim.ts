@@ -13,16 +13,16 @@ import {
   op,
 } from "../core/engine/wasm/function_builder.ts";
 import type { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
-import { BLOCK, FLOW_MEMORY, STATE } from "./flow_memory.ts";
+import { BLOCK, FLOW_MEMORY, INPUT_MEMORY, STATE } from "./flow_memory.ts";
 import { sideSlot } from "./flow_module_block.ts";
 import { add, setWord, word } from "./flow_module_parts.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 
 const LONGEST = MAX_BLOCK_STEPS * 16;
 
-/** Defines `skim(pairs, arenaBase)`; `find` learns where a block is. */
+/** Defines `skim(from, pairs, arenaBase)`; `find` learns where a block is. */
 export function defineSkim(module: ModuleBuilder, find: FunctionReference): FunctionReference {
-  const { reference, body: f } = module.function(["i32", "i32"], "");
+  const { reference, body: f } = module.function(["i32", "i32", "i32"], "");
   const local = () => f.local("i32");
   const [at, last, start, end, block, here] = [
     local(),
@@ -33,14 +33,14 @@ export function defineSkim(module: ModuleBuilder, find: FunctionReference): Func
     local(),
   ];
   const run = f.local("i64");
-  const arenaBase = f.parameter(1);
-  f.set(at, i32(FLOW_MEMORY.input));
-  f.set(last, op("i32.add", at, op("i32.shl", f.parameter(0), i32(3))));
+  const arenaBase = f.parameter(2);
+  f.set(at, f.parameter(0));
+  f.set(last, op("i32.add", at, op("i32.shl", f.parameter(1), i32(3))));
   f.set(here, word(STATE.context));
   f.block((done) =>
     f.loop((next) => {
       f.branchIf(done, op("i32.ge_u", at, last));
-      f.set(run, load("i64.load", at));
+      f.set(run, load("i64.load", at, 0, INPUT_MEMORY));
       f.set(start, op("i32.wrap_i64", run));
       add(f, at, i32(8));
       f.if(op("i32.lt_u", start, i32(16)), () => {

@@ -62,17 +62,15 @@ export class Recorder implements Observer, FlowObserver {
   constructor(machine: RecordableMachine, sink: TraceSink, options: RecorderOptions) {
     this.#machine = machine;
     this.#options = options;
-    this.#windowSteps = options.windowSteps ?? DEFAULT_WINDOW_STEPS;
-    if (this.#windowSteps < 1 || this.#windowSteps > MAX_WINDOW_STEPS) {
-      throw new RangeError(
-        `windows of ${this.#windowSteps} steps: expected 1..${MAX_WINDOW_STEPS}`,
-      );
+    const { windowSteps: steps = DEFAULT_WINDOW_STEPS } = options;
+    if (steps < 1 || steps > MAX_WINDOW_STEPS) {
+      throw new RangeError(`windows of ${steps} steps: expected 1..${MAX_WINDOW_STEPS}`);
     }
+    this.#windowSteps = steps;
     this.#writer = new TraceWriter({ write: (bytes) => this.#write(sink, bytes) });
     this.#flow = options.flowEncoder ?? new WasmFlowEncoder(machine.flowSource);
-    this.#keyframes = new KeyframeWriter(machine.memory, (content) => {
-      this.#writer.item(ITEM.pages, content);
-    });
+    const { memory } = machine;
+    this.#keyframes = new KeyframeWriter(memory, (pages) => this.#writer.item(ITEM.pages, pages));
     this.#prologue();
     machine.observer = this;
     machine.flowObserver = this;
@@ -97,6 +95,10 @@ export class Recorder implements Observer, FlowObserver {
     if (this.#threaded) return this.#threaded.flow(entries);
     this.#flow.flow(entries);
     if (this.#flow.pendingBytes > FLOW_PART_BYTES) this.#writeFlow(false);
+  }
+
+  nextSegment(full: number): number {
+    return this.#threaded?.nextSegment(full) ?? full;
   }
 
   codeChanged(start: number, end: number): void {
@@ -252,8 +254,8 @@ export class Recorder implements Observer, FlowObserver {
     this.#window++;
     this.#windowStart = position;
     if (this.#threaded) return;
-    if (position > 0) this.#options.threads?.start();
     const { threads } = this.#options;
+    if (position > 0) threads?.start();
     if (threads?.ready && this.#canHandOver) this.#handOver(threads);
     else this.#flow.startWindow(this.#window);
   }
@@ -265,10 +267,9 @@ export class Recorder implements Observer, FlowObserver {
   ): void {
     const { memory, flowSource } = this.#machine;
     if (!(this.#flow instanceof WasmFlowEncoder)) return;
-    const image = this.#keyframes.image.share();
-    const blocks = this.#flow.known();
-    const place = { base: memory.base, size: memory.size };
-    const standing = { window: this.#window, image, blocks, place, memory: known };
+    const image = this.#keyframes.image.share(), blocks = this.#flow.known();
+    const { base, size } = memory;
+    const standing = { window: this.#window, image, blocks, place: { base, size }, memory: known };
     this.#threaded = threads.begin(standing, flowSource, this.#writer);
     this.#keyframes.receiver = this.#threaded;
   }

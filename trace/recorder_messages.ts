@@ -8,7 +8,7 @@ import { FIRST_TYPE, type SharedRing, type Signal } from "./shared_ring.ts";
 
 /** Messages to the threads that encode the flow. */
 export const FLOW_MESSAGE = {
-  /** Entries of the flow. */
+  /** Where in the flow ring entries stand: first byte, words. */
   flow: FIRST_TYPE,
   /** First and last record of code that changes. */
   changed: FIRST_TYPE + 1,
@@ -81,6 +81,8 @@ export interface HandOver {
   readonly image: SharedImage;
   readonly flow: {
     readonly ring: SharedRing;
+    /** The flow ring. */
+    readonly memory: WebAssembly.Memory;
     /** Of each thread. */
     readonly replies: readonly SharedRing[];
     readonly blocks: KnownFlow;

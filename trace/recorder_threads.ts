@@ -3,8 +3,8 @@
  *
  * The machine's `run` is synchronous, so everything goes through memory that threads share
  * (`shared_ring.ts`), and nothing needs the event loop. The main thread copies what the machine hands
- * over, the flow to one ring that all flow threads read, pages and states to another, and goes on; it
- * waits where a ring is full. Each window's flow is encoded by one thread, because predictors begin
+ * over, pages and states, to a ring and goes on; the flow stays where generated code wrote it (`FLOW_RING`), and all
+ * flow threads are told where. The main thread waits where a ring is full. Each window's flow is encoded by one thread, because predictors begin
  * anew with each window; the others only look its blocks up (`flow_module_skim.ts`), so that all have the
  * same block table without a word between them. Framed items come back through a ring per thread; the
  * main thread puts them in their order, which is that of a recording without threads, and writes them.
@@ -13,6 +13,7 @@
  * over between two windows: a trace's bytes do not show where.
  */
 
+import { FLOW_RING } from "../core/engine/layout.ts";
 import type { MachineEvent } from "../core/observer.ts";
 import { HASH_SIZE } from "./chunk.ts";
 import type { CodeObserver, FlowContext, FlowSource } from "./flow_source.ts";
@@ -40,7 +41,9 @@ const MOST_FLOW_THREADS = 3;
 /** How long the start of each is waited for, by those who wait. */
 const LONGEST_START_MS = 500;
 /** Words of the rings: of flow, of pages and states, and of replies. */
-const RING_WORDS = { flow: 1 << 22, key: 1 << 21, reply: 1 << 17 } as const;
+const RING_WORDS = { flow: 1 << 17, key: 1 << 21, reply: 1 << 17 } as const;
+/** Words of flow behind which sleeping threads are woken: to wake one takes as long as some thousand. */
+const WAKE_WORDS = 1 << 18;
 
 /** A window's end, as the main thread sees it. */
 export interface WindowEnd {
@@ -126,6 +129,7 @@ export class RecorderThreads {
       image,
       flow: {
         ring: makeRing(RING_WORDS.flow, count),
+        memory: source.flowMemory!,
         replies: Array.from({ length: count }, () => makeRing(RING_WORDS.reply, 1)),
         blocks,
         arenaBase: source.arenaBase,
@@ -200,6 +204,10 @@ export class ThreadedWindows implements CodeObserver {
   readonly #writer: TraceWriter;
   /** Windows that are to be written. */
   readonly #ended: WindowEnd[] = [];
+  /** By segment of the flow ring: where the messages end that may speak of it. */
+  readonly #spoken: number[] = new Array(FLOW_RING.segments).fill(0);
+  /** Words of flow that sleeping threads do not know of. */
+  #unheard = 0;
   #calls = 0;
   #error: Error | undefined;
 
@@ -216,7 +224,24 @@ export class ThreadedWindows implements CodeObserver {
   /** See `FlowObserver`. */
   flow(entries: Uint32Array): void {
     this.#calls++;
-    this.#send(() => this.#flow.send(FLOW_MESSAGE.flow, entries));
+    this.#unheard += entries.length;
+    this.#send(() => {
+      this.#flow.send(FLOW_MESSAGE.flow, [entries.byteOffset, entries.length]);
+      if (this.#unheard >= WAKE_WORDS) this.#wakeFlow();
+    });
+  }
+
+  /** See `FlowObserver`. */
+  nextSegment(full: number): number {
+    const next = (full + 1) % FLOW_RING.segments;
+    this.#spoken[full] = this.#flow.position;
+    this.#send(() => this.#flow.waitUntilRead(this.#spoken[next]));
+    return next;
+  }
+
+  #wakeFlow(): void {
+    this.#unheard = 0;
+    this.#flow.wake();
   }
 
   /** See `FlowObserver`. */
@@ -257,7 +282,7 @@ export class ThreadedWindows implements CodeObserver {
     const json = new TextEncoder().encode(JSON.stringify(facts));
     this.#send(() => {
       this.#flow.sendBytes(FLOW_MESSAGE.window, [end.end - end.start], json);
-      this.#flow.wake();
+      this.#wakeFlow();
     });
     this.#endKeys(end, tlb, state);
   }

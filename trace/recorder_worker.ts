@@ -69,7 +69,11 @@ class ToldCode implements FlowSource {
   readonly #kinds: Uint8Array;
   readonly #contexts: FlowContext[] = [];
 
-  constructor(readonly arenaBase: number, readonly arenaSize: number) {
+  constructor(
+    readonly arenaBase: number,
+    readonly arenaSize: number,
+    readonly flowMemory: WebAssembly.Memory,
+  ) {
     this.#words = new Uint32Array(arenaSize / RECORD_BYTES);
     this.#kinds = new Uint8Array(arenaSize / RECORD_BYTES);
   }
@@ -114,7 +118,7 @@ class FlowThread {
   #calls = 0;
 
   constructor({ window, image, flow }: HandOver, index: number, replies: Replies) {
-    this.#source = new ToldCode(flow.arenaBase, flow.arenaSize);
+    this.#source = new ToldCode(flow.arenaBase, flow.arenaSize, flow.memory);
     this.#encoder = new WasmFlowEncoder(this.#source);
     this.#encoder.adopt(flow.blocks, ImageMemory.from(image));
     this.#replies = replies;
@@ -130,7 +134,7 @@ class FlowThread {
 
   message(ring: RingReader): void {
     const { words } = ring;
-    if (ring.type === FLOW_MESSAGE.flow) this.#flow(words);
+    if (ring.type === FLOW_MESSAGE.flow) this.#flow(words[0], words[1]);
     else if (ring.type === FLOW_MESSAGE.changed) this.#encoder.codeChanged(words[0], words[1]);
     else if (ring.type === FLOW_MESSAGE.code) this.#source.tellCode(words);
     else if (ring.type === FLOW_MESSAGE.context) this.#source.tellContext(words);
@@ -141,7 +145,8 @@ class FlowThread {
     }
   }
 
-  #flow(entries: Uint32Array): void {
+  #flow(from: number, length: number): void {
+    const entries = new Uint32Array(this.#source.flowMemory.buffer, from, length);
     this.#calls++;
     if (!this.#isOwn) return this.#encoder.skim(entries);
     this.#encoder.flow(entries);

@@ -15,7 +15,7 @@ const PART = 1;
 export const FIRST_TYPE = 2;
 
 /** Words behind which sleeping readers are woken: to wake one takes as long as some thousand words. */
-const WAKE_WORDS = 1 << 15;
+const WAKE_WORDS = 1 << 18;
 /** Bytes of a string in one message. */
 const PART_BYTES = 1 << 16;
 /** Longest wait without a look at whether there is still somebody. */
@@ -92,6 +92,25 @@ export class RingWriter {
     this.#readers = ring.positions.length - 1;
     this.#wait = wait;
     this.#after = after;
+  }
+
+  /** Behind the last message. */
+  get position(): number {
+    return this.#head;
+  }
+
+  /** Waits until all readers have taken what stands before a position. */
+  waitUntilRead(position: number): void {
+    const isRead = () => {
+      for (let reader = 0; reader < this.#readers; reader++) {
+        const tail = Atomics.load(this.#ring.positions, 1 + reader);
+        if (((position - tail) | 0) > 0) return false;
+      }
+      return true;
+    };
+    if (isRead()) return;
+    this.wake();
+    this.#wait(isRead);
   }
 
   /** Words that may be written at {@linkcode begin}'s result. */

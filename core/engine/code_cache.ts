@@ -90,6 +90,11 @@ export class CodeCache {
     return record - (this.locate(record).offset << 2) + 1024 * 16;
   }
 
+  /** A copy of memory at an engine address. */
+  bytes(address: number, length: number): Uint8Array {
+    return this.#u8.slice(address, address + length);
+  }
+
   /** Word of a record's instruction. */
   wordAt(record: number): number {
     return this.#u32[this.instructionAddress(record) >>> 2];

@@ -8,14 +8,7 @@ import { blockKinds, generatedCode, instantiate } from "./generated_code.ts";
 import { LAYOUT, layOut, type MemoryLayout } from "./layout.ts";
 import { LookupCaches } from "./lookup.ts";
 import type { EngineHost, EngineOptions } from "./engine_options.ts";
-import {
-  BLOCK_KIND,
-  type CodeObserver,
-  type FlowContext,
-  type FlowObserver,
-  FlowRing,
-  type FlowSource,
-} from "./flow_ring.ts";
+import { FlowRing } from "./flow_ring.ts";
 import { EXIT } from "./reasons.ts";
 import { ReportedBarriers } from "./reported_barriers.ts";
 import { MOST_INSTRUCTIONS } from "./translator/region.ts";
@@ -40,7 +33,7 @@ const BUDGET = SLOT.budget >> 2, RECORD = SLOT.record >> 2, RUN_START = SLOT.run
 const ENGINE_SLOTS = [SLOT.budget, SLOT.ring];
 
 /** See the top of this file. */
-export class Engine implements FlowSource {
+export class Engine {
   readonly layout: MemoryLayout;
   readonly memory: ArrayBuffer;
   /** The state of each CPU. */
@@ -59,13 +52,12 @@ export class Engine implements FlowSource {
   /** The handlers of the machine's instructions. */
   readonly interpreter: Interpreter;
   /** What was executed. */
-  readonly #flow: FlowRing;
+  readonly flow: FlowRing;
   readonly #run: () => number;
   readonly #u32: Uint32Array;
   readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
   readonly #host: EngineHost;
-  readonly #kinds: Uint8Array;
   #cpu = 0;
   #completed = 0;
   #budget = 0;
@@ -100,33 +92,29 @@ export class Engine implements FlowSource {
     this.barriers = new ReportedBarriers(this.memory);
     const generated = generatedCode(options, this.layout, translate !== null);
     const interpreter = this.interpreter = generated.interpreter;
-    this.#kinds = blockKinds(interpreter.table);
-    const addApart = () => {
-      const exports = instance.addApart();
-      this.translator?.connect(exports);
-    };
     this.records = new CodeCache(
       this.memory,
       this.layout,
-      new Decoder(this.memory, interpreter, addApart),
+      new Decoder(this.memory, interpreter, () => instance.addApart()),
       (start, end) => this.#codeChanges(start, end),
       () => this.#codeDrops(),
       () => host.staleCode(),
     );
-    const kindOf = (record: number) => this.kindOf(record);
-    this.#flow = new FlowRing(this.#u32, this.records, () => this.state, kindOf);
-    const instance = instantiate(interpreter, memory, { ...host, decode: () => this.#decode() });
+    const kinds = blockKinds(interpreter.table);
+    this.flow = new FlowRing(options.flow, this.records, () => this.state, kinds);
+    const { flowMemory: flow } = this.flow;
+    const imports = { ...host, decode: () => this.#decode() };
+    const instance = instantiate(interpreter, memory, flow, imports);
     this.#run = instance.run;
     if (translate !== null) {
       // A region may retire as much before the run begins.
       this.#reserve = LONGEST_RUN + MOST_INSTRUCTIONS;
       const { records } = this, { functions: table } = instance;
       this.translator = new Translator(
-        { memory, state: () => this.state, records, ...generated },
+        { memory, flow, state: () => this.state, records, ...generated },
         { ...generated.options, ...translate, turns: cpus > 1, table },
       ).connect(instance.exports);
     }
-    this.state.set32(SLOT.ring, LAYOUT.ring);
     this.#u32[LAYOUT.results >> 2] = this.layout.results;
   }
 
@@ -139,19 +127,6 @@ export class Engine implements FlowSource {
     const { results } = this.layout, end = this.#u32[LAYOUT.results >> 2];
     this.#u32[LAYOUT.results >> 2] = results;
     return this.#u64.subarray(results / 8, end / 8);
-  }
-
-  /** Where runs go; null where nobody wants them. */
-  get flowObserver(): FlowObserver | null {
-    return this.#flow.observer;
-  }
-  set flowObserver(observer: FlowObserver | null) {
-    this.#flow.observer = observer;
-  }
-
-  /** See `FlowSource`. */
-  follow(observer: CodeObserver | null): void {
-    this.#flow.follow(observer);
   }
 
   /** State of the CPU that runs. */
@@ -194,14 +169,6 @@ export class Engine implements FlowSource {
     if (this.layout.storeMarks) this.storeMarks.fill(1, offset >>> 3, (offset + length + 7) >>> 3);
   }
 
-  get arenaBase(): number {
-    return this.layout.arena;
-  }
-
-  get arenaSize(): number {
-    return (this.layout.regions || this.layout.decodedWords) - this.layout.arena;
-  }
-
   /** Instructions retired since the engine was made, exact at any time. */
   get retired(): number {
     return this.#completed + this.#budget - this.#i32[BUDGET] + this.#inRun();
@@ -237,7 +204,7 @@ export class Engine implements FlowSource {
       // Words that were overwritten are kept for the run in hand only: it is delivered at its end.
       const slice = this.translator?.sliceLength ?? SLICE;
       const budget = Math.min(soft, slice, Math.max(0, turn + inRun));
-      const reason = this.#slice(this.#flow.hasChanged ? 0 : budget);
+      const reason = this.#slice(this.flow.hasChanged ? 0 : budget);
       this.#unplantRequest();
       return reason;
     }
@@ -274,7 +241,7 @@ export class Engine implements FlowSource {
     state.set32(SLOT.record, record);
     state.set32(SLOT.runStart, record);
     state.set32(SLOT.guarded, this.#u32[entry + 6]);
-    this.#flow.append(0, this.#u32[entry + 5]);
+    this.flow.append(0, this.#u32[entry + 5]);
     return true;
   }
 
@@ -292,7 +259,7 @@ export class Engine implements FlowSource {
     state.set64(SLOT.pcBase, BigInt.asUintN(64, page - BigInt(records >>> 2)));
     state.set32(SLOT.record, records + (Number(pc & 0xffcn) << 2));
     state.set32(SLOT.runStart, state.get32(SLOT.record));
-    this.#flow.append(0, this.contextId(state.el, page, records));
+    this.flow.append(0, this.flow.contextId(state.el, page, records));
   }
 
   /** Ends the run in hand where it is, as if it had ended by itself. */
@@ -300,12 +267,12 @@ export class Engine implements FlowSource {
     const { state } = this;
     const record = state.get32(SLOT.record), start = state.get32(SLOT.runStart);
     if (record > start) {
-      this.#flow.append(start, record);
+      this.flow.append(start, record);
       this.#completed += (record - start) >> 4;
       state.set32(SLOT.runStart, record);
       state.btype = 0;
     }
-    this.#flow.cut();
+    this.flow.cut();
   }
 
   /** The straight line has come to the end of its page: the next instruction is not fetched yet. */
@@ -316,7 +283,7 @@ export class Engine implements FlowSource {
 
   /** Notes an exception entry that retired nothing. */
   noteEntry(): void {
-    this.#flow.append(1, 1);
+    this.flow.append(1, 1);
   }
 
   /** Retires the instruction at the record, which ends its run: an exception-generating one that completes. */
@@ -324,31 +291,6 @@ export class Engine implements FlowSource {
     const { state } = this;
     state.set32(SLOT.record, state.get32(SLOT.record) + 16);
     this.cut();
-  }
-
-  /** Hands everything executed to the flow observer. */
-  deliver(): void {
-    this.#flow.deliver();
-  }
-
-  /** The context with this number. */
-  context(id: number): FlowContext {
-    return this.#flow.context(id);
-  }
-
-  /** Number of the context; the machine stores it in the fetch lookup entry. */
-  contextId(regime: number, page: bigint, recordBase: number): number {
-    return this.#flow.contextId(regime, page, recordBase);
-  }
-
-  /** The bytes executed as records `[start, end)` of the run in hand or of one just delivered. */
-  code(start: number, end: number): Uint8Array {
-    return this.#flow.code(start, end);
-  }
-
-  /** Block kind (`BLOCK_KIND`) of a record's instruction. */
-  kindOf(record: number): number {
-    return this.#kinds[this.records.operation(record)] ?? BLOCK_KIND.sequential;
   }
 
   #slice(budget: number): number {
@@ -360,7 +302,7 @@ export class Engine implements FlowSource {
     const reason = this.#run();
     this.#budget = this.#i32[BUDGET];
     this.#completed += budget - this.#budget;
-    this.#flow.afterSlice();
+    this.flow.afterSlice();
     if (budget > 0 && reason === EXIT.budget) this.translator?.sample(budget - this.#budget);
     return reason;
   }
@@ -381,23 +323,22 @@ export class Engine implements FlowSource {
       const { host } = this.records.locate(record);
       for (const lookup of this.lookups) lookup.flushWritesTo(host);
     }
-    this.#flow.decoded(record);
+    this.flow.decoded(record);
   }
 
   /** Bytes under records change. */
   #codeChanges(start: number, end: number): void {
     this.translator?.invalidate(start, end);
-    if (this.#flow.codeChanges(start, end)) this.stopAfterAccess();
+    if (this.flow.codeChanges(start, end)) this.stopAfterAccess();
   }
 
   #codeDrops(): void {
     this.translator?.clear();
-    this.deliver();
+    this.flow.deliver();
     for (const lookup of this.lookups) {
       lookup.flushFetches();
       lookup.flushWrites();
     }
-    this.#flow.dropContexts();
-    this.flowObserver?.codeChanged(this.arenaBase, this.arenaBase + this.arenaSize);
+    this.flow.dropContexts();
   }
 }

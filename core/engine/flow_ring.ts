@@ -1,6 +1,6 @@
 import { type CpuState, SLOT } from "../state.ts";
 import type { CodeCache } from "./code_cache.ts";
-import { LAYOUT } from "./layout.ts";
+import { FLOW_RING } from "./layout.ts";
 
 /**
  * What was executed, on its way from generated code to its observer: the flow ring (`layout.ts`),
@@ -16,6 +16,11 @@ export interface FlowObserver {
   flow(entries: Uint32Array): void;
   /** The records `[start, end)` are about to stand for other bytes; runs before were delivered. */
   codeChanged(start: number, end: number): void;
+  /**
+   * A segment of the ring is full: which one (`FLOW_RING.segments`) may be written next. Left out
+   * where nothing is kept of the entries behind {@linkcode flow}.
+   */
+  nextSegment?(full: number): number;
 }
 
 /** Receives what records and contexts stand for before runs of them: enough to do without {@linkcode FlowSource}. */
@@ -33,6 +38,8 @@ export interface CodeObserver {
 export interface FlowSource {
   /** Tells everything that is decoded and each change of it; left out where that cannot be told. */
   follow?(observer: CodeObserver | null): void;
+  /** Memory that the entries given to `FlowObserver.flow` stand in; left out where that is none in particular. */
+  readonly flowMemory?: WebAssembly.Memory | undefined;
   /** First address of all records, and bytes from there. */
   readonly arenaBase: number;
   /** See {@linkcode arenaBase}. */
@@ -70,15 +77,25 @@ export const BLOCK_KIND = {
 /** Bytes of the records of a 64-byte line. */
 const LINE_RECORDS = 16 * 16;
 
+/** Whether a segment is full when the next entry would stand at `at`. */
+function isFull(at: number): boolean {
+  return at % FLOW_RING.segmentBytes >= FLOW_RING.limit;
+}
+
 /** See the top of this file. */
-export class FlowRing {
+export class FlowRing implements FlowSource {
   /** Where runs go; null where nobody wants them. */
   observer: FlowObserver | null = null;
+  /** What generated code writes to; shared, so that other threads can read it there. */
+  readonly flowMemory: WebAssembly.Memory | undefined;
+  readonly arenaBase: number;
+  readonly arenaSize: number;
   readonly #u32: Uint32Array;
   readonly #records: CodeCache;
   readonly #state: () => CpuState;
-  readonly #kindOf: (record: number) => number;
-  #delivered: number = LAYOUT.ring;
+  readonly #kinds: Uint8Array;
+  /** Byte behind the last entry that was handed over. */
+  #delivered = 0;
   /** Where code and contexts go. */
   #code: CodeObserver | null = null;
   #contexts: FlowContext[] = [];
@@ -88,20 +105,27 @@ export class FlowRing {
   readonly #overrides = new Map<number, number>();
 
   /**
-   * @param words the engine's memory
+   * @param exists whether generated code writes to it
    * @param state that of the CPU that runs
-   * @param kindOf block kind of a record's instruction
+   * @param kinds block kinds by handler; of handlers behind them `sequential`
    */
   constructor(
-    words: Uint32Array,
+    exists: boolean,
     records: CodeCache,
     state: () => CpuState,
-    kindOf: (record: number) => number = () => BLOCK_KIND.sequential,
+    kinds: Uint8Array = new Uint8Array(0),
   ) {
-    this.#u32 = words;
+    const pages = FLOW_RING.bytes / 65536;
+    this.flowMemory = exists
+      ? new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+      : undefined;
+    this.#u32 = new Uint32Array(this.flowMemory?.buffer ?? new ArrayBuffer(0));
     this.#records = records;
     this.#state = state;
-    this.#kindOf = kindOf;
+    this.#kinds = kinds;
+    const { arena, regions, decodedWords } = records.layout;
+    this.arenaBase = arena;
+    this.arenaSize = (regions || decodedWords) - arena;
   }
 
   /** See `FlowSource.follow`. */
@@ -132,12 +156,12 @@ export class FlowRing {
     this.#u32[at >> 2] = first;
     this.#u32[(at >> 2) + 1] = second;
     state.set32(SLOT.ring, at + 8);
-    if (at + 8 >= LAYOUT.ringLimit) this.#empty();
+    if (isFull(at + 8)) this.#empty();
   }
 
   /** Generated code has returned: empties the ring if it is full. */
   afterSlice(): void {
-    if (this.#state().get32(SLOT.ring) >= LAYOUT.ringLimit) this.#empty();
+    if (isFull(this.#state().get32(SLOT.ring))) this.#empty();
     else if (this.hasChanged) this.deliver();
   }
 
@@ -159,7 +183,12 @@ export class FlowRing {
     return this.#contexts[id];
   }
 
-  /** Number of a context. */
+  /** See `FlowSource`. */
+  kindOf(record: number): number {
+    return this.#kinds[this.#records.operation(record)] ?? BLOCK_KIND.sequential;
+  }
+
+  /** Number of a context; the machine stores it in the fetch lookup entry. */
   contextId(regime: number, page: bigint, recordBase: number): number {
     const ids = this.#contextIds.get(recordBase);
     for (let i = (ids?.length ?? 0) - 1; i >= 0; i--) {
@@ -174,16 +203,17 @@ export class FlowRing {
     return id;
   }
 
-  /** All contexts are gone. */
+  /** All records and contexts are gone. */
   dropContexts(): void {
     this.#contexts = [];
     this.#contextIds.clear();
+    this.observer?.codeChanged(this.arenaBase, this.arenaBase + this.arenaSize);
   }
 
   /** The bytes executed as records `[start, end)` of the run in hand or of one just delivered. */
   code(start: number, end: number): Uint8Array {
     const address = this.#records.instructionAddress(start);
-    const bytes = new Uint8Array(this.#u32.buffer, address, (end - start) >> 2).slice();
+    const bytes = this.#records.bytes(address, (end - start) >> 2);
     if (!this.hasChanged) return bytes;
     const words = new DataView(bytes.buffer);
     for (let record = start; record < end; record += 16) {
@@ -214,8 +244,10 @@ export class FlowRing {
 
   #empty(): void {
     this.deliver();
-    this.#state().set32(SLOT.ring, LAYOUT.ring);
-    this.#delivered = LAYOUT.ring;
+    const segment = Math.floor(this.#delivered / FLOW_RING.segmentBytes);
+    const next = this.observer?.nextSegment?.(segment) ?? segment;
+    this.#delivered = next * FLOW_RING.segmentBytes;
+    this.#state().set32(SLOT.ring, this.#delivered);
   }
 
   #deliverTo(end: number): void {
@@ -245,7 +277,7 @@ export class FlowRing {
   #tellCode(start: number, end: number): void {
     if (!this.#code) return;
     const kinds = new Uint8Array((end - start) / 16);
-    for (let i = 0; i < kinds.length; i++) kinds[i] = this.#kindOf(start + 16 * i);
+    for (let i = 0; i < kinds.length; i++) kinds[i] = this.kindOf(start + 16 * i);
     this.#code.code(start, new Uint32Array(this.code(start, end).buffer), kinds);
   }
 }

@@ -36,18 +36,19 @@ export function generatedCode(
 /** An interpreter's instance. */
 export interface InterpreterInstance {
   readonly run: () => number;
-  /** Functions of the first module that translated code calls. */
+  /** Functions that translated code calls: the first module's, then also the second's. */
   readonly exports: WebAssembly.Exports;
   /** Where translated functions go. */
   readonly functions: WebAssembly.Table;
   /** Makes the second module's instance; to be called before one of its instructions is executed. */
-  addApart(): WebAssembly.Exports;
+  addApart(): void;
 }
 
 /** An interpreter's instance, the second module's left for later. */
 export function instantiate(
   interpreter: Interpreter,
   memory: WebAssembly.Memory,
+  flow: WebAssembly.Memory | undefined,
   { decode, fetch, access, callOut }: InterpreterImports,
 ): InterpreterInstance {
   const { module, wanted } = interpreter;
@@ -55,14 +56,13 @@ export function instantiate(
     element: "anyfunc",
     initial: TABLE.helpers + wanted.length,
   });
-  const engine = { memory, functions, decode, fetch, access, callOut };
-  const { exports } = new WebAssembly.Instance(module, { engine });
+  const engine = { memory, ...(flow && { flow }), functions, decode, fetch, access, callOut };
+  const exports = { ...new WebAssembly.Instance(module, { engine }).exports };
   const addApart = () => {
-    const { exports } = new WebAssembly.Instance(interpreter.apart.module, { engine });
+    Object.assign(exports, new WebAssembly.Instance(interpreter.apart.module, { engine }).exports);
     const put = (at: number, name: string) => functions.set(at, exports[name] as CallableFunction);
     put(TABLE.apart, "apart");
     wanted.forEach((name, i) => put(TABLE.helpers + i, `helper ${name}`));
-    return exports;
   };
   return { run: exports.run as () => number, exports, functions, addApart };
 }

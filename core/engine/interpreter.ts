@@ -3,7 +3,7 @@ import { defineApart } from "./apart.ts";
 import { directCalls, type HelperCalls } from "./frame.ts";
 import { enumerateHandlers, type Handler, type HandlerTable } from "./handlers.ts";
 import { defineHelpers } from "./helpers.ts";
-import { LAYOUT } from "./layout.ts";
+import { FLOW_RING, LAYOUT } from "./layout.ts";
 import type { RecordField } from "./record_layout.ts";
 import { defineSlowAccess } from "./slow_access.ts";
 import { callIndirect, type FunctionReference, i32 } from "./wasm/function_builder.ts";
@@ -63,7 +63,7 @@ export class Interpreter implements Part {
     this.table = enumerateHandlers(rows.filter((row) => !row.apart));
     const { flow, landings, storeMarks, regions } = options;
     const m = new ModuleBuilder();
-    const imports = importEngine(m);
+    const imports = importEngine(m, flow);
     const slow = this.#defineSlow(m, imports.access);
     if (regions !== undefined) {
       m.export("retryLoad", defineSlowAccess(m, undefined, false));
@@ -126,7 +126,7 @@ export class Interpreter implements Part {
   #makeApart(): Apart {
     const table = enumerateHandlers([...this.#rowsApart], this.table.end);
     const m = new ModuleBuilder();
-    const imports = importEngine(m);
+    const imports = importEngine(m, false);
     const helpers = defineHelpers(m);
     for (const [name, helper] of helpers) m.export(`helper ${name}`, helper);
     const { reference, records } = defineApart(m, table, {
@@ -157,8 +157,14 @@ export function interpreterFor(rows: readonly Row[], options: InterpreterOptions
   return interpreter;
 }
 
-function importEngine(m: ModuleBuilder) {
+/** Imports the engine's memory, and the flow ring if there is one. */
+export function importMemories(m: ModuleBuilder, flow: boolean): void {
   m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
+  if (flow) m.importMemory("engine", "flow", FLOW_RING.bytes / 65536, { shared: true });
+}
+
+function importEngine(m: ModuleBuilder, flow: boolean) {
+  importMemories(m, flow);
   m.importTable("engine", "functions");
   return {
     decode: m.importFunction("engine", "decode", [], ""),

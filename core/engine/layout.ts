@@ -1,5 +1,5 @@
 /**
- * Where everything stands in the engine's one WebAssembly memory.
+ * Where everything stands in the engine's WebAssembly memory; the flow ring has one of its own.
  *
  * ```text
  * 0x000000  processor state (core/state.ts)
@@ -8,9 +8,8 @@
  * 0x010000  lookup caches of data accesses, one per exception level
  * 0x050000  lookup caches of instruction fetches, one per exception level
  * 0x070000  modelled TLB
- * 0x0a0000  flow ring
- * 0x130000  tables of the helper functions
- * 0x140000  code table: for every page of guest memory its records and which lines are decoded
+ * 0x0a0000  tables of the helper functions
+ * 0x0b0000  code table: for every page of guest memory its records and which lines are decoded
  *   …       lookup caches of the CPUs behind the first
  *   …       record arena: decoded instructions, one slot per page that holds code
  *   …       region table, if there is a translator: 8 bytes per record
@@ -55,14 +54,28 @@ export const LAYOUT = {
   fetchLookupStride: 0x8000,
   tlb: 0x70000,
   tlbBytes: 0x30000,
-  ring: 0xa0000,
-  /** Entries are 8 bytes; a slice ends when the ring is fuller than `ringLimit`. */
-  ringLimit: 0x120000,
-  ringEnd: 0x130000,
   /** u32: where the next result goes, while results are recorded. */
   results: 0x2800,
-  helperTables: 0x130000,
-  codeTable: 0x140000,
+  helperTables: 0xa0000,
+  codeTable: 0xb0000,
+} as const;
+
+const SEGMENTS = 32;
+const SEGMENT_BYTES = 1 << 19;
+
+/**
+ * The flow ring: a memory of its own, shared, because the recorder's threads read it where it stands.
+ * Generated code writes entries of 8 bytes (`FlowObserver`) to one of its segments, and leaves where the
+ * segment is full but for what may still come before it can.
+ */
+export const FLOW_RING = {
+  /** Its number among the memories of generated modules. */
+  memory: 1,
+  segments: SEGMENTS,
+  segmentBytes: SEGMENT_BYTES,
+  /** Bytes of a segment from which on it is full. */
+  limit: SEGMENT_BYTES - (1 << 16),
+  bytes: SEGMENTS * SEGMENT_BYTES,
 } as const;
 
 /**

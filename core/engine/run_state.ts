@@ -1,5 +1,5 @@
 import { SLOT } from "../state.ts";
-import { LAYOUT } from "./layout.ts";
+import { FLOW_RING, LAYOUT } from "./layout.ts";
 import {
   type Expression,
   type FunctionBuilder,
@@ -82,8 +82,8 @@ export class RunState {
     f.set(this.record, start);
     f.set(this.runStart, this.record);
     if (!this.flow) return;
-    f.store("i32.store", ring, i32(0));
-    f.store("i32.store", ring, load("i32.load", entry, 20), 4);
+    f.store("i32.store", ring, i32(0), 0, FLOW_RING.memory);
+    f.store("i32.store", ring, load("i32.load", entry, 20), 4, FLOW_RING.memory);
     f.set(ring, op("i32.add", ring, i32(8)));
   }
 
@@ -95,8 +95,8 @@ export class RunState {
   complete(end: Local, maybeEmpty: boolean): void {
     const { f, ring, runStart, budget } = this;
     if (this.flow) {
-      f.store("i32.store", ring, runStart);
-      f.store("i32.store", ring, end, 4);
+      f.store("i32.store", ring, runStart, 0, FLOW_RING.memory);
+      f.store("i32.store", ring, end, 4, FLOW_RING.memory);
       const some = op("i32.shl", op("i32.ne", runStart, end), i32(3));
       f.set(ring, op("i32.add", ring, maybeEmpty ? some : i32(8)));
     }
@@ -109,11 +109,12 @@ export class RunState {
     return op("i64.add", this.pcBase, op("i64.extend_i32_u", op("i32.shr_u", this.record, i32(2))));
   }
 
-  /** Whether the budget is spent or the ring is full. */
+  /** Whether the budget is spent or the ring's segment is full. */
   get isSpent(): Expression {
     const spent = op("i32.le_s", this.budget, i32(0));
     if (!this.flow) return spent;
-    return op("i32.or", spent, op("i32.ge_u", this.ring, i32(LAYOUT.ringLimit)));
+    const used = op("i32.and", this.ring, i32(FLOW_RING.segmentBytes - 1));
+    return op("i32.or", spent, op("i32.ge_u", used, i32(FLOW_RING.limit)));
   }
 }
 

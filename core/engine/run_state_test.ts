@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CpuState, SLOT } from "../state.ts";
-import { LAYOUT } from "./layout.ts";
+import { importMemories } from "./interpreter.ts";
+import { FLOW_RING, LAYOUT } from "./layout.ts";
 import { lookUpPage, RunState } from "./run_state.ts";
 import { type FunctionBuilder, type FunctionReference, i32 } from "./wasm/function_builder.ts";
 import { ModuleBuilder } from "./wasm/module_builder.ts";
@@ -8,7 +9,7 @@ import { ModuleBuilder } from "./wasm/module_builder.ts";
 /** A function `(address: i64) → i32` around a run state that is restored before and saved behind it. */
 function build(body: (f: FunctionBuilder, run: RunState) => void, flow = true) {
   const m = new ModuleBuilder();
-  m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
+  importMemories(m, true);
   const { reference, body: f }: { reference: FunctionReference; body: FunctionBuilder } = m
     .function(["i64"], "i32");
   const run = new RunState(f, flow);
@@ -20,16 +21,22 @@ function build(body: (f: FunctionBuilder, run: RunState) => void, flow = true) {
   m.export("run", reference);
   const memory = new WebAssembly.Memory({ initial: LAYOUT.codeTable / 65536 });
   const module = new WebAssembly.Module(m.build());
-  const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
+  const pages = FLOW_RING.bytes / 65536;
+  const flowRing = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const { exports } = new WebAssembly.Instance(module, { engine: { memory, flow: flowRing } });
   const bytes = memory.buffer as ArrayBuffer;
   const state = new CpuState(bytes);
-  state.set32(SLOT.ring, LAYOUT.ring);
   state.set32(SLOT.fetchLookup, LAYOUT.fetchLookup);
-  return { state, words: new Uint32Array(bytes), run: exports.run as (address: bigint) => number };
+  return {
+    state,
+    words: new Uint32Array(bytes),
+    ring: new Uint32Array(flowRing.buffer),
+    run: exports.run as (address: bigint) => number,
+  };
 }
 
 Deno.test("complete() takes the run off the budget and writes it to the ring", () => {
-  const { state, words, run } = build((f, run) => {
+  const { state, ring, run } = build((f, run) => {
     const end = f.local("i32");
     f.set(end, i32(0x20030));
     run.complete(end, false);
@@ -38,21 +45,21 @@ Deno.test("complete() takes the run off the budget and writes it to the ring", (
   state.set32(SLOT.budget, 4);
   assertEquals(run(0n), 0);
   assertEquals(state.get32(SLOT.budget), 1);
-  assertEquals([...words.subarray(LAYOUT.ring / 4, LAYOUT.ring / 4 + 2)], [0x20000, 0x20030]);
-  assertEquals(state.get32(SLOT.ring), LAYOUT.ring + 8);
+  assertEquals([...ring.subarray(0, 2)], [0x20000, 0x20030]);
+  assertEquals(state.get32(SLOT.ring), 8);
   assertEquals(run(0n), 1, "three more than the budget has");
 });
 
-Deno.test("isSpent says so when the ring is full", () => {
+Deno.test("isSpent says so when a segment of the ring is full", () => {
   const { state, run } = build(() => {});
   state.set32(SLOT.budget, 10);
   assertEquals(run(0n), 0);
-  state.set32(SLOT.ring, LAYOUT.ringLimit);
+  state.set32(SLOT.ring, 3 * FLOW_RING.segmentBytes + FLOW_RING.limit);
   assertEquals(run(0n), 1);
 });
 
 Deno.test("enterPage() begins a run where the lookup entry of the address says", () => {
-  const { state, words, run } = build((f, run) => {
+  const { state, words, ring, run } = build((f, run) => {
     const entry = f.local("i32");
     f.if(lookUpPage(f, entry, f.parameter(0)), () => f.return(i32(77)));
     run.enterPage(entry, f.parameter(0));
@@ -66,6 +73,6 @@ Deno.test("enterPage() begins a run where the lookup entry of the address says",
   assertEquals(state.get32(SLOT.record), 0x30000 + 0x120 * 4);
   assertEquals(state.get32(SLOT.runStart), 0x30000 + 0x120 * 4);
   assertEquals(state.get64(SLOT.pcBase), 0x1234n);
-  assertEquals([...words.subarray(LAYOUT.ring / 4, LAYOUT.ring / 4 + 2)], [0, 9]);
+  assertEquals([...ring.subarray(0, 2)], [0, 9]);
   assertEquals(run(address + 1n), 77, "a PC that is not aligned misses");
 });

@@ -121,7 +121,7 @@ export class MemoryAccess {
     }
     const records = engine.records.recordsOf(hostPage);
     const page = wide(pcHi, (lo & ~0xfff) >>> 0);
-    const context = engine.contextId(el, page, records);
+    const context = engine.flow.contextId(el, page, records);
     engine.lookup.allowFetch(el, branched, page, records, context, translation.guarded);
     return ANSWER.done;
   }

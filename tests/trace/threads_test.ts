@@ -13,7 +13,7 @@ const WAIT_MS = 60_000;
 function recorderOf(
   image: Uint8Array,
   options: Partial<RecorderOptions>,
-): { recorder: Recorder; sink: MemorySink } {
+): { machine: Machine; recorder: Recorder; sink: MemorySink } {
   const plan = loadImage(image, { memory: MEMORY });
   const machine = new Machine({ memoryBytes: MEMORY, flow: true });
   machine.boot(plan);
@@ -29,7 +29,7 @@ function recorderOf(
     loaded: plan.segments.map(({ address, zeroTo }) => ({ address, length: zeroTo - address })),
     ...options,
   });
-  return { recorder, sink };
+  return { machine, recorder, sink };
 }
 
 function started(flowThreads: number): RecorderThreads {
@@ -97,10 +97,13 @@ Deno.test("finish() with threads leaves out the window in hand after an internal
 
 Deno.test("Recorder says what a thread could not do", () => {
   const threads = started(1);
-  const { recorder } = recorderOf(buildKernel().elf, { windowSteps: 5000, threads });
+  const { machine, recorder } = recorderOf(buildKernel().elf, { windowSteps: 5000, threads });
   assertEquals(recorder.recordWindow(), null);
   // Records that do not exist: the thread's tables end before.
-  recorder.flow(new Uint32Array([16, 0x7fff_fff0]));
+  const { buffer } = machine.flowSource.flowMemory!;
+  const entries = new Uint32Array(buffer, buffer.byteLength - 8);
+  entries.set([16, 0x7fff_fff0]);
+  recorder.flow(entries);
   assertThrows(() => {
     for (;;) if (recorder.recordWindow()) break;
     const { failure } = recorder.finish("poweroff");

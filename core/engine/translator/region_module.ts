@@ -1,5 +1,5 @@
 import { directCalls } from "../frame.ts";
-import { LAYOUT } from "../layout.ts";
+import { importMemories } from "../interpreter.ts";
 import { calledHelpers } from "../use_counts.ts";
 import type { FunctionReference } from "../wasm/function_builder.ts";
 import { ModuleBuilder } from "../wasm/module_builder.ts";
@@ -9,7 +9,7 @@ import { type RegionOptions, RegionWriter } from "./region_writer.ts";
 /** Writes the module of one region: `region(way: i32) → i32`, which gives one of `REGION`. */
 export function buildRegion(options: RegionOptions): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
-  m.importMemory("engine", "memory", LAYOUT.codeTable / 65536);
+  importMemories(m, options.flow);
   const { handlerOf, programOf, structure } = options;
   const helpers = new Map<string, FunctionReference>();
   const programs = recordsOf(structure.order.keys()).map((at) => programOf(handlerOf(at)));

@@ -1,6 +1,6 @@
 import { SLOT } from "../../state.ts";
 import type { Handler } from "../handlers.ts";
-import { LAYOUT } from "../layout.ts";
+import { FLOW_RING, LAYOUT } from "../layout.ts";
 import { type Bound, type Frame, Temporaries } from "../frame.ts";
 import { Lowering } from "../lowering.ts";
 import { REGION } from "../reasons.ts";
@@ -345,7 +345,7 @@ export class RegionWriter {
     const { f } = this;
     if (this.options.flow) {
       const run = BigInt(start >>> 0) | BigInt(end >>> 0) << 32n;
-      f.store("i64.store", this.#run.ring, i64(run));
+      f.store("i64.store", this.#run.ring, i64(run), 0, FLOW_RING.memory);
       f.set(this.#run.ring, op("i32.add", this.#run.ring, i32(8)));
     }
     f.set(this.#run.budget, op("i32.sub", this.#run.budget, i32((end - start) >> 4)));

@@ -55,7 +55,7 @@ export class Translator {
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
   readonly #source: CodeSource;
-  #imports: Record<string, WebAssembly.ExportValue> = {};
+  #exports: WebAssembly.Exports = {};
   #bytes = 0;
   /** Steps since the last sample. */
   #passed = 0;
@@ -80,9 +80,9 @@ export class Translator {
     };
   }
 
-  /** Takes what the interpreter's instance exports, and later its second module's; gives itself. */
+  /** Takes what translated code may call, of which there may be more later; gives itself. */
   connect(exports: WebAssembly.Exports): this {
-    this.#imports = { ...this.#imports, ...exports, memory: this.engine.memory };
+    this.#exports = exports;
     this.engine.records.onProbe = (record) => this.watch(record);
     return this;
   }
@@ -211,7 +211,9 @@ export class Translator {
       fieldsOf: (handler) => this.engine.interpreter.fieldsOf(handler),
     });
     const module = new WebAssembly.Module(bytes);
-    const instance = new WebAssembly.Instance(module, { engine: this.#imports });
+    const { memory, flow: ring } = this.engine;
+    const engine = { ...this.#exports, memory, ...(ring && { flow: ring }) };
+    const instance = new WebAssembly.Instance(module, { engine });
     this.#table.set(index, instance.exports.region as () => number);
     region.functions.set(watched, index);
     region.bytes += bytes.length;
@@ -297,6 +299,8 @@ export class Translator {
 /** What the translator needs of the engine. */
 export interface TranslatedEngine {
   readonly memory: WebAssembly.Memory;
+  /** The flow ring, if there is one. */
+  readonly flow: WebAssembly.Memory | undefined;
   /** That of the CPU that runs. */
   state(): CpuState;
   readonly records: CodeCache;

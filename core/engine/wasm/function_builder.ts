@@ -61,6 +61,9 @@ export function lanes(
   };
 }
 
+/** In the alignment of an access: the number of its memory follows. */
+const MEMORY_FOLLOWS = 0x40;
+
 /** A 32-bit constant. */
 export function i32(value: number): Expression {
   return { type: "i32", emit: (f) => void f.code.byte(0x41).signed(value) };
@@ -71,14 +74,14 @@ export function i64(value: bigint): Expression {
   return { type: "i64", emit: (f) => void f.code.byte(0x42).signed64(value) };
 }
 
-/** A load, for example `load("i32.load16_u", address, 2)`; `offset` is in bytes. */
-export function load(name: string, address: Expression, offset = 0): Expression {
+/** A load, for example `load("i32.load16_u", address, 2)`; `offset` is in bytes, `memory` by import. */
+export function load(name: string, address: Expression, offset = 0, memory = 0): Expression {
   const type = instruction(name).result as ValueType;
   return {
     type,
     emit(f) {
       address.emit(f);
-      f.plain(name, offset);
+      f.plain(name, offset, memory);
     },
   };
 }
@@ -168,11 +171,15 @@ export class FunctionBuilder {
    * One plain instruction; `immediate` is a memory offset in bytes, a lane index, or the 16 bytes
    * of a shuffle or vector constant.
    */
-  plain(name: string, immediate: number | readonly number[] = 0): void {
+  plain(name: string, immediate: number | readonly number[] = 0, memory = 0): void {
     const { code, align, lanes } = instruction(name);
     this.code.raw(code);
     if (typeof immediate !== "number") return void this.code.raw(immediate);
-    if (align !== undefined) this.code.unsigned(align).unsigned(immediate);
+    if (align !== undefined) {
+      if (memory === 0) this.code.unsigned(align);
+      else this.code.unsigned(align | MEMORY_FOLLOWS).unsigned(memory);
+      this.code.unsigned(immediate);
+    }
     if (lanes !== undefined) this.code.byte(immediate);
   }
 
@@ -189,10 +196,10 @@ export class FunctionBuilder {
   }
 
   /** Stores to memory, for example `store("i64.store", address, value, 8)`. */
-  store(name: string, address: Expression, value: Expression, offset = 0): void {
+  store(name: string, address: Expression, value: Expression, offset = 0, memory = 0): void {
     address.emit(this);
     value.emit(this);
-    this.plain(name, offset);
+    this.plain(name, offset, memory);
   }
 
   /** Calls a function and drops what it returns. */

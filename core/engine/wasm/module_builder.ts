@@ -11,6 +11,9 @@ interface FunctionType {
   result: ValueType | "";
 }
 
+/** Size of the largest memory, in 64 KiB pages. */
+const MOST_PAGES = 65536;
+
 /**
  * Builds one WebAssembly module: an imported memory, imported and own functions, globals, exports.
  *
@@ -32,12 +35,15 @@ export class ModuleBuilder {
   readonly #globals: { type: ValueType; initial: number }[] = [];
   readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #data: { address: number; bytes: Uint8Array }[] = [];
-  #memory: { module: string; name: string; pages: number; shared?: number } | undefined;
+  readonly #memories: { module: string; name: string; pages: number; shared: boolean }[] = [];
   #table: { module: string; name: string } | undefined;
 
-  /** Imports the memory; `pages` is the smallest accepted size in 64 KiB pages. */
-  importMemory(module: string, name: string, pages: number): void {
-    this.#memory = { module, name, pages };
+  /**
+   * Imports a memory, to be named by how many were imported before; `pages` is the smallest accepted
+   * size in 64 KiB pages.
+   */
+  importMemory(module: string, name: string, pages: number, { shared = false } = {}): void {
+    this.#memories.push({ module, name, pages, shared });
   }
 
   /** Imports the table of functions that {@linkcode callIndirect} calls. */
@@ -126,11 +132,11 @@ export class ModuleBuilder {
     const entries: ((w: ByteWriter) => void)[] = this.#imports.map((i) => (w) =>
       w.name(i.module).name(i.name).byte(0x00).unsigned(i.type)
     );
-    const memory = this.#memory;
-    if (memory) {
-      entries.push((w) =>
-        w.name(memory.module).name(memory.name).byte(0x02).byte(0x00).unsigned(memory.pages)
-      );
+    for (const { module, name, pages, shared } of this.#memories) {
+      entries.push((w) => {
+        w.name(module).name(name).byte(0x02).byte(shared ? 0x03 : 0x00).unsigned(pages);
+        if (shared) w.unsigned(MOST_PAGES);
+      });
     }
     const table = this.#table;
     if (table) {
