@@ -46,7 +46,7 @@ export interface SessionOptions {
   readonly hazards?: boolean;
   /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
   readonly results?: boolean;
-  /** It goes forward only: nothing is kept for steps back. */
+  /** It goes forward, mostly: nothing is kept for steps back. */
   readonly forward?: boolean;
   /** At whose end it begins; 0, which is the start, if left out. */
   readonly window?: number;
@@ -90,7 +90,7 @@ export class Session {
   readonly #checked: Set<number> | null;
   #verifier: WindowVerifier | undefined;
   #base = EMPTY;
-  readonly #mostOriginals: number;
+  readonly #isForward: boolean;
   /** Pages written since the keyframe of the base's window, as that keyframe has them. */
   #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
 
@@ -102,7 +102,7 @@ export class Session {
    */
   constructor(trace: Trace, options: SessionOptions = {}) {
     const { anyVersion = false, window = 0, forward = false, ...machineOptions } = options;
-    this.#mostOriginals = forward ? 0 : MOST_ORIGINALS;
+    this.#isForward = forward;
     this.#checked = anyVersion || isSameMachineVersion(trace) ? null : new Set();
     this.trace = trace;
     this.machine = makeReplayMachine(trace, machineOptions);
@@ -241,7 +241,7 @@ export class Session {
 
   /** Executes to a position ahead, leaving checkpoints on the last stretch. */
   #advance(target: number): void {
-    for (const rung of RUNGS) {
+    for (const rung of this.#isForward ? [] : RUNGS) {
       const at = target - rung;
       // A checkpoint is worth its while where the next rung is far from the last one.
       if (at - this.position < rung) continue;
@@ -289,7 +289,7 @@ export class Session {
   #nearest(position: number): Checkpoint {
     const known = this.#checkpoints.latest(position);
     // Where windows are to be verified first, the fewer the better.
-    const reach = this.#checked ? 0 : REACH;
+    const reach = this.#checked || this.#isForward ? 0 : REACH;
     const window = this.#windowBefore(Math.max(0, position - reach));
     const keyframe = this.trace.windows[window].end;
     // What is near enough saves the reach; what is before the keyframe is of no use.
@@ -389,7 +389,7 @@ export class Session {
     this.#written.add(page);
     const { window, pages } = this.#originals;
     if (window !== this.#base.window || this.#base.pages.has(page) || pages.has(page)) return;
-    if (pages.size < this.#mostOriginals) {
+    if (!this.#isForward && pages.size < MOST_ORIGINALS) {
       pages.set(page, this.machine.memory.read(page, PAGE_BYTES).slice());
     }
   }

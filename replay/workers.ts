@@ -15,6 +15,8 @@ const MOST_WORKERS = 8;
 /** Parts per worker that may be done before their turn comes. */
 const AHEAD = 2;
 
+/** Bytes of changes of pages that a worker keeps decoded. */
+const PAGES_KEPT = 24 << 20;
 /** Megabytes that a worker makes before it looks for garbage; what is left free of them stays. */
 const YOUNG_MB = 12;
 
@@ -39,7 +41,9 @@ export function serve<Q, T, P = number>(
   transfer: (answer: T) => ArrayBuffer[] = () => [],
 ): void {
   parentPort?.once("message", ({ path, question, port }: Start) => {
-    const answer = open(openTrace(fileAccess(path)), question as Q);
+    const trace = openTrace(fileAccess(path));
+    trace.keepPages(PAGES_KEPT);
+    const answer = open(trace, question as Q);
     port.on("message", (part: P) => {
       let message: Answer<T>, handed: ArrayBuffer[] = [];
       try {
@@ -193,10 +197,13 @@ export class TraceWorker<T, P = number> {
         for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure);
         reject(this.#failure);
       });
-      port1.on("message", (message: Answer<T> | null) => {
-        if (message === null) resolve();
-        else this.#answered(message);
+      // Not `on`, with which Deno looks for ports in every element of the message's arrays.
+      port1.addEventListener("message", (event) => {
+        if (!(event instanceof MessageEvent)) return;
+        if (event.data === null) resolve();
+        else this.#answered(event.data);
       });
+      port1.start();
     });
     // Who asks hears of it.
     this.ready.catch(() => {});

@@ -208,7 +208,10 @@ export function readContent(file: RandomAccess, frame: Frame, what: string): Uin
     );
   }
   if (frame.encoding === 0) return body;
-  return unpackFrame(body, frame.size, `${what} at byte ${frame.offset}`);
+  const content = unpackFrame(body, frame.size, `${what} at byte ${frame.offset}`);
+  // Of many items that are read the garbage collector would find the bodies late.
+  if (body.byteOffset === 0) (body.buffer as ArrayBuffer).transfer(0);
+  return content;
 }
 
 /** Name of an item kind for messages. */

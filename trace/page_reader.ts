@@ -21,8 +21,11 @@ import { TraceError } from "./trace_error.ts";
 /** Most entries in the index: about 64 MiB. */
 const MAX_ENTRIES = 1 << 22;
 
-/** Bytes of decoded items that are kept. */
+/** Bytes of decoded items that are kept, if nobody says otherwise. */
 const CACHE_BYTES = 64 << 20;
+
+/** Content that is as large as this is given back as soon as nothing needs it; garbage collectors wait. */
+const LARGE_CONTENT = 1 << 18;
 
 /** Pages of the memory at #0 that are kept. */
 const IMAGE_PAGES = 1024;
@@ -35,15 +38,25 @@ export interface PagesItem {
   read(): Fields;
 }
 
+/** A decoded item in the cache. */
+interface CachedItem {
+  readonly pages: PageDelta[];
+  readonly fields: Fields;
+  readonly bytes: number;
+}
+
 /** Materialises pages. */
 export class PageReader {
   readonly #itemsOf: (window: number) => PagesItem[];
   readonly #items: PagesItem[] = [];
   /** By address space, by page number: entries as item index * MAX_PAGES_PER_ITEM + place, ascending. */
   readonly #entries = [new Map<number, number[]>(), new Map<number, number[]>()];
-  readonly #cache = new Map<number, { pages: PageDelta[]; bytes: number }>();
+  readonly #cache = new Map<number, CachedItem>();
   readonly #image = new Map<number, Uint8Array>();
+  #cacheBytes = CACHE_BYTES;
   #cached = 0;
+  /** Items that left the cache while a page is read, which may need them. */
+  #left: CachedItem[] = [];
   #count = 0;
   #indexed = 0;
 
@@ -90,6 +103,7 @@ export class PageReader {
       }
     }
     for (const delta of chain.reverse()) applyPageDelta(delta, page);
+    for (const { fields } of this.#left.splice(0)) release(fields);
     return page;
   }
 
@@ -100,8 +114,14 @@ export class PageReader {
       own.hash.every((byte, i) => byte === there.hash[i]);
   }
 
+  /** Sets how many bytes of decoded items are kept. */
+  keep(bytes: number): void {
+    this.#cacheBytes = bytes;
+  }
+
   /** Gives up what is kept. */
   drop(): void {
+    for (const { fields } of this.#cache.values()) release(fields);
     this.#cache.clear();
     this.#image.clear();
     this.#cached = 0;
@@ -167,12 +187,13 @@ export class PageReader {
     const fields = this.#items[item].read();
     const pages = readPageDeltas(fields);
     const bytes = fields.bytes("words").length + 64 * pages.length;
-    this.#cache.set(item, { pages, bytes });
+    this.#cache.set(item, { pages, fields, bytes });
     this.#cached += bytes;
-    for (const [key, { bytes: size }] of this.#cache) {
-      if (this.#cached <= CACHE_BYTES || key === item) break;
+    for (const [key, first] of this.#cache) {
+      if (this.#cached <= this.#cacheBytes || key === item) break;
       this.#cache.delete(key);
-      this.#cached -= size;
+      this.#cached -= first.bytes;
+      this.#left.push(first);
     }
     return pages;
   }
@@ -192,6 +213,7 @@ export class PageReader {
         const index = this.#items.push(item) - 1;
         const map = this.#entries[space];
         if (map) this.#indexItem(map, readPageDeltas(fields), index);
+        release(fields);
       }
     }
   }
@@ -208,4 +230,10 @@ export class PageReader {
       else map.set(delta.number, [entry]);
     });
   }
+}
+
+/** Gives the memory of an item's content back. Nothing that was read of it can be used any more. */
+function release(fields: Fields): void {
+  const { buffer } = fields.bytes("words");
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= LARGE_CONTENT) buffer.transfer(0);
 }

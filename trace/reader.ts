@@ -254,6 +254,11 @@ export class Trace {
     return this.#pages.isStoredAlike(Math.floor(address / PAGE_SIZE), other.#pages);
   }
 
+  /** Sets how many bytes of decoded changes of pages are kept: 64 MiB if nobody does. */
+  keepPages(bytes: number): void {
+    this.#pages.keep(bytes);
+  }
+
   /** Gives up what is kept of pages, to be read again when it is wanted. */
   dropPages(): void {
     this.#pages.drop();

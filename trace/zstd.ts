@@ -13,7 +13,7 @@ import { TraceError } from "./trace_error.ts";
 export const MAX_ZSTD_WINDOW = 8 << 20;
 
 /** Content is unpacked in parts of so many bytes at the most: one, mostly. */
-const MOST_AT_ONCE = 1 << 20;
+const MOST_AT_ONCE = 1 << 22;
 
 /** Bytes of the frame header's content size by its two-bit flag. */
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
@@ -52,7 +52,8 @@ export function unpackFrame(body: Uint8Array, size: number, what: string): Uint8
     if (length !== body.length) {
       throw new TraceError(`found ${body.length - length} bytes behind its only frame`);
     }
-    const chunkSize = Math.max(64, Math.min(size, MOST_AT_ONCE));
+    // Room for one byte more shows zlib the end, without another part.
+    const chunkSize = Math.max(64, Math.min(size + 1, MOST_AT_ONCE));
     const unpacked = nodeZlib().zstdDecompressSync(body, {
       maxOutputLength: Math.max(1, size),
       chunkSize,

@@ -25,6 +25,7 @@ import {
   isExplained,
   limitsOf,
 } from "./diff_judge.ts";
+import { type Functions, functionsOfBoth } from "./diff_functions.ts";
 import { EqualWindows } from "./diff_prefix.ts";
 import { EffectWorkers } from "./diff_remote.ts";
 import { Relation } from "./diff_relation.ts";
@@ -33,6 +34,8 @@ import { milestones } from "./milestones.ts";
 
 /** Steps of both together that are worth two workers. */
 const LEAST_FOR_WORKERS = 1 << 25;
+/** Bytes of changes of pages that are kept decoded of each, besides what workers keep. */
+const PAGES_KEPT = 24 << 20;
 /** Of boots that are the same. */
 const NOTHING: Alignment = { divergences: [], common: 0, sync: [], skipped: [0, 0] };
 
@@ -98,6 +101,7 @@ export async function diffInWorkers(
   leastSteps = LEAST_FOR_WORKERS,
 ): Promise<Diff> {
   if (a.end + b.end < leastSteps) return diff(a, b, progress);
+  for (const trace of [a, b]) trace.keepPages(PAGES_KEPT);
   const found: Diff[] = [];
   for (const cpu of cpusOf(a, b)) {
     const comparison = new Comparison(a, b, cpu);
@@ -146,6 +150,7 @@ class Comparison {
   readonly isAllEqual: boolean;
   readonly #traces: readonly [Trace, Trace];
   readonly #windows: EqualWindows;
+  #functions: { readonly a: Functions; readonly b: Functions } | undefined;
 
   constructor(a: Trace, b: Trace, cpu: number | undefined) {
     const named = a.symbols().length > 0 && b.symbols().length > 0;
@@ -154,9 +159,8 @@ class Comparison {
     this.relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
     this.#windows = new EqualWindows(a, b);
     this.equalTo = this.#windows.from(0);
-    const { relation: { a: side }, equalTo: window } = this;
-    this.relation.a.equal = { window, side: null };
-    this.relation.b.equal = { window, side: window > 0 ? side : null };
+    this.relation.a.findFunctions = () => this.#findFunctions().a;
+    this.relation.b.findFunctions = () => this.#findFunctions().b;
     const { end } = a.windows[this.equalTo];
     this.isAllEqual = end === a.end && end === b.end;
   }
@@ -187,6 +191,14 @@ class Comparison {
         ? [0, 0]
         : [relation.a.effects.leftOut, relation.b.effects.leftOut],
     };
+  }
+
+  #findFunctions(): { readonly a: Functions; readonly b: Functions } {
+    const [a, b] = [this.relation.a, this.relation.b].map(({ trace, comparedTo: end }) => ({
+      trace,
+      end,
+    }));
+    return this.#functions ??= functionsOfBoth(a, b, (window) => this.#windows.has(window));
   }
 
   *#align(progress: DiffProgress): Generator<void, Alignment> {

@@ -8,8 +8,10 @@
  */
 import type { Effect } from "./diff_effects.ts";
 import type { Relation } from "./diff_relation.ts";
+import { areAlike, positionAt, wordStoredAt } from "./diff_columns.ts";
 import { sameContent, samePlace } from "./diff_same.ts";
 import { editHunks, type Hunk } from "./diff_script.ts";
+import { isSameTable } from "./diff_tables.ts";
 
 /** A place at which two boots differ. */
 export interface Divergence {
@@ -75,7 +77,8 @@ class Aligner {
   readonly #divergences: Divergence[] = [];
   readonly #skipped: [number, number] = [0, 0];
   readonly #sync = new SyncList();
-  #before: readonly [Effect, Effect] | null = null;
+  /** Indices of the last effect that both have. */
+  #before: readonly [number, number] | null = null;
   #common = 0;
   /** Indices of what is compared next. */
   #i = 0;
@@ -106,19 +109,42 @@ class Aligner {
     const relation = this.#relation;
     const [a, b] = [relation.a.effects, relation.b.effects];
     this.#skipWindows();
+    if (this.#areAlike()) {
+      this.#passCommon();
+      return true;
+    }
     const [x, y] = [a.at(this.#i), b.at(this.#j)];
     if (!x && !y) return false;
     const isSame = x !== undefined && y !== undefined && samePlace(relation, x, y, true);
     if (isSame && sameContent(relation, x, y)) {
-      this.#before = [x, y];
-      this.#sync.add(x.position, y.position);
-      this.#common++;
-      a.forget(++this.#i);
-      b.forget(++this.#j);
+      this.#passCommon();
       return true;
     }
     if (x && y && this.#slip()) return true;
     return this.#diverge(isSame) && this.#divergences.length < MOST_DIVERGENCES;
+  }
+
+  /**
+   * Whether both effects are the same numbers, at the same place of the same tables: then they are the
+   * same in every sense of `diff_same.ts`, and no objects need to be made of them.
+   */
+  #areAlike(): boolean {
+    const { a: { effects: own }, b: { effects: other } } = this.#relation;
+    const x = own.find(this.#i), y = other.find(this.#j);
+    if (!x || !y || !areAlike(x.columns, x.at, y.columns, y.at)) return false;
+    const address = wordStoredAt(x.columns, x.at);
+    return address < 0 || isSameTable(own.tables, other.tables, address);
+  }
+
+  /** Goes on behind an effect that both have. */
+  #passCommon(): void {
+    const { a: { effects: own }, b: { effects: other } } = this.#relation;
+    const x = own.find(this.#i)!, y = other.find(this.#j)!;
+    this.#sync.add(positionAt(x.columns, x.at), positionAt(y.columns, y.at));
+    this.#common++;
+    own.forget(this.#i);
+    other.forget(this.#j);
+    this.#before = [this.#i++, this.#j++];
   }
 
   /** Leaves out windows that are the same, where both stand at the start of one. */
@@ -172,7 +198,10 @@ class Aligner {
   }
 
   #between(a: Effect[], b: Effect[]) {
-    return { a, b, isContent: false, before: this.#before };
+    const { a: { effects: own }, b: { effects: other } } = this.#relation;
+    const at = this.#before;
+    const before = at && [own.at(at[0])!, other.at(at[1])!] as const;
+    return { a, b, isContent: false, before };
   }
 
   #note(divergence: Divergence): void {

@@ -149,21 +149,37 @@ export function buffersOf({ kinds, name, numbers, words }: PackedEffects): Array
   return [kinds.buffer, name.buffer, numbers.buffer, words.buffer];
 }
 
-/** Makes effects of columns. */
-export function unpackEffects({ kinds, name, names, numbers, words }: PackedEffects): Effect[] {
-  const all: Effect[] = [];
-  for (let i = 0; i < kinds.length; i++) {
-    all.push({
-      kind: KINDS[kinds[i]],
-      position: numbers[4 * i],
-      pc: words[3 * i],
-      name: names[name[i]],
-      address: numbers[4 * i + 1],
-      size: numbers[4 * i + 2],
-      length: numbers[4 * i + 3],
-      value: words[3 * i + 1],
-      old: words[3 * i + 2],
-    });
-  }
-  return all;
+/** Makes an effect of columns. */
+export function effectAt(
+  { kinds, name, names, numbers, words }: PackedEffects,
+  i: number,
+): Effect {
+  return {
+    kind: KINDS[kinds[i]],
+    position: numbers[4 * i],
+    pc: words[3 * i],
+    name: names[name[i]],
+    address: numbers[4 * i + 1],
+    size: numbers[4 * i + 2],
+    length: numbers[4 * i + 3],
+    value: words[3 * i + 1],
+    old: words[3 * i + 2],
+  };
+}
+
+/** The position of an effect in columns. */
+export function positionAt({ numbers }: PackedEffects, i: number): number {
+  return numbers[4 * i];
+}
+
+/** Where the 8 bytes are that an effect in columns stores; -1 if it is another one. */
+export function wordStoredAt({ kinds, numbers }: PackedEffects, i: number): number {
+  return kinds[i] === STORE && numbers[4 * i + 2] === 8 ? numbers[4 * i + 1] : -1;
+}
+
+/** Whether two effects are the same but for when and where they were executed. */
+export function areAlike(a: PackedEffects, i: number, b: PackedEffects, j: number): boolean {
+  if (a.kinds[i] !== b.kinds[j] || a.words[3 * i + 1] !== b.words[3 * j + 1]) return false;
+  for (let n = 1; n < 4; n++) if (a.numbers[4 * i + n] !== b.numbers[4 * j + n]) return false;
+  return a.names[a.name[i]] === b.names[b.name[j]];
 }

@@ -20,6 +20,8 @@ const ALWAYS_EXECUTED = 2;
 export class EqualWindows {
   readonly #traces: readonly [Trace, Trace];
   readonly #flows: FlowComparison;
+  /** First and last window of what was found to be the same. */
+  readonly #found: (readonly [first: number, last: number])[] = [];
 
   constructor(a: Trace, b: Trace) {
     this.#traces = [a, b];
@@ -31,6 +33,17 @@ export class EqualWindows {
    * not. What is asked must ascend.
    */
   from(window: number): number {
+    const last = this.#last(window);
+    if (last > window) this.#found.push([window + 1, last]);
+    return last;
+  }
+
+  /** Whether a window is one of those that were found to be the same. */
+  has(window: number): boolean {
+    return this.#found.some(([first, last]) => window >= first && window <= last);
+  }
+
+  #last(window: number): number {
     const [a, b] = this.#traces;
     const most = Math.min(a.windows.length, b.windows.length) - 1;
     if (window === 0 && sameBytes(a.identity(), b.identity())) return most;

@@ -56,14 +56,15 @@ export class Side {
   /** Executed instructions by page of physical memory; made when they are wanted. */
   #words: Map<number, Uint32Array> | undefined;
   #functions: Functions | undefined;
+  #loadedPages: number | undefined;
   #addresses: Map<string, bigint> | undefined;
   #session: Session | undefined;
   #effects: EffectSource | undefined;
 
   /** The position where the comparison of effects ended; nothing behind it is asked about. */
   comparedTo = Infinity;
-  /** The window up to which both sides are the same, and the side that is gone through for both. */
-  equal: { readonly window: number; readonly side: Side | null } = { window: 0, side: null };
+  /** Finds its functions: those of both sides are found together. */
+  findFunctions: () => Functions = () => new Functions(this.trace);
   /** The only CPU that is compared; undefined where there is but one. */
   readonly cpu: number | undefined;
 
@@ -96,7 +97,7 @@ export class Side {
 
   /** A cursor for looking; where effects are executed here, it is theirs. */
   get session(): Session {
-    return this.#session ??= new Session(this.trace);
+    return this.#session ??= new Session(this.trace, { forward: true });
   }
 
   /** Begins behind a window; with `chunks` the execution is somebody else's. */
@@ -140,7 +141,7 @@ export class Side {
 
   /** Pages that were loaded. */
   get loadedPages(): number {
-    return imagePages(this.trace).length;
+    return this.#loadedPages ??= imagePages(this.trace).length;
   }
 
   /** Whether an address is in RAM. */
@@ -276,9 +277,7 @@ export class Side {
 
   /** Functions, as the calls show them up to where the comparison ended. */
   get functions(): Functions {
-    const { window, side } = this.equal;
-    const equal = { window, functions: side?.functions ?? null };
-    return this.#functions ??= new Functions(this.trace, this.comparedTo, equal);
+    return this.#functions ??= this.findFunctions();
   }
 
   /** Like {@linkcode name} for code; without a symbol the function found by calls: `sub_1000+0x4`. */

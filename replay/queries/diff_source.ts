@@ -1,13 +1,20 @@
 /**
  * The effects of one boot as a list: those that were compared are forgotten, those that come are asked
- * for.
+ * for. They stay columns, because there are millions; what is looked at becomes an object.
  */
-import { unpackEffects } from "./diff_columns.ts";
+import { effectAt, type PackedEffects } from "./diff_columns.ts";
 import type { Effect, EffectChunks, Stack } from "./diff_effects.ts";
 import type { Tables } from "./diff_tables.ts";
 
-/** Compared effects that are kept before they are dropped. */
-const MOST_PAST = 1 << 15;
+/** Effects of a chunk from `offset` on; the first one's index in the list is `first`. */
+interface Part {
+  readonly columns: PackedEffects;
+  readonly offset: number;
+  readonly first: number;
+  readonly count: number;
+  /** Those that were looked at. */
+  readonly made: Map<number, Effect>;
+}
 
 /** See the top of this file. */
 export class EffectSource {
@@ -22,10 +29,12 @@ export class EffectSource {
   readonly #chunks: EffectChunks;
   readonly #windowSteps: number;
   readonly #end: number;
-  /** Effects dropped from the front. */
-  #base = 0;
-  #effects: Effect[] = [];
-  #held: readonly Effect[] = [];
+  #parts: Part[] = [];
+  /** Effects so far. */
+  #count = 0;
+  /** The part that was asked about last. */
+  #part = 0;
+  #held: { readonly columns: PackedEffects; readonly offset: number } | undefined;
   #stacks: readonly Stack[] = [];
 
   /** @param at where the chunks begin and end, and the window steps of the trace: all in steps */
@@ -41,27 +50,46 @@ export class EffectSource {
 
   /** Whether effects up to an index can be asked for without waiting. */
   isReady(index: number): boolean {
-    const known = this.#base + this.#effects.length;
-    return index < known || this.position >= this.#end || index < known + this.#chunks.ready;
+    return index < this.#count || this.position >= this.#end ||
+      index < this.#count + this.#chunks.ready;
+  }
+
+  /**
+   * The columns that the effect with an index is in, and where; null behind the last one. It must
+   * not have been forgotten.
+   */
+  find(index: number): { readonly columns: PackedEffects; readonly at: number } | null {
+    const part = this.#partOf(index);
+    return part ? { columns: part.columns, at: part.offset + index - part.first } : null;
   }
 
   /** The effect with an index; undefined behind the last one. It must not have been forgotten. */
   at(index: number): Effect | undefined {
-    while (index >= this.#base + this.#effects.length && this.position < this.#end) this.#take();
-    return this.#effects[index - this.#base];
+    const part = this.#partOf(index);
+    if (!part) return undefined;
+    const at = part.offset + index - part.first;
+    let effect = part.made.get(at);
+    if (!effect) part.made.set(at, effect = effectAt(part.columns, at));
+    return effect;
   }
 
   /** Effects from one index to another, as far as there are any. */
   slice(from: number, to: number): Effect[] {
-    this.at(to);
-    return this.#effects.slice(from - this.#base, to - this.#base);
+    const found: Effect[] = [];
+    for (let index = from; index < to; index++) {
+      const effect = this.at(index);
+      if (!effect) break;
+      found.push(effect);
+    }
+    return found;
   }
 
   /** Gives up effects before an index. */
   forget(before: number): void {
-    if (before - this.#base < MOST_PAST) return;
-    this.#effects = this.#effects.slice(before - this.#base);
-    this.#base = before;
+    while (this.#parts.length > 0 && this.#parts[0].first + this.#parts[0].count <= before) {
+      this.#parts.shift();
+      this.#part = Math.max(0, this.#part - 1);
+    }
   }
 
   /** Whether an address is on a stack that is known so far. */
@@ -71,28 +99,45 @@ export class EffectSource {
 
   /** The window at whose end all effects up to an index are; -1 if that is not where a window ends. */
   windowBefore(index: number): number {
-    if (index < this.#base + this.#effects.length || this.position >= this.#end) return -1;
+    if (index < this.#count || this.position >= this.#end) return -1;
     return this.position % this.#windowSteps === 0 ? this.position / this.#windowSteps : -1;
   }
 
   /** Leaves out what comes up to the end of a window, which is at a position. */
   skipTo(window: number, position: number): void {
-    this.#effects.push(...this.#held);
-    this.#held = [];
+    if (this.#held) {
+      const { columns, offset } = this.#held;
+      this.#add(columns, offset, columns.kinds.length - offset);
+    }
+    this.#held = undefined;
     this.position = position;
     if (position < this.#end) this.#chunks.skipTo(window);
   }
 
+  #partOf(index: number): Part | undefined {
+    while (index >= this.#count && this.position < this.#end) this.#take();
+    if (index >= this.#count) return undefined;
+    let part = this.#parts[this.#part];
+    while (index < part.first) part = this.#parts[--this.#part];
+    while (index >= part.first + part.count) part = this.#parts[++this.#part];
+    return part;
+  }
+
   #take(): void {
     const { effects, held, position, leftOut, stacks, tables } = this.#chunks.next();
-    const all = unpackEffects(effects);
-    const count = all.length - held;
-    for (let i = 0; i < count; i++) this.#effects.push(all[i]);
-    this.#held = all.slice(count);
+    const count = effects.kinds.length - held;
+    this.#add(effects, 0, count);
+    this.#held = held > 0 ? { columns: effects, offset: count } : undefined;
     this.#stacks = stacks;
     if (tables) this.tables = tables;
     this.leftOut += leftOut;
     this.position = position;
     this.progress();
+  }
+
+  #add(columns: PackedEffects, offset: number, count: number): void {
+    if (count === 0) return;
+    this.#parts.push({ columns, offset, first: this.#count, count, made: new Map() });
+    this.#count += count;
   }
 }

@@ -119,6 +119,15 @@ export function tableEntry(tables: Tables, address: number): TableEntry | undefi
   return { level, sizeLog2, va: BigInt.asUintN(64, page.va + (index << BigInt(sizeLog2))) };
 }
 
+/** Whether a physical address is in the same table in two boots, or in none in one of them. */
+export function isSameTable(a: Tables, b: Tables, address: number): boolean {
+  const unit = address - address % UNIT;
+  const x = a.get(unit), y = b.get(unit);
+  if (!x || !y) return true;
+  return x.level === y.level && x.va === y.va && x.sizeLog2 === y.sizeLog2 &&
+    x.address === y.address;
+}
+
 function moments({ trace }: Session): number[] {
   const found: number[] = [];
   for (const event of trace.events({ kinds: new Set(["sysreg"]) })) {
