@@ -1,8 +1,7 @@
 import { ReplayError } from "../replay/replay_error.ts";
-import { type Diff, diff, diffInWorkers } from "../replay/queries/diff.ts";
 import { TraceError } from "../trace/trace_error.ts";
 import { defineCommand } from "./command.ts";
-import { diffJson, diffLines, diffMarkdown } from "./diff_text.ts";
+import { type DiffForm, type DiffReport, diffReport, diffReportInWorker } from "./diff_report.ts";
 import { STATUS } from "./exit_status.ts";
 import { flag } from "./options.ts";
 import { grouped, type Output } from "./output.ts";
@@ -36,14 +35,20 @@ export default defineCommand({
       throw new UsageError("Options --markdown and --json cannot both be given");
     }
     const [a, b] = [await openTraceFile(pathA, err), await openTraceFile(pathB, err)];
-    const shown = { diff: await compared(a, b, err), a, b };
-    if (values.json) out.json(diffJson(shown));
-    else for (const line of (values.markdown ? diffMarkdown : diffLines)(shown)) out.line(line);
+    const form = values.json ? "json" : values.markdown ? "markdown" : "lines";
+    const report = await reported(a, b, form, err);
+    if ("json" in report) out.json(report.json);
+    else for (const line of report.lines) out.line(line);
     return STATUS.ok;
   },
 });
 
-async function compared(a: OpenedTrace, b: OpenedTrace, err: Output): Promise<Diff> {
+async function reported(
+  a: OpenedTrace,
+  b: OpenedTrace,
+  form: DiffForm,
+  err: Output,
+): Promise<DiffReport> {
   const progress = new Progress(err, performance.now());
   const all = a.trace.end + b.trace.end;
   const show = (x: number, y: number) => {
@@ -51,11 +56,9 @@ async function compared(a: OpenedTrace, b: OpenedTrace, err: Output): Promise<Di
     progress.show(performance.now(), () => `${grouped(x + y)} steps compared, ${share}%`);
   };
   try {
-    if (a.source === null || b.source === null) return diff(a.trace, b.trace, show);
-    return await diffInWorkers([a.trace, a.source], [b.trace, b.source], show)
+    return await diffReportInWorker(a, b, form, show)
       .catch((error) => {
-        // Without workers it takes longer.
-        if (error instanceof Deno.errors.NotCapable) return diff(a.trace, b.trace, show);
+        if (error instanceof Deno.errors.NotCapable) return diffReport(a, b, form, show);
         throw error;
       });
   } catch (error) {

@@ -13,9 +13,12 @@ import type { OpenedTrace } from "./trace_file.ts";
 /** What is shown. */
 export interface ShownDiff {
   readonly diff: Diff;
-  readonly a: OpenedTrace;
-  readonly b: OpenedTrace;
+  readonly a: ShownTrace;
+  readonly b: ShownTrace;
 }
+
+/** One of the traces that were compared. */
+type ShownTrace = Pick<OpenedTrace, "path" | "trace">;
 
 const MOST_LINE = 400;
 const SHA_DIGITS = 16;
@@ -93,7 +96,7 @@ export function diffMarkdown(shown: ShownDiff): string[] {
   return lines.map((line) => line.length > MOST_LINE ? `${line.slice(0, MOST_LINE)}…` : line);
 }
 
-const ROWS: readonly (readonly [string, (opened: OpenedTrace) => string])[] = [
+const ROWS: readonly (readonly [string, (opened: ShownTrace) => string])[] = [
   ["trace", ({ path }) => path],
   ["image", ({ trace }) => `${trace.image.name}: ${trace.image.describe}`],
   ["SHA-256", ({ trace }) => `${trace.header.image.sha256.toHex().slice(0, SHA_DIGITS)}…`],
@@ -201,7 +204,7 @@ export function position(value: number | null): string {
   return value === null ? "never" : `#${value}`;
 }
 
-function end({ trace }: OpenedTrace): string {
+function end({ trace }: ShownTrace): string {
   const { footer, truncated } = trace;
   if (!footer || truncated) return `truncated at #${trace.end}`;
   return `${describeReason(footer.reason)} (${footer.reason}) at #${trace.end}`;
@@ -215,7 +218,7 @@ function options(all: Readonly<Record<string, unknown>>): string {
 }
 
 /** How a trace is made again; the built-in kernel has no file. */
-function recordLine({ trace, path }: OpenedTrace): string {
+function recordLine({ trace, path }: ShownTrace): string {
   const { options: all } = trace.header;
   const { name } = trace.image;
   const isBuiltIn = name === "kernel" || (all.bug !== undefined && name === `kernel-${all.bug}`);

@@ -36,6 +36,8 @@ export interface ReplayMachineOptions {
   readonly hazards?: boolean;
   /** Whether what instructions write to registers is kept. */
   readonly results?: boolean;
+  /** Whether every store is watched: then neither marks of stores nor translated code are of use. */
+  readonly watched?: boolean;
 }
 
 /** Whether this program's machine does what the recording program's did, by their versions. */
@@ -57,7 +59,7 @@ export function otherVersion(trace: Trace): string {
  * @throws ReplayError if there is no such machine
  */
 export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): Machine {
-  const { flow = false, hazards = false, results = false } = options;
+  const { flow = false, hazards = false, results = false, watched = false } = options;
   const { options: recorded } = trace.header;
   const { memory, cpus } = trace.header;
   const { base, size } = memory;
@@ -90,7 +92,8 @@ export function makeReplayMachine(trace: Trace, options: ReplayMachineOptions): 
     hazards,
     results,
     // Costs nothing that can be measured, and finds writers: queries/writers_stretches.ts.
-    storeMarks: true,
+    storeMarks: !watched,
+    ...(watched ? { translate: null } : {}),
     strict: recorded.strict === true,
     storm: Infinity,
     endless: true,

@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly hazards?: boolean;
   /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
   readonly results?: boolean;
+  /** Whether every store is watched: see {@linkcode ReplayMachineOptions.watched}. */
+  readonly watched?: boolean;
   /** It goes forward, mostly: nothing is kept for steps back. */
   readonly forward?: boolean;
   /** At whose end it begins; 0, which is the start, if left out. */
@@ -326,8 +328,8 @@ export class Session {
 
   #load(to: Checkpoint): void {
     const { machine } = this;
-    const isFirst = this.#base === EMPTY;
-    for (const page of this.#differences(to)) this.#store(page, this.#pageAt(to, page), isFirst);
+    if (this.#isForward && to.window > this.#base.window) this.#follow(to);
+    else this.#replace(to);
     // Code that other moments wrote is not modified code.
     machine.engine.records.maintained();
     if (this.#originals.window !== to.window) {
@@ -340,6 +342,25 @@ export class Session {
       );
     }
     this.#beginEpoch(to);
+  }
+
+  #replace(to: Checkpoint): void {
+    const isFirst = this.#base === EMPTY;
+    for (const page of this.#differences(to)) this.#store(page, this.#pageAt(to, page), isFirst);
+  }
+
+  /** Takes memory to a later keyframe: what was written since the last one comes from the trace. */
+  #follow({ window }: Checkpoint): void {
+    const { trace, machine: { memory } } = this;
+    const isFirst = this.#base === EMPTY;
+    const written = [...this.#written].sort((a, b) => a - b);
+    const own = new Set(written);
+    trace.followPages(this.#base.window, window, {
+      wants: (number) => !own.has(number * PAGE_BYTES),
+      was: (number) => memory.read(number * PAGE_BYTES, PAGE_BYTES),
+      put: (number, bytes) => this.#store(number * PAGE_BYTES, bytes, isFirst),
+    });
+    for (const page of written) this.#store(page, trace.page(page, window), isFirst);
   }
 
   /** Pages in which memory may differ from a checkpoint. */

@@ -16,9 +16,11 @@ const MOST_WORKERS = 8;
 const AHEAD = 2;
 
 /** Bytes of changes of pages that a worker keeps decoded. */
-const PAGES_KEPT = 24 << 20;
+const PAGES_KEPT = 12 << 20;
 /** Megabytes that a worker makes before it looks for garbage; what is left free of them stays. */
-const YOUNG_MB = 12;
+const YOUNG_MB = 6;
+/** And at most in all; garbage is collected the sooner the less that is. */
+const OLD_MB = 512;
 
 /** What a worker is told first. */
 interface Start {
@@ -56,6 +58,61 @@ export function serve<Q, T, P = number>(
       port.postMessage(message, handed);
     });
     port.postMessage(null);
+  });
+}
+
+/** What a worker says about its job: how far it is, what came of it, why nothing did. */
+type Report<T> = { readonly progress: unknown } | Answer<T>;
+
+/**
+ * In a worker's module: does the one job that the worker is for.
+ *
+ * @param work is given the question, and what tells how far it is
+ */
+export function serveJob<Q, T>(
+  work: (question: Q, tell: (progress: unknown) => void) => Promise<T>,
+): void {
+  parentPort?.once("message", async (question: Q) => {
+    const say = (report: Report<T>) => parentPort!.postMessage(report);
+    try {
+      say({ value: await work(question, (progress) => say({ progress })) });
+    } catch (error) {
+      say({ error: (error as Error).message });
+    }
+  });
+}
+
+/**
+ * Lets a worker do a job, whose garbage is collected sooner than in the main thread.
+ *
+ * @param module calls {@linkcode serveJob}
+ * @param told is called with how far it is
+ * @throws ReplayError if it cannot
+ */
+export async function doJob<T>(
+  module: URL,
+  question: unknown,
+  told: (progress: unknown) => void,
+): Promise<T> {
+  const worker = newWorker(module);
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      worker.on("error", (error) => reject(new ReplayError(error.message)));
+      worker.on("message", (report: Report<T>) => {
+        if ("progress" in report) told(report.progress);
+        else if ("error" in report) reject(new ReplayError(report.error));
+        else resolve(report.value);
+      });
+      worker.postMessage(question);
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+function newWorker(module: URL): Worker {
+  return new Worker(module, {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB, maxOldGenerationSizeMb: OLD_MB },
   });
 }
 
@@ -188,7 +245,7 @@ export class TraceWorker<T, P = number> {
 
   /** @param question what it is told first; can be cloned */
   constructor(path: string, module: URL, question?: unknown) {
-    this.#worker = new Worker(module, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
+    this.#worker = newWorker(module);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.ready = new Promise((resolve, reject) => {

@@ -45,6 +45,15 @@ interface CachedItem {
   readonly bytes: number;
 }
 
+/** The memory that {@linkcode PageReader.follow} takes from one window to a later one; pages by number. */
+export interface FollowedMemory {
+  /** Whether a page is to be changed. */
+  wants(number: number): boolean;
+  /** A page as it is so far; it is not changed. */
+  was(number: number): Uint8Array;
+  put(number: number, page: Uint8Array): void;
+}
+
 /** Materialises pages. */
 export class PageReader {
   readonly #itemsOf: (window: number) => PagesItem[];
@@ -105,6 +114,34 @@ export class PageReader {
     for (const delta of chain.reverse()) applyPageDelta(delta, page);
     for (const { fields } of this.#left.splice(0)) release(fields);
     return page;
+  }
+
+  /**
+   * Makes the changes of some windows, in order: what is decoded is needed once.
+   *
+   * @param from the window that memory is at the end of; -1 if it is all zeros
+   */
+  follow(space: number, from: number, to: number, memory: FollowedMemory): void {
+    this.#index(to);
+    for (const item of this.#items) {
+      if (item.window <= from || item.window > to) continue;
+      const fields = item.read();
+      if (fields.uint("space", 0xff) === space) this.#change(readPageDeltas(fields), memory);
+      release(fields);
+    }
+  }
+
+  #change(pages: readonly PageDelta[], memory: FollowedMemory): void {
+    for (const delta of pages) {
+      const { number, base, source } = delta;
+      if (!memory.wants(number)) continue;
+      let page = new Uint8Array(PAGE_SIZE);
+      if (base >= BASE.first) page = this.#content(pages[base - BASE.first]);
+      else if (source !== undefined) page = this.imageBytes(source, PAGE_SIZE);
+      else if (base === BASE.previous) page.set(memory.was(number));
+      applyPageDelta(delta, page);
+      memory.put(number, page);
+    }
   }
 
   /** Whether a page of memory stands in an item of the same bytes in another trace's window 0. */

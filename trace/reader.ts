@@ -18,7 +18,7 @@ import { executedIn, type ExecutedInstruction } from "./executed.ts";
 import type { Fields } from "./fields.ts";
 import type { WindowFlow } from "./flow_decoder.ts";
 import { type InputEvent, readInput } from "./input_columns.ts";
-import { PageReader } from "./page_reader.ts";
+import { type FollowedMemory, PageReader } from "./page_reader.ts";
 import { readLines, readSymbols } from "./program_tables.ts";
 import { bytesAccess, type RandomAccess } from "./random_access.ts";
 import { ITEM, PAGE_SIZE, SPACE } from "./schema.ts";
@@ -252,6 +252,12 @@ export class Trace {
   /** Whether what was booted has the same page as in another trace, without reading it; false if unsure. */
   isStoredAlike(address: number, other: Trace): boolean {
     return this.#pages.isStoredAlike(Math.floor(address / PAGE_SIZE), other.#pages);
+  }
+
+  /** Makes the changes to RAM of the windows behind one, up to another; see {@linkcode PageReader.follow}. */
+  followPages(from: number, to: number, memory: FollowedMemory): void {
+    this.#memoryAt(to);
+    this.#pages.follow(SPACE.memory, from, to, memory);
   }
 
   /** Sets how many bytes of decoded changes of pages are kept: 64 MiB if nobody does. */

@@ -35,7 +35,7 @@ import { milestones } from "./milestones.ts";
 /** Steps of both together that are worth two workers. */
 const LEAST_FOR_WORKERS = 1 << 25;
 /** Bytes of changes of pages that are kept decoded of each, besides what workers keep. */
-const PAGES_KEPT = 24 << 20;
+const PAGES_KEPT = 12 << 20;
 /** Of boots that are the same. */
 const NOTHING: Alignment = { divergences: [], common: 0, sync: [], skipped: [0, 0] };
 
@@ -88,19 +88,21 @@ export function diff(a: Trace, b: Trace, progress: DiffProgress = () => {}): Dif
   return earliest(found);
 }
 
+/** Whether two boots are long enough for {@linkcode diffInWorkers}. */
+export function isWorthWorkers(a: Trace, b: Trace): boolean {
+  return a.end + b.end >= LEAST_FOR_WORKERS;
+}
+
 /**
  * Compares two boots like {@linkcode diff}; each is executed by a worker, which opens its file.
  *
- * @param leastSteps shorter boots, taken together, are not worth two workers
  * @throws ReplayError if one of them cannot be re-executed
  */
 export async function diffInWorkers(
   [a, pathA]: readonly [Trace, string],
   [b, pathB]: readonly [Trace, string],
   progress: DiffProgress = () => {},
-  leastSteps = LEAST_FOR_WORKERS,
 ): Promise<Diff> {
-  if (a.end + b.end < leastSteps) return diff(a, b, progress);
   for (const trace of [a, b]) trace.keepPages(PAGES_KEPT);
   const found: Diff[] = [];
   for (const cpu of cpusOf(a, b)) {
@@ -157,7 +159,7 @@ class Comparison {
     const own = cpu === undefined ? {} : { cpu };
     this.#traces = [a, b];
     this.relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
-    this.#windows = new EqualWindows(a, b);
+    this.#windows = new EqualWindows(a, b, this.relation.isSameImage);
     this.equalTo = this.#windows.from(0);
     this.relation.a.findFunctions = () => this.#findFunctions().a;
     this.relation.b.findFunctions = () => this.#findFunctions().b;

@@ -131,8 +131,8 @@ class Aligner {
   #areAlike(): boolean {
     const { a: { effects: own }, b: { effects: other } } = this.#relation;
     const x = own.find(this.#i), y = other.find(this.#j);
-    if (!x || !y || !areAlike(x.columns, x.at, y.columns, y.at)) return false;
-    const address = wordStoredAt(x.columns, x.at);
+    if (!x || !y || !areAlike(x, y)) return false;
+    const address = wordStoredAt(x);
     return address < 0 || isSameTable(own.tables, other.tables, address);
   }
 
@@ -140,7 +140,7 @@ class Aligner {
   #passCommon(): void {
     const { a: { effects: own }, b: { effects: other } } = this.#relation;
     const x = own.find(this.#i)!, y = other.find(this.#j)!;
-    this.#sync.add(positionAt(x.columns, x.at), positionAt(y.columns, y.at));
+    this.#sync.add(positionAt(x), positionAt(y));
     this.#common++;
     own.forget(this.#i);
     other.forget(this.#j);

@@ -167,19 +167,31 @@ export function effectAt(
   };
 }
 
-/** The position of an effect in columns. */
-export function positionAt({ numbers }: PackedEffects, i: number): number {
-  return numbers[4 * i];
+/** The position of an effect. */
+export function positionAt({ columns: { numbers }, at }: ColumnPlace): number {
+  return numbers[4 * at];
 }
 
-/** Where the 8 bytes are that an effect in columns stores; -1 if it is another one. */
-export function wordStoredAt({ kinds, numbers }: PackedEffects, i: number): number {
-  return kinds[i] === STORE && numbers[4 * i + 2] === 8 ? numbers[4 * i + 1] : -1;
+/** Where the 8 bytes are that an effect stores; -1 if it is another one. */
+export function wordStoredAt({ columns: { kinds, numbers }, at }: ColumnPlace): number {
+  return kinds[at] === STORE && numbers[4 * at + 2] === 8 ? numbers[4 * at + 1] : -1;
+}
+
+/** An effect in columns. */
+export interface ColumnPlace {
+  readonly columns: PackedEffects;
+  /** The halves of `columns.words`: whole ones are objects as soon as they are looked at. */
+  readonly halves: Uint32Array;
+  readonly at: number;
 }
 
 /** Whether two effects are the same but for when and where they were executed. */
-export function areAlike(a: PackedEffects, i: number, b: PackedEffects, j: number): boolean {
-  if (a.kinds[i] !== b.kinds[j] || a.words[3 * i + 1] !== b.words[3 * j + 1]) return false;
+export function areAlike(
+  { columns: a, halves: x, at: i }: ColumnPlace,
+  { columns: b, halves: y, at: j }: ColumnPlace,
+): boolean {
+  if (a.kinds[i] !== b.kinds[j]) return false;
+  if (x[6 * i + 2] !== y[6 * j + 2] || x[6 * i + 3] !== y[6 * j + 3]) return false;
   for (let n = 1; n < 4; n++) if (a.numbers[4 * i + n] !== b.numbers[4 * j + n]) return false;
   return a.names[a.name[i]] === b.names[b.name[j]];
 }

@@ -132,7 +132,7 @@ export class EffectReader implements EffectChunks {
    * @param cpu the only CPU whose effects are wanted
    */
   constructor(trace: Trace, cpu?: number) {
-    this.session = new Session(trace, { forward: true });
+    this.session = new Session(trace, { forward: true, watched: true });
     this.#tables = new TableFinder(this.session);
     this.#cpu = cpu;
   }
@@ -158,7 +158,10 @@ export class EffectReader implements EffectChunks {
     const { session } = this;
     const { trace, position: from } = session;
     const window = from / trace.header.windowSteps;
-    if (Number.isInteger(window) && this.#findTables(from)) session.loadKeyframe(window);
+    if (Number.isInteger(window) && this.#findTables(from)) {
+      session.loadKeyframe(window);
+      trace.dropPages();
+    }
     this.#leftOut = 0;
     this.#execute();
     const { position } = session;

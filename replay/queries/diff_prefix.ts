@@ -23,9 +23,10 @@ export class EqualWindows {
   /** First and last window of what was found to be the same. */
   readonly #found: (readonly [first: number, last: number])[] = [];
 
-  constructor(a: Trace, b: Trace) {
+  /** @param isSameImage whether both booted the same bytes */
+  constructor(a: Trace, b: Trace, isSameImage: boolean) {
     this.#traces = [a, b];
-    this.#flows = new FlowComparison(a, b);
+    this.#flows = new FlowComparison(a, b, isSameImage);
   }
 
   /**
@@ -72,7 +73,7 @@ class FlowComparison {
   #table: BlockTable | undefined;
   #compared = 0;
 
-  constructor(a: Trace, b: Trace) {
+  constructor(a: Trace, b: Trace, readonly isSameImage: boolean) {
     this.#traces = [a, b];
   }
 
@@ -83,11 +84,12 @@ class FlowComparison {
       this.#isStoredAlike = isStoredAlike(a, b, ++this.#known, ITEM.flow);
     }
     if (!this.#isStoredAlike) return isEqualFlow(a.blocks(number), b.blocks(number));
+    // What a block's code is may be said by its place in the image.
+    if (this.isSameImage) return true;
     const { table, count } = a.blockTable(number);
     const { table: other } = b.blockTable(number);
     if (table !== this.#table) this.#compared = 0;
     this.#table = table;
-    // What a block's code is may be said by its place in the image.
     for (; this.#compared < count; this.#compared++) {
       if (!sameBytes(table.code(this.#compared), other.code(this.#compared))) return false;
     }

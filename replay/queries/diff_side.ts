@@ -231,7 +231,7 @@ export class Side {
     const found = new Map<string, Code>();
     for (const [address, words] of this.#blocks()) {
       if (words.length < LEAST_CODE) continue;
-      const key = words.map(withoutAddresses).join();
+      const key = textOf(words.map(withoutAddresses));
       const known = found.get(key);
       if (known && known.address !== address) {
         found.set(key, { address: -1, steps: 0, addresses: "" });
@@ -344,6 +344,11 @@ function treeSize(trace: Trace, address: number): number {
   const bytes = trace.page(address, 0);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return words.getUint32(0) === TREE_MAGIC ? words.getUint32(4) : 0;
+}
+
+/** Words as a short text: two characters each. */
+function textOf(words: readonly number[]): string {
+  return String.fromCharCode(...words.flatMap((word) => [word & 0xffff, word >>> 16]));
 }
 
 /** ADRP. */

@@ -2,19 +2,28 @@
  * The effects of one boot as a list: those that were compared are forgotten, those that come are asked
  * for. They stay columns, because there are millions; what is looked at becomes an object.
  */
-import { effectAt, type PackedEffects } from "./diff_columns.ts";
+import { buffersOf, type ColumnPlace, effectAt, type PackedEffects } from "./diff_columns.ts";
 import type { Effect, EffectChunks, Stack } from "./diff_effects.ts";
 import type { Tables } from "./diff_tables.ts";
 
 /** Effects of a chunk from `offset` on; the first one's index in the list is `first`. */
 interface Part {
   readonly columns: PackedEffects;
+  readonly halves: Uint32Array<ArrayBuffer>;
   readonly offset: number;
   readonly first: number;
   readonly count: number;
   /** Those that were looked at. */
   readonly made: Map<number, Effect>;
 }
+
+const NONE: PackedEffects = {
+  names: [],
+  kinds: new Uint8Array(0),
+  name: new Uint32Array(0),
+  numbers: new Float64Array(0),
+  words: new BigUint64Array(0),
+};
 
 /** See the top of this file. */
 export class EffectSource {
@@ -34,6 +43,7 @@ export class EffectSource {
   #count = 0;
   /** The part that was asked about last. */
   #part = 0;
+  readonly #found = { columns: NONE, halves: new Uint32Array(0), at: 0 };
   #held: { readonly columns: PackedEffects; readonly offset: number } | undefined;
   #stacks: readonly Stack[] = [];
 
@@ -55,12 +65,18 @@ export class EffectSource {
   }
 
   /**
-   * The columns that the effect with an index is in, and where; null behind the last one. It must
-   * not have been forgotten.
+   * Where the effect with an index is, until the next one is asked for; undefined behind the last
+   * one. It must not have been forgotten.
    */
-  find(index: number): { readonly columns: PackedEffects; readonly at: number } | null {
+  find(index: number): ColumnPlace | undefined {
     const part = this.#partOf(index);
-    return part ? { columns: part.columns, at: part.offset + index - part.first } : null;
+    if (!part) return undefined;
+    // Kept in place, because there are millions.
+    const found = this.#found;
+    found.columns = part.columns;
+    found.halves = part.halves;
+    found.at = part.offset + index - part.first;
+    return found;
   }
 
   /** The effect with an index; undefined behind the last one. It must not have been forgotten. */
@@ -87,8 +103,11 @@ export class EffectSource {
   /** Gives up effects before an index. */
   forget(before: number): void {
     while (this.#parts.length > 0 && this.#parts[0].first + this.#parts[0].count <= before) {
-      this.#parts.shift();
+      const { columns } = this.#parts.shift()!;
       this.#part = Math.max(0, this.#part - 1);
+      if (columns === this.#held?.columns || columns === this.#parts[0]?.columns) continue;
+      // The garbage collector would find them late.
+      for (const buffer of buffersOf(columns)) buffer.transfer(0);
     }
   }
 
@@ -137,7 +156,8 @@ export class EffectSource {
 
   #add(columns: PackedEffects, offset: number, count: number): void {
     if (count === 0) return;
-    this.#parts.push({ columns, offset, first: this.#count, count, made: new Map() });
+    const halves = new Uint32Array(columns.words.buffer);
+    this.#parts.push({ columns, halves, offset, first: this.#count, count, made: new Map() });
     this.#count += count;
   }
 }

@@ -58,11 +58,11 @@ Deno.test("diffInWorkers() finds what diff() finds", async () => {
       return [open(bytes), `${folder}/${n}.unboot`] as const;
     });
     let reports = 0;
-    const found = await diffInWorkers(a, b, () => reports++, 0);
+    const found = await diffInWorkers(a, b, () => reports++);
     const here = diff(a[0], b[0]);
     assertEquals(told(found), told(here));
     assertEquals([found.common, found.interrupted], [here.common, here.interrupted]);
     assert(reports > 0);
-    assertEquals((await diffInWorkers(a, a, () => {}, 0)).first, null);
+    assertEquals((await diffInWorkers(a, a)).first, null);
   });
 });
