@@ -34,7 +34,7 @@ function print(results: readonly Measured[]): void {
     ["recording, s", ({ recordMs }) => (recordMs / 1000).toFixed(1)],
     ["recording, MIPS", ({ steps, recordMs }) => (steps / recordMs / 1000).toFixed(0)],
     ["bits per instruction", (m) => (8 * m.traceBytes / m.steps).toFixed(4)],
-    ["most memory, MB", ({ peak }) => (peak / 1e6).toFixed(0)],
+    ["most memory, MB", ({ peak }) => (peak! / 1e6).toFixed(0)],
     ["index, s", ({ indexMs }) => (indexMs / 1000).toFixed(1)],
     ["tree of calls, s", ({ callsMs }) => (callsMs / 1000).toFixed(1)],
     ["opening, ms", ({ openMs }) => openMs.toFixed(1)],

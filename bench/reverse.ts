@@ -3,11 +3,11 @@
  *
  * The same questions about the same image: here on a trace with its index, cold (a fresh process with
  * the opening of the trace) and warm (in one process; 50th and 99th percentile), and on QEMU's
- * record and replay through gdb (medians). Guests: `kernel` (the built-in one) and those of
- * `build_guest.ts`. Nothing is asked for longer than `--seconds` (default 60; short: 10).
+ * record and replay through gdb (medians). Guests: `kernel` (the built-in one), those of
+ * `build_guest.ts`, and boots of `deno task guests --images`, as `linux`. Nothing is asked for longer than `--seconds` (default 60; short: 10).
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { type Bounds, type Measured, measureGuest } from "./reverse_measure.ts";
+import { type Bounds, type Measured, measureGuest, percentile } from "./reverse_measure.ts";
 import { qemuVersions } from "./reverse_qemu.ts";
 
 async function main(): Promise<void> {
@@ -41,12 +41,16 @@ async function main(): Promise<void> {
 }
 
 function report(guest: string, result: Measured): void {
-  const { steps, indexMs, indexBytes, openMs, rows } = result;
+  const { steps, indexMs, indexBytes, openMs, callsMs, writesMs, rows } = result;
   console.log(`\n${guest}: ${(steps / 1e6).toFixed(1)} M steps`);
   console.log(
     `  index made in ${indexMs.toFixed(0)} ms, ${indexBytes} bytes; opened in ${
       openMs.toFixed(1)
     } ms`,
+  );
+  const page = [0.5, 0.99].map((part) => percentile(writesMs, part).toFixed(0));
+  console.log(
+    `  tree of calls in ${callsMs.toFixed(0)} ms; all writes to a page in ${page.join(" / ")} ms`,
   );
   const cell = (value: number | null) => (value === null ? "" : value.toFixed(1)).padStart(9);
   const width = Math.max(...rows.map(({ question }) => question.length));

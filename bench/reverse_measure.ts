@@ -1,14 +1,17 @@
 /** Asks our side about a guest, cold and warm, and QEMU's if it is wanted. */
-import { buildKernel } from "../kernel/build.ts";
 import { buildIndexInWorkers } from "../replay/index/build_index.ts";
-import { callTree } from "../replay/mod.ts";
-import { Session } from "../replay/session.ts";
-import { openTrace } from "../trace/mod.ts";
+import { PAGE_BYTES } from "../core/memory/memory.ts";
+import { callTree, Session } from "../replay/mod.ts";
+import { writeHistory } from "../replay/queries/write_history.ts";
+import { openTrace, type Trace } from "../trace/mod.ts";
 import { fileAccess } from "../trace/random_access.ts";
-import { buildGuest } from "./build_guest.ts";
 import { ask, openWithIndex, type Question, QUESTIONS } from "./reverse_ours.ts";
 import { choosePlaces, type Places } from "./reverse_places.ts";
 import { askQemu, type QemuAnswer } from "./reverse_qemu.ts";
+import { runScript, subjectOf } from "./reverse_subject.ts";
+
+/** Of every so many stores all writes to the page are asked for. */
+const PAGE_STRIDE = 4;
 
 /** One question's times in milliseconds. */
 export interface Row {
@@ -34,30 +37,27 @@ export interface Measured {
   readonly steps: number;
   readonly recordMs: number;
   readonly traceBytes: number;
-  /** Most memory while recording, in bytes. */
-  readonly peak: number;
+  /** Most memory while recording, in bytes; null where it is not known. */
+  readonly peak: number | null;
   readonly indexMs: number;
   readonly indexBytes: number;
   readonly openMs: number;
   readonly callsMs: number;
+  /** All writes of each page that {@linkcode Places.stores} are in. */
+  readonly writesMs: readonly number[];
   readonly rows: readonly Row[];
 }
 
-const script = (name: string) => new URL(name, import.meta.url).pathname;
-
-/** @param rounds see {@linkcode buildGuest} */
+/** @param rounds see {@linkcode subjectOf} */
 export async function measureGuest(
   guest: string,
   folder: string,
   bounds: Bounds,
   rounds?: number,
 ): Promise<Measured> {
-  const image = guest === "kernel"
-    ? `${folder}/kernel.elf`
-    : await buildGuest(guest, folder, rounds);
-  if (guest === "kernel") await Deno.writeFile(image, buildKernel().elf);
-  const path = `${folder}/trace.unboot`;
-  const recorded = JSON.parse(await child([script("run_ours.ts"), image, "record", path]));
+  const subject = await subjectOf(guest, folder, rounds);
+  const recorded = await subject.record(folder);
+  const { path } = recorded;
   const { indexMs, indexBytes } = await makeIndex(path);
   const opening = performance.now();
   const trace = openWithIndex(path);
@@ -67,7 +67,7 @@ export async function measureGuest(
   const warm = askWarm(new Session(trace), places, questions, bounds);
   const cold = await askCold(path, places, questions, bounds);
   const theirs = bounds.qemu
-    ? await askQemu(image, folder, places, questions, {
+    ? await askQemu(subject.qemu, folder, places, questions, {
       runs: bounds.qemuRuns,
       questionMs: bounds.seconds * 1000,
     }).catch((error) => new Map(questions.map((q) => [q, [error.message as QemuAnswer]])))
@@ -87,14 +87,32 @@ export async function measureGuest(
       ratio: typeof qemu === "number" ? qemu / p50 : null,
     };
   });
-  const calling = performance.now();
-  callTree(trace);
-  const callsMs = performance.now() - calling;
+  const whole = await askWhole(path, trace, places);
   const { milliseconds: recordMs, bytes: traceBytes, peak } = recorded;
   return {
     ...{ steps: trace.end, recordMs, traceBytes, peak },
-    ...{ indexMs, indexBytes, openMs, callsMs, rows },
+    ...{ indexMs, indexBytes, openMs, ...whole, rows },
   };
+}
+
+/** What goes through the whole trace. */
+async function askWhole(
+  path: string,
+  trace: Trace,
+  { stores }: Places,
+): Promise<Pick<Measured, "callsMs" | "writesMs">> {
+  const calling = performance.now();
+  callTree(trace);
+  const callsMs = performance.now() - calling;
+  const writesMs: number[] = [];
+  for (const { address } of stores.filter((_, i) => i % PAGE_STRIDE === 0)) {
+    const start = performance.now();
+    const range = { address: address - address % PAGE_BYTES, length: PAGE_BYTES };
+    const bounds = { from: 0, to: trace.end };
+    await writeHistory(path, new Session(trace), range, bounds, () => true);
+    writesMs.push(performance.now() - start);
+  }
+  return { callsMs, writesMs };
 }
 
 async function makeIndex(path: string): Promise<{ indexMs: number; indexBytes: number }> {
@@ -136,26 +154,15 @@ async function askCold(
   for (let run = 0; run < coldRuns; run++) {
     for (const question of questions) {
       const start = performance.now();
-      await child([script("reverse_ours.ts"), path, question, JSON.stringify(places)]);
+      await runScript("reverse_ours.ts", path, question, JSON.stringify(places));
       times.get(question)!.push(performance.now() - start);
     }
   }
   return times;
 }
 
-/** Runs a script; gives what it printed. */
-async function child(args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}
-
-function percentile(values: readonly number[], part: number): number {
+/** The value that a part of them is not above. */
+export function percentile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
 }

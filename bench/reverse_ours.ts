@@ -4,8 +4,17 @@
  */
 import { IndexReader } from "../replay/index/index_reader.ts";
 import { attachIndex } from "../replay/index/trace_index.ts";
-import { Breakpoint, Debugger, PhysicalBytes, Session, Watchpoint } from "../replay/mod.ts";
-import { whoWrote } from "../replay/queries/who_wrote.ts";
+import {
+  Breakpoint,
+  Debugger,
+  PhysicalBytes,
+  readTarget,
+  Session,
+  Symbolizer,
+  Watchpoint,
+  whoWrote,
+  type WriteAnswer,
+} from "../replay/mod.ts";
 import { fileAccess, openTrace, type Trace } from "../trace/mod.ts";
 import type { Places, Word } from "./reverse_places.ts";
 
@@ -21,7 +30,19 @@ export const QUESTIONS = {
   "1,000 hits of a conditional breakpoint back": "thousand",
   "who wrote a word near the end": "who-recent",
   "who wrote a word near the start": "who-old",
+  "who wrote a physical address, at random places": "who-physical",
+  "who wrote a virtual address, at random places": "who-virtual",
+  "who wrote a general register, at random places": "who-register",
+  "who wrote a system register, at random places": "who-system",
 } as const;
+
+/** Those that are asked about. */
+const SYSTEM_REGISTERS = [
+  ...["SCTLR_EL1", "TCR_EL1", "TTBR0_EL1", "TTBR1_EL1", "VBAR_EL1", "MAIR_EL1", "CPACR_EL1"],
+  ...["ELR_EL1", "SPSR_EL1", "ESR_EL1", "TPIDR_EL0", "TPIDR_EL1", "SP_EL0", "CNTV_CVAL_EL0"],
+];
+
+const NO_SYMBOLS = new Symbolizer([], []);
 
 /** Name of a question. */
 export type Question = typeof QUESTIONS[keyof typeof QUESTIONS];
@@ -49,6 +70,8 @@ export function ask(
   if (question === "random") machine.goto(somewhere());
   else if (!question.startsWith("who")) machine.goto(places.lastPosition);
   const target = somewhere();
+  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];
+  const store = pick(places.stores);
   const start = performance.now();
   switch (question) {
     case "stepi":
@@ -77,6 +100,25 @@ export function ask(
       break;
     case "who-old":
       who(session, places.old, places.lastPosition);
+      break;
+    case "who-physical":
+      who(session, pick(places.stores), places.lastPosition);
+      break;
+    case "who-virtual": {
+      const { va, position } = store;
+      const written = readTarget(session, NO_SYMBOLS, `${va}+8`, { position });
+      answer(whoWrote(session, written, { before: position }));
+      break;
+    }
+    case "who-register": {
+      const name = `x${Math.floor(random() * 31)}`;
+      answer(whoWrote(session, { kind: "register", name }, { before: target }));
+      break;
+    }
+    case "who-system": {
+      const written = { kind: "system", name: pick(SYSTEM_REGISTERS) } as const;
+      answer(whoWrote(session, written, { before: target }));
+    }
   }
   return performance.now() - start;
 }
@@ -86,12 +128,18 @@ function backTo(machine: Debugger, point: Breakpoint | Watchpoint, hits: number)
   for (let i = 0; i < hits; i++) machine.reverseContinue();
 }
 
-function who(session: Session, word: Word, before: number): void {
-  const [write] = whoWrote(session, { kind: "memory", range: wordRange(word) }, { before });
-  if (write.pc === null) throw new Error("expected an instruction that wrote");
+function who(session: Session, word: Pick<Word, "address">, before: number): void {
+  const range = wordRange(word);
+  const { pc } = answer(whoWrote(session, { kind: "memory", range }, { before }));
+  if (pc === null) throw new Error("expected an instruction that wrote");
 }
 
-function wordRange({ address }: Word): { address: number; length: number } {
+function answer([write]: Iterable<WriteAnswer>): WriteAnswer {
+  if (!write) throw new Error("expected an answer");
+  return write;
+}
+
+function wordRange({ address }: Pick<Word, "address">): { address: number; length: number } {
   return { address, length: 8 };
 }
 

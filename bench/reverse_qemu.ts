@@ -23,7 +23,7 @@ export async function qemuVersions(): Promise<string> {
 
 /** Records an image, replays it to its last instruction and asks the questions there. */
 export async function askQemu(
-  image: string,
+  arguments_: readonly string[],
   folder: string,
   places: Places,
   questions: readonly Question[],
@@ -31,13 +31,13 @@ export async function askQemu(
 ): Promise<Map<Question, QemuAnswer[]>> {
   const drive = `${folder}/rr.qcow2`;
   await run("qemu-img", ["create", "-q", "-f", "qcow2", drive, "64M"]);
-  await run(QEMU_PROGRAM, [...argumentsOf(image, folder, drive, "record"), "-no-reboot"]);
+  await run(QEMU_PROGRAM, rrArguments(arguments_, folder, drive, "record"));
   const answers = new Map<Question, QemuAnswer[]>();
   for (const question of questions) {
     const own: QemuAnswer[] = [];
     answers.set(question, own);
     for (let i = 0; i < bounds.runs; i++) {
-      const answer = await askOnce(image, folder, drive, places, question, bounds.questionMs)
+      const answer = await askOnce(arguments_, folder, drive, places, question, bounds.questionMs)
         .catch((error) => (error as Error).message);
       own.push(answer);
       if (typeof answer === "string" || answer > bounds.questionMs / 3) break;
@@ -48,7 +48,7 @@ export async function askQemu(
 
 /** One question to a fresh pair of QEMU and gdb, so that none suffers from the one before. */
 async function askOnce(
-  image: string,
+  arguments_: readonly string[],
   folder: string,
   drive: string,
   places: Places,
@@ -60,7 +60,7 @@ async function askOnce(
   const socket = `${folder}/gdb.sock`;
   const qemu = new Deno.Command(QEMU_PROGRAM, {
     args: [
-      ...argumentsOf(image, folder, drive, "replay"),
+      ...rrArguments(arguments_, folder, drive, "replay"),
       ...["-no-shutdown", "-S", "-chardev", `socket,path=${socket},server=on,wait=off,id=gdb`],
       ...["-gdb", "chardev:gdb"],
     ],
@@ -134,19 +134,27 @@ function planOf(question: Question, places: Places): Plan | string {
       };
     case "random":
     case "goto":
+    case "who-physical":
+    case "who-virtual":
+    case "who-register":
+    case "who-system":
       return "gdb has no positions";
     case "thousand":
       return "not asked: see 20 hits";
   }
 }
 
-function argumentsOf(image: string, folder: string, drive: string, mode: string): string[] {
+/** Those of a boot with `-icount`, recorded or replayed instead. */
+function rrArguments(
+  boot: readonly string[],
+  folder: string,
+  drive: string,
+  mode: "record" | "replay",
+): string[] {
+  const icount = boot.indexOf("-icount") + 1;
   return [
-    ...["-M", "virt,gic-version=2,dtb-randomness=off", "-cpu", "cortex-a57", "-m", "128M"],
-    ...["-display", "none", "-serial", "null", "-monitor", "none", "-net", "none"],
-    ...["-drive", `if=none,id=rr,format=qcow2,file=${drive}`],
-    ...["-icount", `shift=0,rr=${mode},rrfile=${folder}/rr.bin,rrsnapshot=start`],
-    ...["-kernel", image],
+    ...boot.with(icount, `shift=0,rr=${mode},rrfile=${folder}/rr.bin,rrsnapshot=start`),
+    ...["-nic", "none", "-drive", `if=none,id=rr,format=qcow2,file=${drive}`],
   ];
 }
 

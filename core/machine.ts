@@ -142,7 +142,7 @@ export class Machine {
     });
     this.outside = new ExternalEvents(this);
     this.firmware = new BoardFirmware(this);
-    this.rom = new RomWindow(engine, this.board.bus, memory.bytes.length);
+    this.rom = new RomWindow(engine, this.board.bus, memory.size);
     this.loop = new LoopDetector(loopSubject(this), options.endless ?? false);
     const observer = observerOf(this);
     this.#hazards = hazards ? makeHazards(this, observer) : null;

@@ -98,8 +98,8 @@ export function makeMemory(
   engine: Engine,
   { memoryBytes, secure = false }: MachineOptions,
 ): GuestMemory {
-  const ram = engine.guest.subarray(0, memoryBytes + secureBytes(secure));
-  return new GuestMemory(RAM_BASE, ram, {
+  const size = memoryBytes + secureBytes(secure);
+  return new GuestMemory({ base: RAM_BASE, size, bytes: engine.guest.subarray(0, size) }, {
     onRestart: () => engine.lookups.forEach((lookup) => lookup.flushWrites()),
     onWatch: () => engine.lookups.forEach((lookup) => lookup.flush()),
     onWrite: (offset, length) => engine.willWrite(offset, length),

@@ -53,8 +53,8 @@ export class KeyframeWriter {
   constructor(memory: RecordableMemory, sink: ItemSink) {
     this.#source = memory;
     this.#base = memory.base;
-    const { buffer, byteOffset, length } = memory.bytes;
-    this.#words = new Uint32Array(buffer, byteOffset, length / 4);
+    const { buffer, byteOffset } = memory.bytes;
+    this.#words = new Uint32Array(buffer, byteOffset, memory.size / 4);
     this.#maker = new KeyframeMaker(memory, (page) => this.#wordsOf(page), sink);
     this.#tracking = memory.trackFirstWrites((address) => this.#willWrite(address));
   }

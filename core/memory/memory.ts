@@ -88,19 +88,23 @@ export class GuestMemory {
   #epochs: Epoch[] = [];
   #watch: MemoryWatch | null = null;
 
+  /** Physical address of the first byte. */
+  readonly base: number;
+  /** Bytes of RAM. From 2 GiB on `bytes.length` cannot be relied on: optimised code was seen to take it for negative. */
+  readonly size: number;
+
   /**
-   * @param base physical address of the first byte
-   * @param bytes the memory itself
+   * @param memory `bytes` is the memory itself
    * @param hooks those who must know
    */
-  constructor(readonly base: number, bytes: Uint8Array, readonly hooks: MemoryHooks) {
+  constructor(
+    { base, size, bytes }: { base: number; size: number; bytes: Uint8Array },
+    readonly hooks: MemoryHooks,
+  ) {
+    this.base = base;
+    this.size = size;
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** Bytes of RAM. */
-  get size(): number {
-    return this.bytes.length;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, size);
   }
 
   /** Sees every access to the pages that it covers, at the price of their speed; changes nothing else. */

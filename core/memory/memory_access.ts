@@ -364,7 +364,7 @@ export function descriptorBus(
   board: Board,
   spaces: PhysicalSpaces,
 ): DescriptorBus {
-  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
+  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.size);
   return {
     readDescriptor(physical, into, secure = false) {
       const address = spaces.place(physical, secure);

@@ -32,8 +32,8 @@ export class PhysicalAccess {
 
   constructor(readonly host: PhysicalHost) {
     this.#scratch = new DataView(host.engine.memory, SLOT.scratch, 64);
-    const { buffer, byteOffset, byteLength } = host.memory.bytes;
-    this.#ram = new DataView(buffer, byteOffset, byteLength);
+    const { bytes, size } = host.memory;
+    this.#ram = new DataView(bytes.buffer, bytes.byteOffset, size);
   }
 
   /** Moves bytes from or to an offset of scratch. Gives false where nothing answers. */

@@ -48,6 +48,8 @@ export interface CodeSource {
 
 /** Instructions of one region at the most: what may retire in it before it looks at the budget. */
 export const MOST_INSTRUCTIONS = 1600;
+/** With so many no more blocks begin: the host's compiler takes longer than in proportion. */
+const ENOUGH_INSTRUCTIONS = 800;
 const MOST_BLOCKS = 96;
 const NOWHERE = { taken: undefined, next: undefined, after: undefined };
 
@@ -62,7 +64,7 @@ export function findRegion(source: CodeSource, seed: number, pcBase: bigint): Bl
   for (let item = queue.shift(); item; item = queue.shift()) {
     let block = known.get(item.record);
     if (!block) {
-      if (blocks.length >= MOST_BLOCKS || instructions >= MOST_INSTRUCTIONS) continue;
+      if (blocks.length >= MOST_BLOCKS || instructions >= ENOUGH_INSTRUCTIONS) continue;
       block = readBlock(source, item, MOST_INSTRUCTIONS - instructions);
       if (!block) continue;
       instructions += (block.end - block.start) >> 4;

@@ -131,7 +131,8 @@ function withIcount(args: readonly string[], icount: string | null): string[] {
 /** The reference's processors without what ours has not got, where the kernel speaks of it. */
 const REFERENCE_CPU: Readonly<Record<string, string>> = { max: "max,sve=off,sme=off" };
 
-function referenceArguments(boot: ImageCase): string[] {
+/** What QEMU is started with to boot an image. */
+export function referenceArguments(boot: ImageCase): string[] {
   const extra = ["-nic", "none"];
   if (boot.firmware) extra.push("-bios", boot.firmware);
   if (boot.disk) {
