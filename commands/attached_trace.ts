@@ -1,6 +1,7 @@
 /** Opens traces of profile `attach`: what they leave out is executed again, once. */
-import { checkExpanded, expandTrace } from "../replay/expand.ts";
+import { checkExpanded } from "../replay/expand.ts";
 import { ReplayError } from "../replay/replay_error.ts";
+import { doJob } from "../replay/workers.ts";
 import { bytesAccess, fileAccess } from "../trace/random_access.ts";
 import { openTrace, type Trace } from "../trace/reader.ts";
 import { TraceError } from "../trace/trace_error.ts";
@@ -21,11 +22,15 @@ export interface FullTrace {
  *
  * @returns null if it cannot be executed again, which is said in one line
  */
-export function openFull(path: string, trace: Trace, err: Output): FullTrace | null {
+export async function openFull(
+  path: string,
+  trace: Trace,
+  err: Output,
+): Promise<FullTrace | null> {
   const known = openKept(fullPath(path), trace);
   if (known) return { trace: known, path: fullPath(path) };
   try {
-    const bytes = executeAgain(path, trace, err);
+    const bytes = await executeAgain(path, trace, err);
     const full = openTrace(bytesAccess(bytes));
     checkExpanded(trace, full);
     const kept = keepFile(fullPath(path), bytes);
@@ -53,25 +58,23 @@ function openKept(path: string, trace: Trace): Trace | null {
   }
 }
 
-function executeAgain(path: string, trace: Trace, err: Output): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array[] = [];
+/** In a worker, whose memory is given back, and so that two traces are executed at once. */
+async function executeAgain(
+  path: string,
+  trace: Trace,
+  err: Output,
+): Promise<Uint8Array<ArrayBuffer>> {
   const progress = new Progress(err, performance.now());
+  const module = new URL("./expand_thread.ts", import.meta.url);
   try {
-    expandTrace(trace, { write: (bytes) => void parts.push(bytes) }, (steps) => {
-      const share = Math.floor(100 * steps / trace.end);
+    return await doJob<Uint8Array<ArrayBuffer>>(module, path, (steps) => {
+      const share = Math.floor(100 * Number(steps) / trace.end);
       progress.show(
         performance.now(),
-        () => `executing ${path} again: ${grouped(steps)} steps, ${share}%`,
+        () => `executing ${path} again: ${grouped(Number(steps))} steps, ${share}%`,
       );
     });
   } finally {
     progress.clear();
   }
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

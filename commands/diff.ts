@@ -34,7 +34,7 @@ export default defineCommand({
     if (values.markdown && values.json) {
       throw new UsageError("Options --markdown and --json cannot both be given");
     }
-    const [a, b] = [await openTraceFile(pathA, err), await openTraceFile(pathB, err)];
+    const [a, b] = await Promise.all([pathA, pathB].map((path) => openTraceFile(path, err)));
     const form = values.json ? "json" : values.markdown ? "markdown" : "lines";
     const report = await reported(a, b, form, err);
     if ("json" in report) out.json(report.json);

@@ -173,7 +173,7 @@ function notes({ diff, a, b }: ShownDiff): string[] {
 }
 
 /** What both sides did, but was not compared. */
-function uncompared({ skipped, interrupted }: Diff): string[] {
+function uncompared({ skipped, interrupted, unexecuted }: Diff): string[] {
   const found = (["A", "B"] as const).filter((_, n) => skipped[n] > 0).map((side) =>
     `${side} has ${plural(skipped[side === "A" ? 0 : 1], "effect")} more that the size of its ` +
     "image or RAM explains: they do not count as differences"
@@ -182,6 +182,14 @@ function uncompared({ skipped, interrupted }: Diff): string[] {
     found.push(
       `effects of interrupt handlers are not compared: ${grouped(interrupted[0])} of A, ` +
         `${grouped(interrupted[1])} of B`,
+    );
+  }
+  if (unexecuted > 0) {
+    found.push(
+      `${
+        plural(unexecuted, "step")
+      } were not executed, because flow, events and written pages are ` +
+        "the same there: a value that was overwritten before its window's end can still differ",
     );
   }
   return found;

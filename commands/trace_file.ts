@@ -51,7 +51,7 @@ export async function openTraceFile(path: string, err: Output): Promise<OpenedTr
 /** Only this kind of trace needs a machine to be opened. */
 async function openAttached(path: string, trace: Trace, err: Output) {
   const { openFull } = await import("./attached_trace.ts");
-  return openFull(path, trace, err);
+  return await openFull(path, trace, err);
 }
 
 function namingFile<T>(path: string, body: () => T): T {

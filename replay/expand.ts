@@ -18,7 +18,7 @@ export function expandTrace(
 ): void {
   if (!isSameMachineVersion(trace)) throw new ReplayError(otherVersion(trace));
   const { header, image, loaded, footer, end } = trace;
-  const session = new Session(trace, { flow: true, hazards: true });
+  const session = new Session(trace, { flow: true, hazards: true, forward: true });
   const recorder = new Recorder(session.machine, sink, {
     recordedAt: header.recordedAt,
     recorder: header.recorder,

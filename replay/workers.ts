@@ -16,7 +16,7 @@ const MOST_WORKERS = 8;
 const AHEAD = 2;
 
 /** Bytes of changes of pages that a worker keeps decoded. */
-const PAGES_KEPT = 12 << 20;
+const PAGES_KEPT = 8 << 20;
 /** Megabytes that a worker makes before it looks for garbage; what is left free of them stays. */
 const YOUNG_MB = 6;
 /** And at most in all; garbage is collected the sooner the less that is. */
@@ -64,18 +64,25 @@ export function serve<Q, T, P = number>(
 /** What a worker says about its job: how far it is, what came of it, why nothing did. */
 type Report<T> = { readonly progress: unknown } | Answer<T>;
 
+/** What a worker is told of its job. */
+interface Job {
+  readonly question: unknown;
+  /** Through which it says what comes of it. */
+  readonly port: MessagePort;
+}
+
 /**
  * In a worker's module: does the one job that the worker is for.
  *
  * @param work is given the question, and what tells how far it is
  */
 export function serveJob<Q, T>(
-  work: (question: Q, tell: (progress: unknown) => void) => Promise<T>,
+  work: (question: Q, tell: (progress: unknown) => void) => T | Promise<T>,
 ): void {
-  parentPort?.once("message", async (question: Q) => {
-    const say = (report: Report<T>) => parentPort!.postMessage(report);
+  parentPort?.once("message", async ({ question, port }: Job) => {
+    const say = (report: Report<T>) => port.postMessage(report);
     try {
-      say({ value: await work(question, (progress) => say({ progress })) });
+      say({ value: await work(question as Q, (progress) => say({ progress })) });
     } catch (error) {
       say({ error: (error as Error).message });
     }
@@ -95,19 +102,30 @@ export async function doJob<T>(
   told: (progress: unknown) => void,
 ): Promise<T> {
   const worker = newWorker(module);
+  const { port1, port2 } = new MessageChannel();
   try {
     return await new Promise<T>((resolve, reject) => {
       worker.on("error", (error) => reject(new ReplayError(error.message)));
-      worker.on("message", (report: Report<T>) => {
+      listen(port1, (report: Report<T>) => {
         if ("progress" in report) told(report.progress);
         else if ("error" in report) reject(new ReplayError(report.error));
         else resolve(report.value);
       });
-      worker.postMessage(question);
+      const job: Job = { question, port: port2 };
+      worker.postMessage(job, [port2]);
     });
   } finally {
+    port1.close();
     worker.terminate();
   }
+}
+
+/** Listens to a port. Not by `on`, with which Deno looks for ports in every element of arrays. */
+function listen<T>(port: MessagePort, heard: (message: T) => void): void {
+  port.addEventListener("message", (event) => {
+    if (event instanceof MessageEvent) heard(event.data);
+  });
+  port.start();
 }
 
 function newWorker(module: URL): Worker {
@@ -254,13 +272,10 @@ export class TraceWorker<T, P = number> {
         for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#failure);
         reject(this.#failure);
       });
-      // Not `on`, with which Deno looks for ports in every element of the message's arrays.
-      port1.addEventListener("message", (event) => {
-        if (!(event instanceof MessageEvent)) return;
-        if (event.data === null) resolve();
-        else this.#answered(event.data);
+      listen(port1, (message: Answer<T> | null) => {
+        if (message === null) resolve();
+        else this.#answered(message);
       });
-      port1.start();
     });
     // Who asks hears of it.
     this.ready.catch(() => {});

@@ -116,6 +116,28 @@ export interface PageDelta {
   words: Uint8Array;
 }
 
+/** Reads which pages an item has. */
+export function readPageNumbers(fields: Fields): number[] {
+  const { what } = fields;
+  const steps = new ColumnReader(fields.bytes("pages"), `pages in ${what}`);
+  const numbers: number[] = [];
+  for (let number = 0; !steps.done;) {
+    numbers.push(number = nextNumber(steps, number, numbers.length, what));
+  }
+  return numbers;
+}
+
+function nextNumber(steps: ColumnReader, before: number, count: number, what: string): number {
+  if (count >= MAX_PAGES_PER_ITEM) {
+    throw new TraceError(`Cannot read ${what}: expected at most ${MAX_PAGES_PER_ITEM} pages`);
+  }
+  const step = steps.uint(2 ** 40);
+  if (step === 0 && count > 0) {
+    throw new TraceError(`Cannot read ${what}: expected ascending pages, found page twice`);
+  }
+  return before + step;
+}
+
 /** Reads the pages of an item. The deltas alias its content. */
 export function readPageDeltas(fields: Fields): PageDelta[] {
   const { what } = fields;
@@ -128,14 +150,7 @@ export function readPageDeltas(fields: Fields): PageDelta[] {
   const pages: PageDelta[] = [];
   let number = 0;
   while (!numbers.done) {
-    if (pages.length >= MAX_PAGES_PER_ITEM) {
-      throw new TraceError(`Cannot read ${what}: expected at most ${MAX_PAGES_PER_ITEM} pages`);
-    }
-    const step = numbers.uint(2 ** 40);
-    if (step === 0 && pages.length > 0) {
-      throw new TraceError(`Cannot read ${what}: expected ascending pages, found page twice`);
-    }
-    number += step;
+    number = nextNumber(numbers, number, pages.length, what);
     const base = bases.uint(BASE.first + pages.length);
     const isCopy = base === BASE.first + pages.length;
     const lineMask = lines.view(8);

@@ -14,6 +14,7 @@ import {
   MAX_PAGES_PER_ITEM,
   type PageDelta,
   readPageDeltas,
+  readPageNumbers,
 } from "./page_delta.ts";
 import { MAX_PAGE_CHAIN, PAGE_SIZE, SPACE } from "./schema.ts";
 import { TraceError } from "./trace_error.ts";
@@ -51,6 +52,7 @@ export interface FollowedMemory {
   wants(number: number): boolean;
   /** A page as it is so far; it is not changed. */
   was(number: number): Uint8Array;
+  /** The array is used again. */
   put(number: number, page: Uint8Array): void;
 }
 
@@ -131,14 +133,31 @@ export class PageReader {
     }
   }
 
+  /** Physical addresses at #0 of what pages of a window are changed copies of: a page's length each. */
+  sources(window: number): number[] {
+    const found: number[] = [];
+    for (const item of this.#itemsOf(window)) {
+      const fields = item.read();
+      if (fields.has("sources")) {
+        for (const { source } of readPageDeltas(fields)) {
+          if (source !== undefined) found.push(source);
+        }
+      }
+      release(fields);
+    }
+    return found;
+  }
+
   #change(pages: readonly PageDelta[], memory: FollowedMemory): void {
+    // One array for all: there are thousands.
+    const page = new Uint8Array(PAGE_SIZE);
     for (const delta of pages) {
       const { number, base, source } = delta;
       if (!memory.wants(number)) continue;
-      let page = new Uint8Array(PAGE_SIZE);
-      if (base >= BASE.first) page = this.#content(pages[base - BASE.first]);
-      else if (source !== undefined) page = this.imageBytes(source, PAGE_SIZE);
-      else if (base === BASE.previous) page.set(memory.was(number));
+      if (base === BASE.previous) page.set(memory.was(number));
+      else if (source !== undefined) page.set(this.imageBytes(source, PAGE_SIZE));
+      else page.fill(0);
+      if (base >= BASE.first) applyPageDelta(whole(pages[base - BASE.first]), page);
       applyPageDelta(delta, page);
       memory.put(number, page);
     }
@@ -195,15 +214,10 @@ export class PageReader {
     return page;
   }
 
-  /** A page that another page of the same item equals; it must not depend on an earlier item itself. */
+  /** What another page of the same item equals. */
   #content(delta: PageDelta): Uint8Array<ArrayBuffer> {
-    if (delta.base !== BASE.zero || delta.source !== undefined) {
-      throw new TraceError(
-        `Cannot read page ${delta.number}: expected the page it equals to be stored whole`,
-      );
-    }
     const page = new Uint8Array(PAGE_SIZE);
-    applyPageDelta(delta, page);
+    applyPageDelta(whole(delta), page);
     return page;
   }
 
@@ -249,24 +263,32 @@ export class PageReader {
         }
         const index = this.#items.push(item) - 1;
         const map = this.#entries[space];
-        if (map) this.#indexItem(map, readPageDeltas(fields), index);
+        if (map) this.#indexItem(map, readPageNumbers(fields), index);
         release(fields);
       }
     }
   }
 
-  #indexItem(map: Map<number, number[]>, pages: PageDelta[], item: number): void {
-    this.#count += pages.length;
+  #indexItem(map: Map<number, number[]>, numbers: readonly number[], item: number): void {
+    this.#count += numbers.length;
     if (this.#count > MAX_ENTRIES) {
       throw new TraceError(`Cannot index pages: expected at most ${MAX_ENTRIES} changed pages`);
     }
-    pages.forEach((delta, place) => {
+    numbers.forEach((number, place) => {
       const entry = item * MAX_PAGES_PER_ITEM + place;
-      const entries = map.get(delta.number);
+      const entries = map.get(number);
       if (entries) entries.push(entry);
-      else map.set(delta.number, [entry]);
+      else map.set(number, [entry]);
     });
   }
+}
+
+/** A page that another one of the same item equals: it must not depend on an earlier item itself. */
+function whole(delta: PageDelta): PageDelta {
+  if (delta.base === BASE.zero && delta.source === undefined) return delta;
+  throw new TraceError(
+    `Cannot read page ${delta.number}: expected the page it equals to be stored whole`,
+  );
 }
 
 /** Gives the memory of an item's content back. Nothing that was read of it can be used any more. */

@@ -260,6 +260,12 @@ export class Trace {
     this.#pages.follow(SPACE.memory, from, to, memory);
   }
 
+  /** Addresses of memory at #0 that a window's pages are stored as changed copies of. */
+  pageSources(window: number): number[] {
+    this.#memoryAt(window);
+    return this.#pages.sources(window);
+  }
+
   /** Sets how many bytes of decoded changes of pages are kept: 64 MiB if nobody does. */
   keepPages(bytes: number): void {
     this.#pages.keep(bytes);

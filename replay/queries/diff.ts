@@ -62,6 +62,8 @@ export interface Diff {
   readonly skipped: readonly [a: number, b: number];
   /** Effects of interrupt handlers, which are not compared. */
   readonly interrupted: readonly [a: number, b: number];
+  /** Steps whose flow, events and written pages are the same, and that were not executed. */
+  readonly unexecuted: number;
 }
 
 /** Told now and then how far the two were executed. */
@@ -159,7 +161,7 @@ class Comparison {
     const own = cpu === undefined ? {} : { cpu };
     this.#traces = [a, b];
     this.relation = new Relation(new Side(a, { named, ...own }), new Side(b, { named, ...own }));
-    this.#windows = new EqualWindows(a, b, this.relation.isSameImage);
+    this.#windows = new EqualWindows(a, b, this.relation);
     this.equalTo = this.#windows.from(0);
     this.relation.a.findFunctions = () => this.#findFunctions().a;
     this.relation.b.findFunctions = () => this.#findFunctions().b;
@@ -189,6 +191,7 @@ class Comparison {
       equalTo,
       relation,
       skipped: alignment.skipped,
+      unexecuted: this.#windows.stepsByPages,
       interrupted: this.isAllEqual
         ? [0, 0]
         : [relation.a.effects.leftOut, relation.b.effects.leftOut],

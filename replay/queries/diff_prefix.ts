@@ -16,6 +16,14 @@ import { sameBytes } from "../same_bytes.ts";
  */
 const ALWAYS_EXECUTED = 2;
 
+const PAGE = 4096;
+
+/** What two boots began with. */
+interface BootedImages {
+  readonly isSameImage: boolean;
+  readonly imageDifferences: readonly number[];
+}
+
 /** See the top of this file. */
 export class EqualWindows {
   readonly #traces: readonly [Trace, Trace];
@@ -23,10 +31,23 @@ export class EqualWindows {
   /** First and last window of what was found to be the same. */
   readonly #found: (readonly [first: number, last: number])[] = [];
 
-  /** @param isSameImage whether both booted the same bytes */
-  constructor(a: Trace, b: Trace, isSameImage: boolean) {
+  /** Numbers of pages that may not be the same at the end of the last window that was looked at. */
+  readonly #differing: Set<number>;
+  /** Pages that were not the same at the start. */
+  readonly #atStart: ReadonlySet<number>;
+  #known = 0;
+  /**
+   * Steps of windows that are the same by their flow, events and written pages alone: what was stored
+   * there and overwritten before the window's end nobody looked at.
+   */
+  stepsByPages = 0;
+
+  /** @param images whether both booted the same bytes, and the addresses of the pages that are not the same */
+  constructor(a: Trace, b: Trace, images: BootedImages) {
     this.#traces = [a, b];
-    this.#flows = new FlowComparison(a, b, isSameImage);
+    this.#flows = new FlowComparison(a, b, images.isSameImage);
+    this.#atStart = new Set(images.imageDifferences.map((address) => address / PAGE));
+    this.#differing = new Set(this.#atStart);
   }
 
   /**
@@ -34,7 +55,12 @@ export class EqualWindows {
    * not. What is asked must ascend.
    */
   from(window: number): number {
+    // Of what was executed nobody knows.
+    while (this.#known < window) this.#note(++this.#known, (page) => this.#differing.add(page));
     const last = this.#last(window);
+    this.#known = last;
+    // Until it is asked again memory is wanted for other things.
+    for (const trace of this.#traces) trace.dropPages();
     if (last > window) this.#found.push([window + 1, last]);
     return last;
   }
@@ -57,8 +83,42 @@ export class EqualWindows {
     const [x, y] = [a.windows[number], b.windows[number]];
     if (x.start !== y.start || x.end !== y.end) return false;
     if (!isStoredAlike(a, b, number, ITEM.events) || !this.#flows.isEqual(number)) return false;
-    if (sameBytes(a.stateHash(number), b.stateHash(number))) return true;
-    return number > ALWAYS_EXECUTED && wroteTheSame(a, b, number);
+    if (sameBytes(a.stateHash(number), b.stateHash(number))) {
+      this.#differing.clear();
+      return true;
+    }
+    if (number <= ALWAYS_EXECUTED || !this.#wroteTheSame(number)) return false;
+    this.#note(number, (page) => this.#differing.delete(page));
+    this.stepsByPages += x.end - x.start;
+    return true;
+  }
+
+  #note(window: number, each: (page: number) => void): void {
+    for (const trace of this.#traces) {
+      if (window < trace.windows.length) trace.summary(window).written.forEach(each);
+    }
+  }
+
+  /** Whether both left the same contents in the pages that they wrote in a window. */
+  #wroteTheSame(number: number): boolean {
+    const [a, b] = this.#traces;
+    const [p, q] = [a.summary(number).written, b.summary(number).written];
+    if (p.length !== q.length || !p.every((page, i) => page === q[i])) return false;
+    // The same changes to the same pages need not be made to see that.
+    const isSame = isStoredAlike(a, b, number, ITEM.pages) && !this.#copiesDiffering(number);
+    return p.every((page) =>
+      isSame && !this.#differing.has(page) ||
+      sameBytes(a.page(page * PAGE, number), b.page(page * PAGE, number))
+    );
+  }
+
+  /** Whether pages of a window are stored as copies of what was not the same at the start. */
+  #copiesDiffering(number: number): boolean {
+    if (this.#atStart.size === 0) return false;
+    return this.#traces[0].pageSources(number).some((address) => {
+      const page = Math.floor(address / PAGE);
+      return this.#atStart.has(page) || this.#atStart.has(page + 1);
+    });
   }
 }
 
@@ -115,12 +175,4 @@ function isEqualFlow(a: WindowFlow, b: WindowFlow): boolean {
     same[x] = y + 1;
   }
   return true;
-}
-
-function wroteTheSame(a: Trace, b: Trace, number: number): boolean {
-  const [p, q] = [a.summary(number).written, b.summary(number).written];
-  return p.length === q.length &&
-    p.every((page, i) =>
-      page === q[i] && sameBytes(a.page(page * 4096, number), b.page(page * 4096, number))
-    );
 }

@@ -28,6 +28,8 @@ const MOST_SHIFT = 31;
 export class Relation {
   readonly a: Side;
   readonly b: Side;
+  /** Addresses of the pages that are not the same in what the two booted. */
+  readonly imageDifferences: readonly number[];
   /** Whether the two ran the same image. */
   readonly isSameImage: boolean;
   /** Whether the two ran the same image on the same machine: then nothing is moved. */
@@ -49,7 +51,8 @@ export class Relation {
     this.a = a;
     this.b = b;
     this.moreMemory = b.memory.size - a.memory.size;
-    this.isSameImage = a.hasImageOf(b);
+    this.imageDifferences = a.imageDifferences(b);
+    this.isSameImage = a.hasImageOf(b, this.imageDifferences);
     this.identical = this.isSameImage && this.moreMemory === 0;
     if (this.isSameImage) return;
     this.#learnSymbols();

@@ -123,17 +123,27 @@ export class Side {
     return this.cpu === undefined || this.trace.turns.cpuAt(position) === this.cpu;
   }
 
-  /** Whether both booted the same bytes, apart from what describes the machine. */
-  hasImageOf({ trace }: Side): boolean {
+  /** Addresses of the pages that are not the same in what both booted. */
+  imageDifferences({ trace }: Side): number[] {
     const own = new Set(this.trace.pageAddresses(0));
     const other = new Set(trace.pageAddresses(0));
-    const differs = (address: number) =>
+    return [...own.union(other)].filter((address) =>
       !own.has(address) || !other.has(address) ||
       !this.trace.isStoredAlike(address, trace) &&
-        !sameBytes(this.trace.page(address, 0), trace.page(address, 0));
-    const isSame = [...own.union(other)].filter(differs).every((address) =>
-      (!own.has(address) || isInTree(this.trace, address)) &&
-      (!other.has(address) || isInTree(trace, address))
+        !sameBytes(this.trace.page(address, 0), trace.page(address, 0))
+    );
+  }
+
+  /** Whether both booted the same bytes, apart from what describes the machine. */
+  hasImageOf({ trace }: Side, differences: readonly number[]): boolean {
+    const isLoaded = (own: Trace) => {
+      const addresses = new Set(own.pageAddresses(0));
+      return (address: number) => addresses.has(address);
+    };
+    const [inOwn, inOther] = [isLoaded(this.trace), isLoaded(trace)];
+    const isSame = differences.every((address) =>
+      (!inOwn(address) || isInTree(this.trace, address)) &&
+      (!inOther(address) || isInTree(trace, address))
     );
     for (const each of [this.trace, trace]) each.dropPages();
     return isSame;

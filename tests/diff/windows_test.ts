@@ -47,6 +47,9 @@ Deno.test("diff() leaves out windows that are the same, before and behind a diff
     assertEquals([few.equalTo, many.equalTo], [0, 0]);
     // Behind the branch the boots are a step apart: there everything is compared.
     assert(many.common < few.common / 2, `${many.common} of ${few.common}`);
+    // What was left out by what it wrote alone is said.
+    assertEquals(few.unexecuted, 0);
+    assert(many.unexecuted > 0);
   }
 });
 
