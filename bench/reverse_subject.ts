@@ -32,8 +32,10 @@ export async function subjectOf(name: string, folder: string, rounds?: number): 
   if (boot) {
     return {
       qemu: referenceArguments(boot),
-      async record() {
-        const { trace: path, seconds } = await recordImage(boot);
+      async record(folder) {
+        const { trace, seconds } = await recordImage(boot);
+        const path = `${folder}/trace.unboot`;
+        await Deno.copyFile(trace, path);
         const { size: bytes } = await Deno.stat(path);
         return { path, milliseconds: seconds * 1000, bytes, peak: null };
       },
