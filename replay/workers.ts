@@ -16,7 +16,7 @@ const MOST_WORKERS = 8;
 const AHEAD = 2;
 
 /** Bytes of changes of pages that a worker keeps decoded. */
-const PAGES_KEPT = 8 << 20;
+const PAGES_KEPT = 32 << 20;
 /** Megabytes that a worker makes before it looks for garbage; what is left free of them stays. */
 const YOUNG_MB = 6;
 /** And at most in all; garbage is collected the sooner the less that is. */

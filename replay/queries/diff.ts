@@ -35,7 +35,7 @@ import { milestones } from "./milestones.ts";
 /** Steps of both together that are worth two workers. */
 const LEAST_FOR_WORKERS = 1 << 25;
 /** Bytes of changes of pages that are kept decoded of each, besides what workers keep. */
-const PAGES_KEPT = 12 << 20;
+const PAGES_KEPT = 40 << 20;
 /** Of boots that are the same. */
 const NOTHING: Alignment = { divergences: [], common: 0, sync: [], skipped: [0, 0] };
 
