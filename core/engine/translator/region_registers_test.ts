@@ -31,6 +31,7 @@ function surveyed(d: number, n: number, m: number): RegionRegisters {
     taken: undefined,
     next: undefined,
     after: undefined,
+    crosses: false,
   };
   registers.survey(block);
   return registers;

@@ -1,7 +1,7 @@
 import { SLOT } from "../../state.ts";
 import type { Handler } from "../handlers.ts";
 import { FLOW_RING, LAYOUT } from "../layout.ts";
-import { type Bound, type Frame, Temporaries } from "../frame.ts";
+import { type Frame, Temporaries } from "../frame.ts";
 import { Lowering } from "../lowering.ts";
 import { REGION } from "../reasons.ts";
 import { regionEntry } from "../region_entry.ts";
@@ -19,6 +19,7 @@ import {
 } from "../wasm/function_builder.ts";
 import type { ValueType } from "../wasm/opcodes.ts";
 import type { Block } from "./region.ts";
+import { RegionBound } from "./region_bound.ts";
 import { type RegionCode, RegionRegisters } from "./region_registers.ts";
 import type { Structure } from "./structure.ts";
 
@@ -55,17 +56,13 @@ export class RegionWriter {
   readonly #labels = new Map<Block, Label>();
   readonly #loops = new Map<Block, Label>();
   readonly #temporaries: Temporaries;
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
+  readonly #bound: RegionBound;
   #dispatcher!: Label;
   #exit!: Label;
   #retry!: Label;
   #frame: Frame | undefined;
-  /** The block and instruction in hand. */
+  /** The block in hand. */
   #block!: Block;
-  #at = 0;
-  /** Registers are written to the state, too. */
-  #writesThrough = false;
 
   constructor(
     readonly f: FunctionBuilder,
@@ -82,8 +79,7 @@ export class RegionWriter {
     this.#run = new RunState(f, options.flow);
     this.#registers = new RegionRegisters(f, options);
     this.#temporaries = new Temporaries(f);
-    this.#u16 = new Uint16Array(options.memory);
-    this.#u32 = new Uint32Array(options.memory);
+    this.#bound = new RegionBound(options.memory, this.#registers, this.#run.pcBase);
   }
 
   write(): void {
@@ -180,7 +176,7 @@ export class RegionWriter {
 
   #straight({ straight }: Block): void {
     for (const record of straight) {
-      if (this.#writesThrough) this.#lookForProbe(record);
+      if (this.#bound.writesThrough) this.#lookForProbe(record);
       const lowering = this.#begin(record);
       lowering.effects();
       lowering.commits();
@@ -193,14 +189,14 @@ export class RegionWriter {
    */
   #watched(block: Block): void {
     this.#registers.save();
-    this.#writesThrough = true;
+    this.#bound.writesThrough = true;
     this.#straight(block);
     if (block.branch !== undefined) this.#lookForProbe(block.branch);
-    this.#writesThrough = false;
+    this.#bound.writesThrough = false;
   }
 
   #begin(record: number): Lowering {
-    this.#at = record;
+    this.#bound.at = record;
     const handler = this.options.handlerOf(record);
     return new Lowering(this.#frame ??= this.#makeFrame(), this.options.programOf(handler), {
       spBase: handler.spBase,
@@ -236,8 +232,8 @@ export class RegionWriter {
   /** Goes on behind the end of the page. */
   #cross(block: Block): void {
     const { f } = this;
-    this.#at = block.end;
-    f.set(this.#address, this.#pc());
+    this.#bound.at = block.end;
+    f.set(this.#address, this.#bound.pc());
     f.if(
       lookUpPage(f, this.#entry, this.#address),
       () => {
@@ -255,13 +251,13 @@ export class RegionWriter {
 
   #distance(handler: Handler, target: string, record: number): number {
     const field = this.options.fieldsOf(handler).find(({ name }) => name === target)!;
-    return this.#u32[(record + field.offset) >> 2] | 0;
+    return this.#bound.word(record + field.offset) | 0;
   }
 
   /** Sets `entry` to that of the page branched to; a miss, if the branch is taken, is the interpreter's. */
   #farTarget(distance: Expression, taken: Expression | undefined): void {
     const { f } = this;
-    f.set(this.#address, op("i64.add", this.#pc(), op("i64.extend_i32_s", distance)));
+    f.set(this.#address, op("i64.add", this.#bound.pc(), op("i64.extend_i32_s", distance)));
     this.#lookUp(taken);
   }
 
@@ -271,7 +267,7 @@ export class RegionWriter {
     f.if(
       taken ? op("i32.and", taken, misses) : misses,
       () => {
-        this.#place(this.#at);
+        this.#place(this.#bound.at);
         f.branch(this.#retry);
       },
       undefined,
@@ -356,10 +352,6 @@ export class RegionWriter {
     this.f.branchIf(this.#retry, load("i32.load", i32(0), SLOT.fpTrap));
   }
 
-  #pc(): Expression {
-    return op("i64.add", this.#run.pcBase, i64(BigInt(this.#at >>> 2)));
-  }
-
   // ---- what the lowering of an instruction needs ----
 
   #makeFrame(): Frame {
@@ -375,29 +367,14 @@ export class RegionWriter {
         throw new Error("translated code calls nothing out");
       },
       callOuts: {},
-      spill: () => this.#place(this.#at),
+      spill: () => this.#place(this.#bound.at),
       dataFault: this.#retry,
       spFault: this.#retry,
       callOutException: this.#retry,
       leaving: this.#result,
       temporaries: this.#temporaries,
       dataLookup: this.#dataLookup,
-      bound: this.#makeBound(),
-    };
-  }
-
-  /** Of the instruction in hand. */
-  #makeBound(): Bound {
-    const word = (offset: number) => this.#u32[(this.#at + offset) >> 2];
-    return {
-      u16: (offset) => this.#u16[(this.#at + offset) >> 1],
-      i32: (offset) => word(offset) | 0,
-      i64: (offset) => BigInt(word(offset)) | BigInt(word(offset + 4)) << 32n,
-      register: (slot) => this.#registers.local(slot),
-      wrote: (slot) => {
-        if (this.#writesThrough) this.#registers.saveOne(slot);
-      },
-      pc: () => this.#pc(),
+      bound: this.#bound,
     };
   }
 

@@ -13,6 +13,7 @@ function blocks(text: string): Record<string, Block> {
     taken: undefined,
     next: undefined,
     after: undefined,
+    crosses: false,
   }]));
   for (const [name, taken, next] of lines) {
     found[name].taken = found[taken];
