@@ -28,7 +28,8 @@ export { PhysicalBytes, VirtualBytes, type WatchedBytes } from "./watched_bytes.
 export type { PhysicalRange } from "./queries/writers.ts";
 export { Timeline, type TimelineInstruction } from "./timeline.ts";
 export { ReplayError } from "./replay_error.ts";
-export { Session, type SessionOptions } from "./session.ts";
+export { Session } from "./session.ts";
+export type { SessionOptions } from "./session_options.ts";
 export {
   describeSyndrome,
   exceptionClass,

@@ -12,14 +12,14 @@
  */
 import type { EndReason, Machine } from "../core/machine.ts";
 import type { MachineState } from "../core/machine_state.ts";
-import { type MemoryWatch, PAGE_BYTES, type WriteEpoch } from "../core/memory/memory.ts";
-import type { Observer } from "../core/observer.ts";
+import { PAGE_BYTES, type WriteEpoch } from "../core/memory/memory.ts";
 import type { Trace } from "../trace/mod.ts";
 import { type Checkpoint, CheckpointStore, type Pages } from "./checkpoint.ts";
 import { RecordedInput } from "./recorded_input.ts";
 import { WindowVerifier } from "./queries/verify.ts";
 import { ReplayError } from "./replay_error.ts";
 import { sameBytes } from "./same_bytes.ts";
+import type { Onlookers, SessionOptions } from "./session_options.ts";
 import {
   isSameMachineVersion,
   machineStateOf,
@@ -37,32 +37,6 @@ const MOST_ORIGINALS = 8192;
 
 /** Steps between looks at whether to go on. */
 const POLLED_STEPS = 1 << 22;
-
-/** What a session is made for. */
-export interface SessionOptions {
-  /** Whether the machine can have a flow observer. It must be set before a keyframe is loaded. */
-  readonly flow?: boolean;
-  /** Whether the machine looks for hazards. */
-  readonly hazards?: boolean;
-  /** Whether what instructions write to registers is kept, for {@linkcode Engine.takeResults}. */
-  readonly results?: boolean;
-  /** Whether every store is watched: see {@linkcode ReplayMachineOptions.watched}. */
-  readonly watched?: boolean;
-  /** It goes forward, mostly: nothing is kept for steps back. */
-  readonly forward?: boolean;
-  /** At whose end it begins; 0, which is the start, if left out. */
-  readonly window?: number;
-  /** Re-execute windows of other machine versions as they come: for those who check every step. */
-  readonly anyVersion?: boolean;
-}
-
-/** Who looks on while a session executes. */
-export interface Onlookers {
-  /** Receives events. */
-  readonly events?: Observer;
-  /** Sees accesses to memory. */
-  readonly watch?: MemoryWatch;
-}
 
 /** What memory held when its epoch began. */
 interface Base {

@@ -25,6 +25,7 @@ export type {
   RecorderOptions,
   RecordingResult,
 } from "./recorder_options.ts";
+export type { FollowedMemory } from "./page_reader.ts";
 export type { LoadedRange } from "./keyframe_writer.ts";
 export { FileSink } from "./file_sink.ts";
 export type { TraceSink } from "./writer.ts";

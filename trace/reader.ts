@@ -12,10 +12,11 @@ import { BlockReader } from "./block_reader.ts";
 import type { BlockTable } from "./block_table.ts";
 import { type CborMap, decodeContent } from "./cbor.ts";
 import { type Frame, isHeader, itemName, readContent, readFrame } from "./chunk.ts";
-import { eventColumns, readEvents } from "./event_columns.ts";
-import { type EventFilter, eventMatches } from "./event_filter.ts";
+
+import type { EventFilter } from "./event_filter.ts";
 import { executedIn, type ExecutedInstruction } from "./executed.ts";
 import type { Fields } from "./fields.ts";
+import { filteredEvents } from "./filtered_events.ts";
 import type { WindowFlow } from "./flow_decoder.ts";
 import { type InputEvent, readInput } from "./input_columns.ts";
 import { type FollowedMemory, PageReader } from "./page_reader.ts";
@@ -142,7 +143,7 @@ export class Trace {
     for (const window of this.windows) {
       if (!this.#mayHold(window, filter)) continue;
       for (const fields of this.#items(window.number, ITEM.events)) {
-        yield* this.#eventsOf(fields, window, filter);
+        yield* filteredEvents(fields, window, filter);
       }
     }
   }
@@ -155,7 +156,7 @@ export class Trace {
       const frames = this.#framesOf(number).filter(({ kind }) => kind === ITEM.events);
       for (const frame of frames.toReversed()) {
         const fields = this.#fields(frame, number);
-        yield* [...this.#eventsOf(fields, window, filter)].reverse();
+        yield* [...filteredEvents(fields, window, filter)].reverse();
       }
     }
   }
@@ -328,19 +329,6 @@ export class Trace {
       }
     }
     return sizes;
-  }
-
-  *#eventsOf(fields: Fields, window: WindowInfo, filter: EventFilter): Generator<MachineEvent> {
-    const { kinds, mayMatter } = filter;
-    if (mayMatter && !mayMatter(eventColumns(fields))) return;
-    for (const event of readEvents(fields, (kind) => kinds === undefined || kinds.has(kind))) {
-      if (event.position < window.start || event.position > window.end) {
-        throw new TraceError(
-          `Cannot read ${fields.what}: expected positions from ${window.start} to ${window.end}`,
-        );
-      }
-      if (eventMatches(event, filter)) yield event;
-    }
   }
 
   /** Whether a window lies in the filter's range and has events of its kinds. */

@@ -3,14 +3,15 @@
  *
  * The machine's `run` is synchronous, so everything goes through memory that threads share
  * (`shared_ring.ts`), and nothing needs the event loop. The main thread copies what the machine hands
- * over, pages and states, to a ring and goes on; the flow stays where generated code wrote it (`FLOW_RING`), and all
- * flow threads are told where. The main thread waits where a ring is full. Each window's flow is encoded by one thread, because predictors begin
- * anew with each window; the others only look its blocks up (`flow_module_skim.ts`), so that all have the
- * same block table without a word between them. Framed items come back through a ring per thread; the
- * main thread puts them in their order, which is that of a recording without threads, and writes them.
+ * over, pages and states, to a ring and goes on; the flow stays where generated code wrote it
+ * (`FLOW_RING`), and all flow threads are told where. The main thread waits where a ring is full.
+ * Each window's flow is encoded by one thread, because predictors begin anew with each window; the
+ * others only look its blocks up (`flow_module_skim.ts`), so that all have the same block table
+ * without a word between them. Framed items come back through a ring per thread; the main thread
+ * puts them in their order, which is that of a recording without threads, and writes them.
  *
- * Threads take a while to start. Until they are ready the recorder does everything itself, then hands
- * over between two windows: a trace's bytes do not show where.
+ * Until they are ready the recorder does everything itself, then hands over between two windows: a
+ * trace's bytes do not show where.
  */
 
 import { FLOW_RING } from "../core/engine/layout.ts";
@@ -317,10 +318,10 @@ export class ThreadedWindows implements CodeObserver {
         this.#write(window);
         committed(window);
       }
-      this.#check();
+      this.#check(this.#ended[0]);
+      return this.#ended.length === 0;
     };
-    if (all) this.#send(() => this.#waitUntil(() => (take(), this.#ended.length === 0)));
-    else this.#send(take);
+    this.#send(all ? () => waitUntil(this.#signal, 0, take) : take);
     if (this.#error) throw this.#error;
   }
 
@@ -334,8 +335,8 @@ export class ThreadedWindows implements CodeObserver {
     });
   }
 
-  /** An error must not interrupt the machine in the middle of an instruction: it is kept. */
-  #send(what: () => void): void {
+  /** An error must not interrupt the machine in the middle of an instruction. */
+  #send(what: () => unknown): void {
     if (this.#error) return;
     try {
       what();
@@ -362,9 +363,12 @@ export class ThreadedWindows implements CodeObserver {
     });
   }
 
-  #check(): void {
-    const failed = [this.#keyReplies, ...this.#flowReplies].find(({ failure }) => failure);
-    if (failed) throw failed.failure;
+  /** Throws what a thread said; of a window, if the thread has not done its part of it. */
+  #check(window?: WindowEnd): void {
+    const parts = window && window.number > 0 ? [this.#flowOf(window)] : this.#flowReplies;
+    for (const { failure, windows } of [this.#keyReplies, ...parts]) {
+      if (failure && !(window && windows.length > 0)) throw failure;
+    }
   }
 
   #poll(): void {

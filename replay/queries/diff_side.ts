@@ -45,7 +45,7 @@ export interface Code {
 export class Side {
   readonly trace: Trace;
   /** RAM. */
-  readonly memory: { readonly base: number; readonly size: number };
+  readonly memory: Trace["header"]["memory"];
   readonly symbols: Symbolizer;
   /** Whether symbols count: only if both sides have them. */
   readonly isNamed: boolean;
@@ -68,10 +68,7 @@ export class Side {
   /** The only CPU that is compared; undefined where there is but one. */
   readonly cpu: number | undefined;
 
-  constructor(
-    trace: Trace,
-    { named = true, cpu }: { readonly named?: boolean; readonly cpu?: number } = {},
-  ) {
+  constructor(trace: Trace, { named = true, cpu }: { named?: boolean; cpu?: number } = {}) {
     this.trace = trace;
     this.cpu = cpu;
     this.memory = trace.header.memory;
