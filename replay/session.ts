@@ -67,6 +67,8 @@ export class Session {
   #verifier: WindowVerifier | undefined;
   #base = EMPTY;
   readonly #isForward: boolean;
+  #isLoading = false;
+  readonly #scratch = new Uint8Array(PAGE_BYTES);
   /** Pages written since the keyframe of the base's window, as that keyframe has them. */
   #originals: { window: number; pages: Map<number, Uint8Array> } = { window: -1, pages: new Map() };
 
@@ -302,8 +304,13 @@ export class Session {
 
   #load(to: Checkpoint): void {
     const { machine } = this;
-    if (this.#isForward && to.window > this.#base.window) this.#follow(to);
-    else this.#replace(to);
+    this.#isLoading = true;
+    try {
+      if (this.#isForward && to.window > this.#base.window) this.#follow(to);
+      else this.#replace(to);
+    } finally {
+      this.#isLoading = false;
+    }
     // Code that other moments wrote is not modified code.
     machine.engine.records.maintained();
     if (this.#originals.window !== to.window) {
@@ -347,9 +354,7 @@ export class Session {
     if (base.window === to.window) return pages;
     const first = Math.min(base.window, to.window);
     const last = Math.max(base.window, to.window);
-    for (const page of trace.pageAddresses(last)) {
-      if (trace.pageVersions(page, last).some((window) => window > first)) pages.add(page);
-    }
+    for (const page of trace.changedPages(first, last)) pages.add(page);
     return pages;
   }
 
@@ -359,7 +364,7 @@ export class Session {
     const original = this.#originals.window === window
       ? this.#originals.pages.get(page)
       : undefined;
-    return original ?? this.trace.page(page, window);
+    return original ?? this.trace.page(page, window, this.#scratch);
   }
 
   /** @param always without a look at what is there, which would have the host make the page first */
@@ -382,6 +387,7 @@ export class Session {
   /** Called before the first write to a page since the epoch began. */
   #willWrite(page: number): void {
     this.#written.add(page);
+    if (this.#isLoading) return;
     const { window, pages } = this.#originals;
     if (window !== this.#base.window || this.#base.pages.has(page) || pages.has(page)) return;
     if (!this.#isForward && pages.size < MOST_ORIGINALS) {

@@ -55,8 +55,7 @@ export class StateChecker {
     const trace = this.#trace;
     const keyframe = trace.keyframe(window);
     const { tlb, ...state } = this.#machine.save();
-    const changed = trace.pageAddresses(window)
-      .filter((page) => trace.pageVersions(page, window).includes(window));
+    const changed = trace.changedPages(window - 1, window);
     const difference = this.#stateDifference(keyframe, state, tlb) ??
       this.#pageDifference(keyframe, new Set([...this.#written, ...changed]));
     for (const page of this.#written) this.#hash(page);

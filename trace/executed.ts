@@ -31,14 +31,15 @@ export function* executedIn(
     if (exceptions[exception]?.before === i) position += exceptions[exception++].count;
     if (position >= to) return;
     const id = blocks[i];
-    const steps = table.steps(id);
-    const last = Math.min(steps, to - position);
+    const start = position;
+    position += table.steps(id);
+    if (position <= from) continue;
+    const last = Math.min(position, to) - start;
     const el = table.regime(id);
-    const cpu = turns.cpuAt(position);
-    for (let n = Math.max(0, from - position); n < last; n++) {
+    const cpu = turns.cpuAt(start);
+    for (let n = Math.max(0, from - start); n < last; n++) {
       const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
-      yield { position: position + n, pc, word: table.word(id, n), cpu, el };
+      yield { position: start + n, pc, word: table.word(id, n), cpu, el };
     }
-    position += steps;
   }
 }

@@ -182,6 +182,8 @@ function sourceAddress(sources: ColumnReader, what: string): number {
 /** Applies a delta to a page that holds the delta's base. */
 export function applyPageDelta({ lines, masks, words }: PageDelta, page: Uint8Array): void {
   if (words.length === PAGE_SIZE) return page.set(words);
+  const source = new DataView(words.buffer, words.byteOffset, words.length);
+  const target = new DataView(page.buffer, page.byteOffset, PAGE_SIZE);
   let mask = 0;
   let from = 0;
   for (let group = 0; group < 8; group++) {
@@ -189,7 +191,8 @@ export function applyPageDelta({ lines, masks, words }: PageDelta, page: Uint8Ar
       let at = (8 * group + 31 - Math.clz32(left & -left)) * 64;
       for (let bits = masks[mask++]; bits !== 0; bits >>= 1, at += 8) {
         if (!(bits & 1)) continue;
-        for (let i = 0; i < 8; i++) page[at + i] = words[from + i];
+        target.setUint32(at, source.getUint32(from));
+        target.setUint32(at + 4, source.getUint32(from + 4));
         from += 8;
       }
     }

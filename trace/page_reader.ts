@@ -86,26 +86,33 @@ export class PageReader {
     return numbers.sort((a, b) => a - b);
   }
 
-  /** Windows up to `window` at whose keyframes the page differs from the keyframe before. */
-  versions(space: number, number: number, window: number): number[] {
-    this.#index(window);
-    const entries = this.#entries[space].get(number) ?? [];
-    return entries.map((entry) => this.#windowOf(entry)).filter((w) => w <= window);
+  /** Numbers of the pages that the windows behind `after`, up to `to`, changed; ascending. */
+  changed(space: number, after: number, to: number): number[] {
+    this.#index(to);
+    const numbers: number[] = [];
+    for (const [number, entries] of this.#entries[space]) {
+      const last = this.#lastEntry(entries, to);
+      if (last >= 0 && this.#windowOf(entries[last]) > after) numbers.push(number);
+    }
+    return numbers.sort((a, b) => a - b);
   }
 
-  /** The page's content at keyframe `window`: a fresh array. */
-  read(space: number, number: number, window: number): Uint8Array {
+  /** The page's content at keyframe `window`, in `page`, if the caller has one to be filled. */
+  read(
+    space: number,
+    number: number,
+    window: number,
+    page = new Uint8Array(PAGE_SIZE),
+  ): Uint8Array {
     this.#index(window);
     const entries = this.#entries[space].get(number) ?? [];
-    let last = entries.length - 1;
-    while (last >= 0 && this.#windowOf(entries[last]) > window) last--;
     const chain: PageDelta[] = [];
-    let page = new Uint8Array(PAGE_SIZE);
-    for (; last >= 0; last--) {
+    page.fill(0);
+    for (let last = this.#lastEntry(entries, window); last >= 0; last--) {
       const { delta, twin } = this.#delta(entries[last]);
       chain.push(delta);
-      if (twin) page = this.#content(twin);
-      if (delta.source !== undefined) page = this.imageBytes(delta.source, PAGE_SIZE);
+      if (twin) applyPageDelta(whole(twin), page);
+      if (delta.source !== undefined) page.set(this.imageBytes(delta.source, PAGE_SIZE));
       if (delta.base !== BASE.previous) break;
       if (chain.length > MAX_PAGE_CHAIN) {
         throw new TraceError(
@@ -214,13 +221,6 @@ export class PageReader {
     return page;
   }
 
-  /** What another page of the same item equals. */
-  #content(delta: PageDelta): Uint8Array<ArrayBuffer> {
-    const page = new Uint8Array(PAGE_SIZE);
-    applyPageDelta(whole(delta), page);
-    return page;
-  }
-
   #delta(entry: number): { delta: PageDelta; twin?: PageDelta } {
     const pages = this.#decoded(Math.floor(entry / MAX_PAGES_PER_ITEM));
     const delta = pages[entry % MAX_PAGES_PER_ITEM];
@@ -247,6 +247,13 @@ export class PageReader {
       this.#left.push(first);
     }
     return pages;
+  }
+
+  /** Index of the last entry of a window up to the given one; -1 if there is none. */
+  #lastEntry(entries: readonly number[], window: number): number {
+    let last = entries.length - 1;
+    while (last >= 0 && this.#windowOf(entries[last]) > window) last--;
+    return last;
   }
 
   #windowOf(entry: number): number {

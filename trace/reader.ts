@@ -232,10 +232,14 @@ export class Trace {
     };
   }
 
-  /** The page of RAM at physical address `address` (a multiple of 4096) as a window left it. */
-  page(address: number, window: number): Uint8Array {
+  /**
+   * The page of RAM at physical address `address` (a multiple of 4096) as a window left it.
+   *
+   * @param into 4096 bytes that it is put in; a fresh array if left out
+   */
+  page(address: number, window: number, into?: Uint8Array<ArrayBuffer>): Uint8Array {
     this.#memoryAt(window);
-    return this.#pages.read(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+    return this.#pages.read(SPACE.memory, Math.floor(address / PAGE_SIZE), window, into);
   }
 
   /** Physical addresses of all pages that the trace holds content of at a window's end; others are zero. */
@@ -244,10 +248,10 @@ export class Trace {
     return this.#pages.pages(SPACE.memory, window).map((number) => number * PAGE_SIZE);
   }
 
-  /** Windows up to `window` that changed the page at physical address `address`; 0 is the image. */
-  pageVersions(address: number, window: number): number[] {
-    this.#memoryAt(window);
-    return this.#pages.versions(SPACE.memory, Math.floor(address / PAGE_SIZE), window);
+  /** Physical addresses of the pages that the windows behind `after`, up to `to`, changed; ascending. */
+  changedPages(after: number, to: number): number[] {
+    this.#memoryAt(to);
+    return this.#pages.changed(SPACE.memory, after, to).map((number) => number * PAGE_SIZE);
   }
 
   /** Whether what was booted has the same page as in another trace, without reading it; false if unsure. */

@@ -55,8 +55,7 @@ export function windowAnswers(trace: Trace): string[] {
   return trace.windows.map(({ number, start, end }) => {
     const keyframe = trace.keyframe(number);
     const parts: unknown[] = [start, end, keyframe];
-    for (const address of trace.pageAddresses(number)) {
-      if (!trace.pageVersions(address, number).includes(number)) continue;
+    for (const address of trace.changedPages(number - 1, number)) {
       parts.push(address, digest(trace.page(address, number)));
     }
     if (number === 0) {

@@ -20,14 +20,15 @@ export function* executedBackwards(
     for (let i = blocks.length; i >= 0; i--) {
       if (i < blocks.length) {
         const id = blocks[i];
-        const steps = table.steps(id);
-        position -= steps;
-        const cpu = trace.turns.cpuAt(position);
-        for (let n = steps - 1; n >= 0; n--) {
-          if (position + n >= before) continue;
-          const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
+        const end = position;
+        position -= table.steps(id);
+        if (position < before) {
+          const cpu = trace.turns.cpuAt(position);
           const el = table.regime(id);
-          yield { position: position + n, pc, word: table.word(id, n), cpu, el };
+          for (let n = Math.min(end, before) - position - 1; n >= 0; n--) {
+            const pc = BigInt.asUintN(64, table.pc(id) + BigInt(4 * n));
+            yield { position: position + n, pc, word: table.word(id, n), cpu, el };
+          }
         }
       }
       if (exception >= 0 && exceptions[exception].before === i) {
