@@ -18,8 +18,9 @@ import { ByteColumn } from "./columns.ts";
 import { BlockDefinitions, type KnownBlocks, RECORD_BYTES } from "./flow_encoder.ts";
 import type { FlowEncoder, FlowFields, FlowSource } from "./flow_source.ts";
 import type { ImageMemory } from "./image_memory.ts";
-import { BLOCK, BLOCK_RECORD_BYTES, FLOW_MEMORY, STATE } from "./flow_memory.ts";
+import { BLOCK, BLOCK_FLAG, BLOCK_RECORD_BYTES, FLOW_MEMORY, STATE } from "./flow_memory.ts";
 import { buildFlowModule } from "./flow_module.ts";
+import { KINDS } from "./flow_module_parts.ts";
 import { hashId } from "./predictor.ts";
 import { MAX_BLOCK_STEPS } from "./schema.ts";
 
@@ -236,7 +237,10 @@ export class WasmFlowEncoder implements FlowEncoder {
     this.#u32.fill(0, record >> 2, (record + BLOCK_RECORD_BYTES) >> 2);
     this.#u32[(record + BLOCK.id) >> 2] = id;
     this.#u32[(record + BLOCK.generation) >> 2] = generation;
-    this.#u32[(record + BLOCK.kindAndHash) >> 2] = this.table.kind(id) | hashId(id) << 16;
+    const kind = this.table.kind(id);
+    const flags = (KINDS.indirect >> kind & 1 ? BLOCK_FLAG.indirect : 0) |
+      (KINDS.stack >> kind & 1 ? BLOCK_FLAG.stack : 0);
+    this.#u32[(record + BLOCK.kindAndHash) >> 2] = kind | flags | hashId(id) << 16;
   }
 
   #allocate(bytes: number): number {

@@ -82,7 +82,7 @@ export const INPUT_MEMORY = 1;
 export const BLOCK = {
   start: 0,
   end: 4,
-  /** Kind, and the hash of the id from bit 16. */
+  /** Kind, {@linkcode BLOCK_FLAG}, and the hash of the id from bit 16. */
   kindAndHash: 8,
   context: 12,
   first: 16,
@@ -91,5 +91,7 @@ export const BLOCK = {
   generation: 28,
   id: 32,
 } as const;
+/** What follows from a block's kind: that it ends with an indirect branch, that it changes the return stack. */
+export const BLOCK_FLAG = { indirect: 1 << 8, stack: 1 << 9 } as const;
 /** Bytes of a block record: a cache line. */
 export const BLOCK_RECORD_BYTES = 64;

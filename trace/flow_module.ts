@@ -21,9 +21,9 @@ import {
   select,
 } from "../core/engine/wasm/function_builder.ts";
 import { ModuleBuilder } from "../core/engine/wasm/module_builder.ts";
-import { BLOCK, FLOW_MEMORY, INPUT_MEMORY, REPEAT, STATE } from "./flow_memory.ts";
+import { BLOCK, BLOCK_FLAG, FLOW_MEMORY, INPUT_MEMORY, REPEAT, STATE } from "./flow_memory.ts";
 import { defineBlock, defineFind, emitStack, sideSlot } from "./flow_module_block.ts";
-import { add, HISTORY_MASK, kindIn, KINDS, setWord, word } from "./flow_module_parts.ts";
+import { add, HISTORY_MASK, setWord, word } from "./flow_module_parts.ts";
 import { defineLook } from "./flow_module_repeat.ts";
 import { defineSkim } from "./flow_module_skim.ts";
 import { BLOCK_KIND, MAX_BLOCK_STEPS } from "./schema.ts";
@@ -146,30 +146,26 @@ function emitLoop(p: Parts, byTheBook: FunctionReference, look: FunctionReferenc
         f.branch(next);
       });
       add(f, p.steps, op("i32.shr_u", op("i32.sub", end, start), i32(4)));
+      f.block((unexpected) => {
+        // A run that is longer than a block can be is none's.
+        f.set(p.block, load("i32.load", sideSlot(start, arenaBase), FLOW_MEMORY.blockAt + 4));
+        f.set(p.what, load("i64.load", p.block, BLOCK.kindAndHash));
+        f.branchIf(unexpected, op("i64.ne", load("i64.load", p.block), run));
+        f.branchIf(unexpected, op("i32.ne", high(p.what), p.here));
+        emitHit(p, unexpected);
+        f.branch(next);
+      });
+      save(p);
       f.loop((more) => {
         f.if(op("i32.gt_u", op("i32.sub", end, start), i32(LONGEST)), () => {
-          const blockEnd = op("i64.extend_i32_u", op("i32.add", start, i32(LONGEST)));
-          const from = op("i64.extend_i32_u", start);
-          f.set(run, op("i64.or", from, op("i64.shl", blockEnd, i64(32n))));
+          f.call(byTheBook, start, op("i32.add", start, i32(LONGEST)), arenaBase);
+          add(f, start, i32(LONGEST));
+          f.branch(more);
         });
-        f.block((passed) => {
-          f.block((unexpected) => {
-            f.set(p.block, load("i32.load", sideSlot(start, arenaBase), FLOW_MEMORY.blockAt + 4));
-            f.set(p.what, load("i64.load", p.block, BLOCK.kindAndHash));
-            f.branchIf(unexpected, op("i64.ne", load("i64.load", p.block), run));
-            f.branchIf(unexpected, op("i32.ne", high(p.what), p.here));
-            emitHit(p, unexpected);
-            f.branch(passed);
-          });
-          save(p);
-          f.call(byTheBook, start, high(run), arenaBase);
-          restore(p);
-        });
-        f.set(start, high(run));
-        f.branchIf(next, op("i32.eq", start, end));
-        f.set(run, op("i64.or", op("i64.extend_i32_u", start), highOnly(end)));
-        f.branch(more);
       });
+      f.call(byTheBook, start, end, arenaBase);
+      restore(p);
+      f.branch(next);
     })
   );
 }
@@ -200,7 +196,7 @@ function emitHit(p: Parts, unexpected: Label): void {
       f.block((indirect) => {
         f.block((conditional) => {
           f.branchIf(conditional, op("i32.eq", kind, i32(BLOCK_KIND.conditional)));
-          f.branchIf(indirect, kindIn(kind, KINDS.indirect));
+          f.branchIf(indirect, flagged(p.whatBefore, BLOCK_FLAG.indirect));
           f.set(guess, op("i32.wrap_i64", p.successors));
           f.branchIf(plain, op("i32.ne", kind, i32(BLOCK_KIND.return)));
           const caller = word(STATE.caller);
@@ -219,25 +215,26 @@ function emitHit(p: Parts, unexpected: Label): void {
   f.set(previous, block);
   f.set(p.whatBefore, p.what);
   add(f, p.blocks, i32(1));
-  emitStack(f, op("i32.and", op("i32.wrap_i64", p.what), i32(0xff)), block);
+  f.if(flagged(p.what, BLOCK_FLAG.stack), () => {
+    emitStack(f, op("i32.and", op("i32.wrap_i64", p.what), i32(0xff)), block);
+  });
 }
 
+/** Where the counter leans to a second successor and there is none, the case is not common. */
 function emitConditionalHit(p: Parts, unexpected: Label): void {
-  const { f, block, index, scratch: counter, guess: usesSecond, history } = p;
+  const { f, block, index, scratch: counter, guess: leans, history } = p;
   const learnt = f.local("i32");
   const first = op("i32.wrap_i64", p.successors);
   const second = high(p.successors);
   f.set(index, op("i32.xor", hashOf(p.whatBefore), history));
   f.set(counter, load("i32.load8_u", index, FLOW_MEMORY.counters));
-  const leans = op("i32.ge_u", counter, i32(2));
-  f.set(usesSecond, op("i32.and", leans, op("i32.ne", second, i32(0))));
-  f.branchIf(unexpected, op("i32.ne", select(second, first, usesSecond), block));
-  const down = op("i32.sub", counter, op("i32.ne", counter, i32(0)));
-  f.set(learnt, select(i32(3), down, usesSecond));
+  f.set(leans, op("i32.ge_u", counter, i32(2)));
+  f.branchIf(unexpected, op("i32.ne", select(second, first, leans), block));
+  f.set(learnt, select(i32(3), i32(0), leans));
   f.if(op("i32.ne", learnt, counter), () => {
     f.store("i32.store8", index, learnt, FLOW_MEMORY.counters);
   });
-  const longer = op("i32.or", op("i32.shl", history, i32(1)), usesSecond);
+  const longer = op("i32.or", op("i32.shl", history, i32(1)), leans);
   f.set(history, op("i32.and", longer, i32(HISTORY_MASK)));
 }
 
@@ -255,14 +252,14 @@ function emitIndirectHit(p: Parts, unexpected: Label): void {
   });
 }
 
+function flagged(what: Local, flag: number): Expression {
+  return op("i32.and", op("i32.wrap_i64", what), i32(flag));
+}
+
 function hashOf(what: Local): Expression {
   return op("i32.shr_u", op("i32.wrap_i64", what), i32(16));
 }
 
 function high(pair: Local): Expression {
   return op("i32.wrap_i64", op("i64.shr_u", pair, i64(32n)));
-}
-
-function highOnly(value: Local): Expression {
-  return op("i64.shl", op("i64.extend_i32_u", value), i64(32n));
 }

@@ -128,22 +128,20 @@ function emitBlock(p: Parts): void {
   setWord(f, STATE.previous, block);
   setWord(f, STATE.blocks, op("i32.add", blocks, i32(1)));
   f.set(p.kind, load("i32.load8_u", block, BLOCK.kindAndHash));
-  emitStack(f, p.kind, block);
+  f.if(kindIn(p.kind, KINDS.stack), () => emitStack(f, p.kind, block));
 }
 
-/** The block has become the current one: keeps the return stack. */
+/** The block, a call or a return, has become the current one: keeps the return stack. */
 export function emitStack(f: FunctionBuilder, kind: Expression, block: Local): void {
   const top = word(STATE.top);
   const stackTop = op("i32.shl", top, i32(2));
-  f.if(kindIn(kind, KINDS.stack), () => {
-    f.if(op("i32.eq", kind, i32(BLOCK_KIND.return)), () => {
-      setWord(f, STATE.caller, load("i32.load", stackTop, FLOW_MEMORY.stack));
-      f.store("i32.store", stackTop, i32(0), FLOW_MEMORY.stack);
-      setWord(f, STATE.top, op("i32.and", op("i32.sub", top, i32(1)), i32(63)));
-    }, () => {
-      setWord(f, STATE.top, op("i32.and", op("i32.add", top, i32(1)), i32(63)));
-      f.store("i32.store", stackTop, block, FLOW_MEMORY.stack);
-    });
+  f.if(op("i32.eq", kind, i32(BLOCK_KIND.return)), () => {
+    setWord(f, STATE.caller, load("i32.load", stackTop, FLOW_MEMORY.stack));
+    f.store("i32.store", stackTop, i32(0), FLOW_MEMORY.stack);
+    setWord(f, STATE.top, op("i32.and", op("i32.sub", top, i32(1)), i32(63)));
+  }, () => {
+    setWord(f, STATE.top, op("i32.and", op("i32.add", top, i32(1)), i32(63)));
+    f.store("i32.store", stackTop, block, FLOW_MEMORY.stack);
   });
 }
 
