@@ -224,7 +224,7 @@ export class Session {
       // A checkpoint is worth its while where the next rung is far from the last one.
       if (at - this.position < rung) continue;
       this.#run(at);
-      this.#leaveCheckpoint();
+      this.leaveCheckpoint();
     }
     this.#run(target);
   }
@@ -292,7 +292,8 @@ export class Session {
     };
   }
 
-  #leaveCheckpoint(): void {
+  /** Keeps the state here, to come back to. @internal */
+  leaveCheckpoint(): void {
     const pages = new Map(this.#base.pages);
     const { memory } = this.machine;
     for (const page of this.#written) pages.set(page, memory.read(page, PAGE_BYTES).slice());

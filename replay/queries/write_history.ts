@@ -7,7 +7,6 @@
 import { Session } from "../session.ts";
 import { askWorkers } from "../workers.ts";
 import { type MemoryWrite, type MemoryWriter, type PhysicalRange, watchWrites } from "./writers.ts";
-import { isAtomicStore } from "./writers_effects.ts";
 import { windowsThatWrote } from "./writers_stretches.ts";
 
 /** What is asked. */
@@ -60,10 +59,7 @@ export function writesInWindow(
   const { start, end } = session.trace.windows[window];
   const writes: MemoryWrite[] = [];
   const stretch = { from: Math.max(from, start), to: Math.min(to, end) };
-  watchWrites(session, range, stretch, (write) => {
-    const atomic = write.by === "store" && isAtomicStore(session.machine.processor.word);
-    writes.push(atomic ? { ...write, by: "atomic" } : write);
-  });
+  watchWrites(session, range, stretch, (write) => writes.push(write));
   return columnsOf(writes);
 }
 

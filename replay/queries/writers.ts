@@ -10,7 +10,6 @@ import { type MemoryWatch, PAGE_BYTES } from "../../core/memory/memory.ts";
 import type { Session } from "../session.ts";
 import { goForward, type Stretch, UNIT_BYTES, writtenStretches } from "./writers_stretches.ts";
 import { isAtomicStore } from "./writers_effects.ts";
-import { instructionAt } from "./writers_instruction.ts";
 
 /** Who can write. `walker`: the translation table walker; `reset`: nobody since reset. */
 export type MemoryWriter = "store" | "atomic" | "dc-zva" | "walker" | "dma" | "loader" | "reset";
@@ -71,14 +70,8 @@ export function lastWriters(
     }
     if (missing === 0) break;
   }
-  const known = new Map<MemoryWrite, MemoryWrite>();
   const initial = initialWrite(session, range);
-  return Array.from(found, (write) => {
-    if (!write) return initial;
-    let exact = known.get(write);
-    if (!exact) known.set(write, exact = classified(session, write));
-    return exact;
-  });
+  return Array.from(found, (write) => write ?? initial);
 }
 
 /**
@@ -99,7 +92,7 @@ export function* writesBefore(
       if (writes.length > 2 * Math.max(left, 1000)) writes = writes.slice(-left);
     });
     for (const write of writes.reverse()) {
-      yield classified(session, write);
+      yield write;
       if (--left <= 0) return;
     }
   }
@@ -125,8 +118,9 @@ export function watchWrites(
       const { write, address, bytes, by, va } = access;
       if (!write || address >= end || address + bytes.length <= range.address) return;
       const { position, pc } = machine.processor.here();
+      const isAtomic = by === "instruction" && isAtomicStore(machine.processor.word);
       seen({
-        by: by === "instruction" ? "store" : by,
+        by: isAtomic ? "atomic" : by === "instruction" ? "store" : by,
         position,
         pc,
         va: va ?? null,
@@ -146,12 +140,6 @@ function overlap(range: PhysicalRange, write: MemoryWrite): { first: number; end
     first: Math.max(0, write.address - range.address),
     end: Math.min(range.length, write.address + write.bytes.length - range.address),
   };
-}
-
-function classified(session: Session, write: MemoryWrite): MemoryWrite {
-  if (write.by !== "store") return write;
-  const instruction = instructionAt(session.trace, write.position);
-  return instruction && isAtomicStore(instruction.word) ? { ...write, by: "atomic" } : write;
 }
 
 /** What was there at `#0`. */

@@ -26,6 +26,9 @@ export const UNIT_BYTES = 8;
 const PARTS = 16;
 const LEAF = 1 << 14;
 
+/** After every so many parts a checkpoint is left, from which the part that matters is reached sooner. */
+const KEPT_PARTS = 4;
+
 /** Steps from one position to another. */
 export interface Stretch {
   readonly from: number;
@@ -125,6 +128,7 @@ function markedParts(session: Session, units: Units, { from, to }: Stretch, step
   for (let at = from; at < to;) {
     const end = Math.min(to, at + steps);
     session.poll();
+    if (at > from && (at - from) % (steps * KEPT_PARTS) === 0) session.leaveCheckpoint();
     marks.fill(0);
     const reason = session.observe(end, {});
     if (session.position < end) {
