@@ -12,6 +12,7 @@ import type { Symbolizer } from "../replay/symbolizer.ts";
 import { walkWriters } from "../replay/queries/walk_writers.ts";
 import { namesOf } from "../replay/queries/explain_symbols.ts";
 import type { Output } from "./output.ts";
+import { ALIASES } from "./replay_aliases.ts";
 import { Bookmarks } from "./replay_bookmarks.ts";
 import { cpuNumber, selectedCpu } from "./replay_cpus.ts";
 import { evaluate, EXPRESSION_HELP, type Names } from "./replay_expression.ts";
@@ -44,28 +45,6 @@ interface ShellCommand {
   readonly help: string;
   run(shell: ReplayShell, rest: string): void;
 }
-
-/** Short forms that do not follow from being unambiguous. */
-const SHORT: Readonly<Record<string, string>> = {
-  b: "break",
-  c: "continue",
-  i: "info",
-  n: "next",
-  p: "print",
-  q: "quit",
-  r: "reverse-continue",
-  rc: "reverse-continue",
-  rf: "reverse-finish",
-  rn: "reverse-next",
-  rs: "reverse-step",
-  s: "step",
-  w: "where",
-  bt: "where",
-  si: "step",
-  stepi: "step",
-  ni: "next",
-  nexti: "next",
-};
 
 const COMMANDS: Readonly<Record<string, ShellCommand>> = {
   step: {
@@ -374,7 +353,7 @@ export class ReplayShell {
 export const SHELL_COMMANDS: readonly string[] = Object.keys(COMMANDS);
 
 function commandOf(name: string): ShellCommand {
-  const full = SHORT[name] ?? name;
+  const full = ALIASES[name] ?? name;
   if (Object.hasOwn(COMMANDS, full)) return COMMANDS[full];
   const matching = SHELL_COMMANDS.filter((command) => command.startsWith(full));
   if (matching.length === 1) return COMMANDS[matching[0]];

@@ -43,6 +43,17 @@ Start of the trace.
   });
 });
 
+Deno.test("replay knows the names that gdb has for its commands", async () => {
+  await withTrace(async (replay) => {
+    const ours = "step 3; reverse-step; where; next; reverse-next; step; reverse-next 2";
+    const theirs = "stepi 3; reverse-stepi; backtrace; nexti; rni; si; reverse-nexti 2";
+    const [one, other] = [await replay("-x", ours), await replay("-x", theirs)];
+    assertEquals(other, one);
+    assertEquals([one.status, one.err], [0, ""]);
+    assertEquals(one.out.match(/^#\d+/gm), ["#3", "#2", "#2", "#3", "#2", "#3", "#1"]);
+  });
+});
+
 Deno.test("replay names positions", async () => {
   await withTrace(async (replay) => {
     const { out } = await replay(
